@@ -1,0 +1,70 @@
+/**
+ * One access line for each exchange, when it has ended, and the metrics that go with it.
+ *
+ * A client that leaves is quiet: viewers cancel their prefetches by the hundred.
+ */
+import type { Exchange } from '../listener/exchange.ts'
+import type { Decision } from '../policy/decide.ts'
+import type { Route } from '../route/route.ts'
+import type { Log } from '../telemetry/log.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+
+export interface ExchangeFacts {
+  client?: string
+  path?: string
+  route?: Route
+  decision?: Decision
+  /** Code of the fault that it ended in. */
+  fault?: string
+}
+
+export interface AccessLog {
+  open(exchange: Exchange): void
+  note(exchange: Exchange, facts: ExchangeFacts): void
+}
+
+export function createAccessLog(log: Log, metrics: Metrics, now: () => number): AccessLog {
+  const known = new WeakMap<Exchange, ExchangeFacts>()
+  return {
+    open(exchange) {
+      const { listener } = exchange.connection
+      metrics.inFlight.inc({ listener })
+      known.set(exchange, {})
+      void exchange.finished.then(ending => {
+        const { client, path, route, decision, fault } = known.get(exchange) ?? {}
+        const label = route?.label ?? 'none'
+        const { status, bytes } = exchange.reply
+        const milliseconds = now() - exchange.startedAt
+        metrics.inFlight.dec({ listener })
+        metrics.exchanges.inc({ listener, route: label, status: status ?? 0, ending })
+        metrics.exchangeSeconds.observe({ route: label }, milliseconds / 1000)
+        metrics.sentBytes.inc({ route: label }, bytes)
+        const principal = decision?.principal
+        log.info(
+          {
+            id: exchange.id,
+            client: client ?? exchange.connection.address,
+            protocol: exchange.connection.protocol,
+            method: exchange.request.method,
+            path,
+            route: route?.label,
+            upstream: route?.upstream,
+            status,
+            bytes,
+            ms: milliseconds,
+            user: principal?.name,
+            proof: principal?.proof.kind,
+            denied: decision?.outcome === 'deny' ? decision.reason : undefined,
+            fault,
+            ending: ending === 'complete' ? undefined : ending,
+          },
+          'exchange',
+        )
+      })
+    },
+    note(exchange, facts) {
+      const held = known.get(exchange)
+      if (held !== undefined) Object.assign(held, facts)
+    },
+  }
+}

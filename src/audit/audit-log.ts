@@ -1,0 +1,79 @@
+/**
+ * The audit trail: one JSON line for each event, appended, readable by its owner alone.
+ *
+ * A sink that fails raises the alarm and lets care go on, unless the site chose `refuse`: then `record` rejects, and
+ * nothing is forwarded. The file is opened anew when it was moved away, so that log rotation needs no signal.
+ */
+import { type FileHandle, open, stat } from 'node:fs/promises'
+import { Fault } from '../kernel/fault.ts'
+import type { AuditEvent } from './event.ts'
+
+export interface AuditLog extends AsyncDisposable {
+  /**
+   * @param id  of the request, or of the run for start and stop
+   * @returns settles once the line is written; rejects with Fault audit-unavailable only where the site chose `refuse`
+   */
+  record(id: string, event: AuditEvent): Promise<void>
+}
+
+export interface AuditSettings {
+  readonly file: string
+  readonly onFailure: 'continue' | 'refuse'
+  readonly now: () => number
+  /** Told of every line that could not be written. */
+  readonly alarm: (cause: unknown) => void
+}
+
+export async function openAuditLog({ file, onFailure, now, alarm }: AuditSettings): Promise<AuditLog> {
+  let handle: FileHandle = await open(file, 'a', 0o600)
+  let inode = (await handle.stat()).ino
+  let waiting: { line: string; settle: (error?: unknown) => void }[] = []
+  let writing: Promise<void> | undefined
+
+  const reopenIfMoved = async () => {
+    const found = await stat(file).catch(() => undefined) // moved away: opened anew below
+    if (found?.ino === inode) return
+    const next = await open(file, 'a', 0o600)
+    await handle.close()
+    handle = next
+    inode = (await handle.stat()).ino
+  }
+  // One write at a time, with all lines that have come together meanwhile.
+  const drain = async () => {
+    while (waiting.length > 0) {
+      const batch = waiting
+      waiting = []
+      try {
+        await reopenIfMoved()
+        await handle.appendFile(batch.map(({ line }) => line).join(''))
+        for (const { settle } of batch) settle()
+      } catch (cause) {
+        for (const { settle } of batch) settle(cause)
+      }
+    }
+    writing = undefined
+  }
+
+  return {
+    record(id, event) {
+      const line = `${JSON.stringify({ time: new Date(now()).toISOString(), id, ...event })}\n`
+      const written = new Promise<void>((resolve, reject) => {
+        waiting.push({
+          line,
+          settle(cause) {
+            if (cause === undefined) return resolve()
+            alarm(cause)
+            if (onFailure === 'refuse') reject(new Fault('audit-unavailable', { cause }))
+            else resolve()
+          },
+        })
+      })
+      writing ??= drain()
+      return written
+    },
+    async [Symbol.asyncDispose]() {
+      await writing
+      await handle.close()
+    },
+  }
+}

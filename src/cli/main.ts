@@ -1,0 +1,71 @@
+/**
+ * The command line: one line for each command, each loaded only when it is called; the last catch of the process.
+ */
+import yargs, { type Argv } from 'yargs'
+import { hideBin } from 'yargs/helpers'
+import { causeLine } from '../kernel/fault.ts'
+import { CommandEnd, createReport, type Report } from './report.ts'
+
+/** What a command's file exports. */
+export interface Command {
+  /** Adds options, positionals and sub-commands; a handler is bound with `run`. */
+  build(y: Argv, run: Run): Argv
+}
+
+/** Wraps a handler, so that its outcome becomes the exit code. */
+export type Run = <A>(handler: (argv: A, report: Report) => Promise<void> | void) => (argv: A) => Promise<void>
+
+const commands: readonly [name: string, what: string, load: () => Promise<Command>][] = [
+  ['serve', 'run the gateway', async () => (await import('./serve.ts')).serve],
+  ['demo', 'the quick start with real parts: Orthanc with a sample study, viewer, users, a browser certificate', async () => (await import('./demo.ts')).demo],
+  ['check', 'read the configuration and all files that it names, and print every problem', async () => (await import('./check.ts')).check],
+  ['explain', 'which route, which rule, which answer, and why', async () => (await import('./explain.ts')).explain],
+  ['certs', 'make and show certificates', async () => (await import('./certs.ts')).certs],
+  ['users', 'local accounts', async () => (await import('./users.ts')).users],
+  ['viewer', 'the OHIF viewer', async () => (await import('./viewer.ts')).viewer],
+]
+
+/** Named in the manual, and refused by name until they are built. */
+const later = ['ldap', 'accounts', 'sessions', 'import', 'audit']
+
+export async function main(argv: readonly string[]): Promise<number> {
+  const report = createReport(argv.includes('--json'))
+  const run: Run = handler => async given => {
+    await handler(given, report)
+  }
+  const parser = yargs([...argv])
+    .scriptName('sallyport')
+    .usage('$0 <command>\n\nA TLS gateway in front of Orthanc, OHIF and OMERO.web: browsers, peers and DICOM nodes by certificate, people by LDAP.')
+    .option('json', { type: 'boolean', describe: 'print the result as JSON', global: true })
+    .strict()
+    .demandCommand(1, 'Name a command.')
+    .recommendCommands()
+    .help()
+    .alias('help', 'h')
+    .version(false)
+    .wrap(Math.min(110, process.stdout.columns ?? 100))
+    .exitProcess(false)
+    .fail((message, error) => {
+      throw error ?? new CommandEnd(2, message, 'sallyport --help lists the commands, sallyport COMMAND --help its options')
+    })
+  for (const [name, what, load] of commands) {
+    parser.command({
+      command: name,
+      describe: what,
+      builder: async (y: Argv) => (await load()).build(y.strict(), run),
+      handler: () => undefined,
+    })
+  }
+  try {
+    const [first = ''] = argv
+    if (later.includes(first)) throw new CommandEnd(2, `"sallyport ${first}" is not built yet`, 'sallyport --help lists the commands that are')
+    await parser.parseAsync()
+  } catch (thrown) {
+    if (thrown instanceof CommandEnd) report.fail(thrown.exitCode, thrown.message, thrown.cure)
+    else report.fail(1, causeLine(thrown))
+    if (!(thrown instanceof CommandEnd) && process.env['SALLYPORT_TRACE'] === '1') console.error(thrown)
+  }
+  return report.exitCode
+}
+
+process.exitCode = await main(hideBin(process.argv))

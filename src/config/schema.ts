@@ -1,0 +1,73 @@
+/**
+ * The whole configuration: the sections put together, and the references between them.
+ *
+ * Parsing has no effect. Shape first, then references, because zod leaves whole-object checks out when the shape fails.
+ */
+import { isIP } from 'node:net'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { listenerSection } from './listener.ts'
+import { realmsSection } from './realm.ts'
+import { RouteSection } from './route.ts'
+import { Bind, Duration, fileScalars, Name, notYet, Origin, PersonName } from './scalars.ts'
+import { upstreamSection } from './upstream.ts'
+
+const AddressRange = z.string().refine(text => {
+  const [address = '', bits] = text.split('/')
+  const family = isIP(address)
+  return family !== 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128)))
+}, 'write an IP address or a range, e.g. 10.0.0.5 or 10.0.0.0/8')
+
+/** @param resolvePath  makes a path of the file absolute */
+export function configSchema(resolvePath: (path: string) => string) {
+  const scalars = fileScalars(resolvePath)
+  const { File, SecretRef } = scalars
+  const inState = (state: string, file: string) => join(state, file)
+  return z
+    .strictObject({
+      state: File.prefault('state'),
+      administrators: z.array(PersonName).default([]),
+      drain: Duration.default(30_000),
+      authority: z
+        .strictObject({ dir: File.prefault('certs/authority'), days: z.int().min(1).max(3650).default(825), password: SecretRef.optional() })
+        .prefault({}),
+      listeners: z.record(Name, listenerSection(scalars)).refine(all => Object.keys(all).length > 0, 'at least one listener is needed'),
+      realms: realmsSection(scalars),
+      sessions: z
+        .strictObject({
+          store: z
+            .string()
+            .regex(/^sqlite:./, 'write sqlite:PATH (redis is not built yet)')
+            .transform(text => resolvePath(text.slice('sqlite:'.length)))
+            .optional(),
+          idle: Duration.default(30 * 60_000),
+          absolute: Duration.default(12 * 3_600_000),
+          recheck: notYet('recheck'),
+        })
+        .prefault({}),
+      upstreams: z.record(Name, upstreamSection(scalars)).default({}),
+      routes: z.array(RouteSection).default([]),
+      streams: notYet('streams'),
+      cors: z.strictObject({ origins: z.array(Origin).default([]) }).prefault({}),
+      audit: z
+        .strictObject({ file: File.optional(), onFailure: z.enum(['continue', 'refuse']).default('continue'), syslog: notYet('audit.syslog') })
+        .prefault({}),
+      admin: z.strictObject({ bind: Bind }).optional(),
+      trustedProxies: z.array(AddressRange).default([]),
+      workers: z.literal(1, { error: 'more than one process is not built yet; leave it out or write 1' }).default(1),
+      log: z
+        .strictObject({
+          level: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+          format: z.enum(['auto', 'json', 'pretty']).default('auto'),
+        })
+        .prefault({}),
+    })
+    .transform(config => ({
+      ...config,
+      realms: { ...config.realms, local: config.realms.local ?? { file: inState(config.state, 'users.yaml') } },
+      sessions: { ...config.sessions, store: config.sessions.store ?? inState(config.state, 'sallyport.db') },
+      audit: { ...config.audit, file: config.audit.file ?? inState(config.state, 'audit.jsonl') },
+    }))
+}
+
+export type Config = z.output<ReturnType<typeof configSchema>>

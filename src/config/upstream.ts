@@ -1,0 +1,60 @@
+/**
+ * Where requests go, as written. What each kind of server needs stands in upstream/profiles.ts, not here.
+ */
+import { z } from 'zod'
+import { ByteSize, Duration, type FileScalars, HttpOrigin, notYet, PathPrefix } from './scalars.ts'
+import { peerTrustSection } from './tls.ts'
+
+const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+
+const httpFields = (scalars: FileScalars) => ({
+  url: HttpOrigin,
+  tls: peerTrustSection(scalars).optional(),
+  credentials: z
+    .strictObject({
+      username: z.string().min(1).refine(name => !name.includes(':'), 'a user name for HTTP Basic cannot hold a colon'),
+      password: scalars.SecretRef,
+    })
+    .optional(),
+  /** At one time; what comes on top waits in a queue. Orthanc stalls above 40: it has 50 threads, one for each connection. */
+  connections: z.int().min(1).max(1000).default(40),
+  timeouts: z
+    .strictObject({
+      connect: Duration.default(5_000),
+      /** No byte from the upstream for so long is a fault (504). */
+      idle: Duration.default(300_000),
+    })
+    .prefault({}),
+  /** 0: no limit. */
+  maxBody: ByteSize.default(0),
+  /** Added to every request, in place of what the client sent under these names. */
+  headers: z
+    .record(z.string().regex(token, 'not a header name'), z.string().regex(/^[\x20-\x7e]*$/, 'a header value is printable ASCII'))
+    .default({}),
+  authorization: z.enum(['strip', 'pass']).default('strip'),
+  cache: notYet('cache'),
+  compress: notYet('compress'),
+})
+
+export const upstreamSection = (scalars: FileScalars) =>
+  z.discriminatedUnion(
+    'kind',
+    [
+      z.strictObject({ kind: z.literal('orthanc'), ...httpFields(scalars) }),
+      z.strictObject({ kind: z.literal('omero-web'), ...httpFields(scalars) }),
+      z.strictObject({ kind: z.literal('generic'), ...httpFields(scalars) }),
+      z.strictObject({
+        kind: z.literal('ohif'),
+        /** The folder with the built viewer (index.html in it). */
+        root: scalars.File,
+        /** Where this gateway's DICOMweb is, on the same origin. */
+        dicomWeb: PathPrefix.default('/dicom-web'),
+      }),
+    ],
+    { error: 'an upstream needs a kind: orthanc, ohif, omero-web or generic' },
+  )
+
+export type UpstreamSection = z.output<ReturnType<typeof upstreamSection>>
+export type HttpUpstreamSection = Exclude<UpstreamSection, { kind: 'ohif' }>
+export type ViewerSection = Extract<UpstreamSection, { kind: 'ohif' }>
+export type UpstreamKind = UpstreamSection['kind']

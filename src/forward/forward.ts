@@ -1,0 +1,147 @@
+/**
+ * Forwards an exchange to its upstream. Takes a Permit; nobody without one gets here.
+ *
+ *   client                    gateway                     upstream
+ *     |  head ----------------> 1 headers made ours --------> |
+ *     |  <--- 100 Continue ---- 2 only now is a body wanted   |
+ *     |  body ----------------> 3 streamed, counted --------> |
+ *     |                         4 <--------------------- head |
+ *     |  <--------------- head  5 headers made ours           |
+ *     |  <--------------- body  6 streamed, end looked for    |
+ *
+ * Before 5 a failure is an answer of ours (a Fault); after it the exchange is cut, never ended cleanly.
+ */
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { Fault } from '../kernel/fault.ts'
+import type { Secret } from '../kernel/secret.ts'
+import { ClientGone } from '../listener/bodies.ts'
+import type { Exchange } from '../listener/exchange.ts'
+import type { Permit } from '../policy/decide.ts'
+import { upstreamPath } from '../route/route.ts'
+import type { CanonicalTarget } from '../route/canonical-path.ts'
+import type { Upstream, UpstreamResponse } from '../upstream/upstream.ts'
+import { endMarkOf } from './end-mark.ts'
+import { type RequestTerms, upstreamRequestHeaders } from './request-headers.ts'
+import { clientResponseHeaders } from './response-headers.ts'
+
+/** An upstream and what is needed to sign in there. */
+export interface Destination {
+  readonly upstream: Upstream
+  readonly password: Secret | undefined
+}
+
+export interface Passage {
+  readonly exchange: Exchange
+  readonly permit: Permit
+  readonly target: CanonicalTarget
+  readonly forwardedFor: readonly string[]
+  /** A listed origin that asked, see `cors.origins`. */
+  readonly allowedOrigin: string | undefined
+}
+
+/** The request body is over the limit of this upstream. */
+export class BodyTooLarge extends Error {
+  override readonly name = 'BodyTooLarge'
+  readonly limit: number
+  constructor(limit: number) {
+    super(`the body is over ${limit} bytes`)
+    this.limit = limit
+  }
+}
+
+export function requestTerms({ upstream, password }: Destination): RequestTerms {
+  const { section, profile } = upstream
+  const { credentials } = section
+  const pair = credentials === undefined || password === undefined ? undefined : Buffer.from(`${credentials.username}:${password.reveal()}`)
+  return {
+    passAcceptEncoding: profile.passAcceptEncoding,
+    forwarded: profile.forwarded,
+    passAuthorization: section.authorization === 'pass',
+    authorization: pair === undefined ? undefined : `Basic ${pair.toString('base64')}`,
+    added: section.headers,
+  }
+}
+
+/** Path and query as the upstream gets them: the very bytes that policy has judged. */
+export const upstreamTarget = ({ permit, target }: Pick<Passage, 'permit' | 'target'>): string =>
+  `${upstreamPath(permit.route, target.path)}${target.query === undefined ? '' : `?${target.query}`}`
+
+export async function forward(passage: Passage, destination: Destination): Promise<void> {
+  const { exchange, permit, forwardedFor } = passage
+  const { request, reply } = exchange
+  const { upstream } = destination
+  const limit = upstream.section.maxBody
+  if (limit > 0 && (request.length ?? 0) > limit) throw new BodyTooLarge(limit)
+
+  const terms = requestTerms(destination) // 1
+  const facts = { id: exchange.id, authority: request.authority, forwardedFor, principal: permit.principal }
+  const headers = upstreamRequestHeaders(request.headers, facts, terms)
+
+  if (request.expectsContinue) reply.continue() // 2
+  const asked = upstream.profile.answersHeadAndOptions && request.method === 'HEAD' ? 'GET' : request.method
+  const answer = await upstream.send({
+    method: asked,
+    target: upstreamTarget(passage),
+    headers,
+    body: request.body === undefined ? undefined : limited(request.body, limit), // 3
+    signal: exchange.signal,
+  })
+
+  try {
+    await passOn(answer, passage, destination)
+  } catch (cause) {
+    answer.body.on('error', () => undefined).destroy()
+    if (exchange.signal.aborted) throw new ClientGone()
+    throw cause
+  }
+}
+
+async function passOn(answer: UpstreamResponse, passage: Passage, { upstream, password }: Destination): Promise<void> {
+  const { exchange, permit, allowedOrigin } = passage
+  if (answer.status === 401 && password !== undefined) {
+    throw new Fault('upstream-broken', { about: `${upstream.name} refuses the gateway's own credentials (401)` })
+  }
+  if (answer.status < 200 || answer.status > 599) throw new Fault('upstream-broken', { about: `${upstream.name} answered with status ${answer.status}` })
+  const { request, connection } = exchange
+  const headers = clientResponseHeaders(answer.headers, {
+    id: exchange.id,
+    origin: connection.publicOrigin ?? `https://${request.authority}`,
+    route: permit.route,
+    upstreamOrigin: upstream.section.url.origin,
+    passAuthorization: upstream.section.authorization === 'pass',
+    personal: permit.principal !== undefined,
+    allowedOrigin,
+  })
+  const sink = exchange.reply.head(answer.status, headers) // 5
+  if (request.method === 'HEAD') {
+    answer.body.on('error', () => undefined).destroy()
+    sink.end()
+    return
+  }
+  const mark = answer.closeDelimited && upstream.profile.checksEndMark ? endMarkOf(answer.headers) : undefined
+  if (mark === undefined) return await pipeline(answer.body, sink)
+  await pipeline(
+    answer.body,
+    async function* (chunks: AsyncIterable<Buffer>) {
+      for await (const chunk of chunks) {
+        mark.saw(chunk)
+        yield chunk
+      }
+      // 6: a clean end without the mark is a server that died while it sent.
+      if (!mark.isThere()) throw new Fault('upstream-broken', { about: `${upstream.name} ended its answer before the end mark of its format` })
+    },
+    sink,
+  )
+}
+
+/** The body, cut with BodyTooLarge once it has grown over the limit. @param limit  0: none */
+function limited(body: Readable, limit: number): Readable {
+  if (limit === 0) return body
+  let seen = 0
+  body.on('data', (chunk: Buffer) => {
+    seen += chunk.length
+    if (seen > limit) body.destroy(new BodyTooLarge(limit))
+  })
+  return body.pause()
+}

@@ -1,0 +1,29 @@
+/**
+ * Headers that end at this connection: the fixed list, and what `Connection` names.
+ *
+ * Taken out before ours are put in, so that a client cannot name ours away. Source: RFC 9110 7.6.1;
+ * CVE-2024-45410 (Traefik), CVE-2025-48865 (Fabio).
+ */
+import { type HeaderList, headerValues } from '../listener/exchange.ts'
+
+const fixed = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+])
+
+/** Needed for the message itself: never taken out, whatever `Connection` says. */
+const essential = new Set(['host', 'content-length', 'content-type', 'content-encoding', 'cookie', 'authorization', 'set-cookie', 'location', 'cache-control'])
+
+export function withoutHopByHop(headers: HeaderList): HeaderList {
+  const named = headerValues(headers, 'connection').flatMap(value => value.split(',').map(token => token.trim().toLowerCase()))
+  const listed = new Set(named.filter(name => !essential.has(name)))
+  return headers.filter(([name]) => !fixed.has(name) && !listed.has(name))
+}

@@ -1,0 +1,121 @@
+/**
+ * The headers that an upstream gets: hop-by-hop out, whatever could pose as ours out in every spelling, ours in once.
+ *
+ * An upstream believes these headers, so nothing that a client sent under their names may pass: `X_Remote_User` is the
+ * same name as `X-Remote-User` to WSGI and CGI. Source: CVE-2025-64484 (oauth2-proxy), gunicorn message.py.
+ */
+import type { Principal } from '../identity/principal.ts'
+import type { HeaderList } from '../listener/exchange.ts'
+import { withoutHopByHop } from './hop-by-hop.ts'
+
+/** One spelling for all: lower case, dashes for underscores, no blanks or tabs at the ends. */
+export const normalName = (name: string): string => name.trim().toLowerCase().replaceAll('_', '-')
+
+const spoofable = new Set([
+  'forwarded',
+  'x-real-ip',
+  'x-request-id',
+  'x-original-url',
+  'x-original-uri',
+  'x-original-host',
+  'x-rewrite-url',
+  'x-http-method-override',
+  'x-http-method',
+  'x-method-override',
+  'x-forwarded',
+  'x-cluster-client-ip',
+  'x-client-ip',
+  'true-client-ip',
+  'client-ip',
+  'front-end-https',
+  'remote-user',
+  'remote-groups',
+  'auth-user',
+  'x-user',
+  'x-groups',
+  'x-webauth-user',
+  'expect',
+])
+const spoofablePrefixes = ['x-forwarded-', 'x-remote-', 'x-ssl-', 'ssl-client-', 'x-client-cert', 'x-client-verify', 'x-client-dn', 'x-client-s-dn', 'x-auth-request-', 'x-authenticated-', 'x-sallyport-']
+
+const isSpoofable = (normal: string) => spoofable.has(normal) || spoofablePrefixes.some(prefix => normal.startsWith(prefix))
+
+/** UTF-8, percent-encoded where it is not a plain letter, digit or `-._@ `: nothing in a name can split a header or a list. */
+export const headerText = (name: string): string =>
+  Array.from(Buffer.from(name, 'utf8'), byte => {
+    const char = String.fromCharCode(byte)
+    return /[A-Za-z0-9\-._@ ]/.test(char) ? char : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+  }).join('')
+
+/** The Cookie header without what is ours; undefined when nothing is left. */
+export function foreignCookies(value: string): string | undefined {
+  const left = value
+    .split(';')
+    .map(part => part.trim())
+    .filter(part => part !== '' && !/^__host-sallyport/i.test(part))
+  return left.length === 0 ? undefined : left.join('; ')
+}
+
+export interface RequestFacts {
+  readonly id: string
+  /** Host as received. */
+  readonly authority: string
+  /** For X-Forwarded-For: the peer alone, or the chain that a trusted proxy vouches for and the peer. */
+  readonly forwardedFor: readonly string[]
+  readonly principal: Principal | undefined
+}
+
+export interface RequestTerms {
+  readonly passAcceptEncoding: boolean
+  readonly forwarded: 'proto' | 'full'
+  readonly passAuthorization: boolean
+  /** `Basic …`, if the gateway signs in at the upstream. */
+  readonly authorization: string | undefined
+  /** What the operator adds, in place of what the client sent under these names. */
+  readonly added: Readonly<Record<string, string>>
+}
+
+function ours({ id, authority, forwardedFor, principal }: RequestFacts, { forwarded }: RequestTerms): HeaderList {
+  const [first = 'unknown'] = forwardedFor
+  const node = first.includes(':') ? `"[${first}]"` : first
+  return [
+    ['x-forwarded-for', forwardedFor.join(', ')],
+    ['x-forwarded-proto', 'https'],
+    ['x-forwarded-host', authority],
+    // Unquoted proto alone: Orthanc reads it, and takes the host from Host.
+    ['forwarded', forwarded === 'proto' ? 'proto=https' : `for=${node};host="${authority}";proto=https`],
+    ['x-request-id', id],
+    ...(principal === undefined
+      ? []
+      : ([
+          ['x-remote-user', headerText(principal.name)],
+          ['x-remote-groups', [...principal.groups].map(headerText).join(',')],
+          ['x-remote-proof', principal.proof.kind],
+        ] as const)),
+  ]
+}
+
+/** @param headers  as received: untrusted */
+export function upstreamRequestHeaders(headers: HeaderList, facts: RequestFacts, terms: RequestTerms): HeaderList {
+  const replaced = new Set(Object.keys(terms.added).map(normalName))
+  const kept: [string, string][] = []
+  for (const [name, value] of withoutHopByHop(headers)) {
+    const normal = normalName(name)
+    if (isSpoofable(normal) || replaced.has(normal) || normal === 'host') continue
+    if (normal === 'accept-encoding' && !terms.passAcceptEncoding) continue
+    if (normal === 'authorization' && !terms.passAuthorization) continue
+    if (normal === 'cookie') {
+      const left = foreignCookies(value)
+      if (left !== undefined) kept.push([name, left])
+      continue
+    }
+    kept.push([name, value])
+  }
+  return [
+    ['host', facts.authority],
+    ...kept,
+    ...(terms.authorization === undefined ? [] : ([['authorization', terms.authorization]] as const)),
+    ...ours(facts, terms),
+    ...Object.entries(terms.added).map(([name, value]) => [name.toLowerCase(), value] as const),
+  ]
+}

@@ -1,0 +1,77 @@
+/**
+ * The headers that a client gets: hop-by-hop out, what is ours kept ours, places rewritten to what people typed.
+ */
+import { Fault } from '../kernel/fault.ts'
+import { type HeaderList, headerValues } from '../listener/exchange.ts'
+import type { Route } from '../route/route.ts'
+import { withoutHopByHop } from './hop-by-hop.ts'
+
+export interface ResponseFacts {
+  readonly id: string
+  /** `https://host:port` as the client knows us. */
+  readonly origin: string
+  readonly route: Pick<Route, 'strip' | 'path' | 'kind'>
+  /** Origin of the upstream, which no client may see. */
+  readonly upstreamOrigin: string
+  readonly passAuthorization: boolean
+  /** The answer is for one person: nobody else's cache may keep it. */
+  readonly personal: boolean
+  /** Another site that may read the answer, if one asked. */
+  readonly allowedOrigin: string | undefined
+}
+
+/** Dropped whatever they say: ours to give, or nothing that an upstream may tell our clients. */
+const dropped = new Set(['x-request-id', 'strict-transport-security', 'alt-svc', 'authorization', 'proxy-authenticate', 'public-key-pins'])
+const corsNames = /^access-control-/
+
+/** Location as the client must see it: our origin for the upstream's, the stripped prefix put back. */
+export function publicLocation(location: string, { origin, route, upstreamOrigin }: ResponseFacts): string {
+  const prefix = route.strip && route.path !== '/' ? route.path : ''
+  if (location.startsWith('/') && !location.startsWith('//')) return `${prefix}${location}`
+  if (!URL.canParse(location)) return location // relative: right as it is
+  const url = new URL(location)
+  const own = url.origin === upstreamOrigin || url.origin === origin || url.host === new URL(origin).host
+  return own ? `${origin}${prefix}${url.pathname}${url.search}${url.hash}` : location
+}
+
+/** A cookie of the upstream with the stripped prefix put back; undefined when it bears our name. */
+export function publicCookie(cookie: string, { route }: Pick<ResponseFacts, 'route'>): string | undefined {
+  if (/^\s*__(host|secure)-sallyport/i.test(cookie)) return undefined
+  if (!route.strip || route.path === '/') return cookie
+  return cookie.replace(/(;\s*path=)(\/[^;]*)/i, (_, name, path) => `${name}${route.path}${path === '/' ? '/' : path}`)
+}
+
+/** @throws Fault upstream-broken when a header cannot be passed on without changing its meaning */
+export function clientResponseHeaders(headers: HeaderList, facts: ResponseFacts): HeaderList {
+  const kept: [string, string][] = []
+  for (const [name, value] of withoutHopByHop(headers)) {
+    if (!/^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(name) || /[\x00-\x08\x0a-\x1f\x7f]/.test(value)) {
+      throw new Fault('upstream-broken', { about: `the answer holds a header that is not allowed (${JSON.stringify(name.slice(0, 40))})` })
+    }
+    if (dropped.has(name) || (facts.allowedOrigin !== undefined && corsNames.test(name))) continue
+    if (name === 'www-authenticate' && !facts.passAuthorization) continue
+    if (name === 'location' || name === 'content-location') kept.push([name, publicLocation(value, facts)])
+    else if (name === 'set-cookie') {
+      const cookie = publicCookie(value, facts)
+      if (cookie !== undefined) kept.push([name, cookie])
+    } else kept.push([name, value])
+  }
+  const has = (name: string) => headerValues(kept, name).length > 0
+  return [
+    ...kept,
+    ['x-request-id', facts.id],
+    ['strict-transport-security', 'max-age=63072000'],
+    ...(facts.personal && !has('cache-control') ? ([['cache-control', 'private, no-store']] as const) : []),
+    // The viewer is cross-origin isolated: whatever it loads must say that it is meant for this origin.
+    ...(facts.route.kind === 'orthanc' && facts.allowedOrigin === undefined && !has('cross-origin-resource-policy')
+      ? ([['cross-origin-resource-policy', 'same-origin']] as const)
+      : []),
+    ...(facts.allowedOrigin === undefined
+      ? []
+      : ([
+          ['access-control-allow-origin', facts.allowedOrigin],
+          ['access-control-allow-credentials', 'true'],
+          ['vary', 'Origin'],
+        ] as const)),
+  ]
+}

@@ -1,0 +1,109 @@
+/**
+ * Carries a WebSocket: the handshake is forwarded, and only after a checked 101 do bytes flow.
+ *
+ * Frames are not read. Without that 101 nothing that the client sent behind its handshake goes further, and its
+ * connection is closed. Source: RFC 6455 4.2.2 (Sec-WebSocket-Accept), CVE-2026-2833 (Pingora), 0ang3el/websocket-smuggle.
+ */
+import { createHash } from 'node:crypto'
+import { request as requestPlain, type IncomingMessage } from 'node:http'
+import { request as requestSecure } from 'node:https'
+import type { Duplex } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { Fault } from '../kernel/fault.ts'
+import { type HeaderList, soleHeader, type UpgradeExchange } from '../listener/exchange.ts'
+import { upstreamFault } from '../upstream/failure.ts'
+import { type Destination, type Passage, requestTerms, upstreamTarget } from './forward.ts'
+import { upstreamRequestHeaders } from './request-headers.ts'
+import { clientResponseHeaders } from './response-headers.ts'
+
+const suffix = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
+
+/** @returns why this is no handshake that can be passed on; undefined when it is one */
+export function handshakeProblem(headers: HeaderList): string | undefined {
+  const key = soleHeader(headers, 'sec-websocket-key')
+  if (typeof key !== 'string' || !/^[A-Za-z0-9+/]{22}==$/.test(key)) return 'exactly one Sec-WebSocket-Key of 16 bytes is needed'
+  if (soleHeader(headers, 'sec-websocket-version') !== '13') return 'the WebSocket version must be 13'
+  const connection = soleHeader(headers, 'connection')
+  if (!/(^|,)\s*upgrade\s*(,|$)/i.test(connection ?? '')) return 'Connection must name Upgrade'
+  return undefined
+}
+
+const listOf = (message: IncomingMessage): HeaderList => {
+  const list: [string, string][] = []
+  for (let at = 0; at + 1 < message.rawHeaders.length; at += 2) list.push([(message.rawHeaders[at] ?? '').toLowerCase(), message.rawHeaders[at + 1] ?? ''])
+  return list
+}
+
+type Outcome = { readonly kind: 'switched'; readonly message: IncomingMessage; readonly socket: Duplex; readonly first: Buffer } | { readonly kind: 'answered'; readonly message: IncomingMessage }
+
+/** @param onOpen  told when bytes begin to flow, with the way to end them */
+export async function tunnel(passage: Passage & { readonly exchange: UpgradeExchange }, destination: Destination, onOpen: (end: () => void) => Disposable): Promise<void> {
+  const { exchange, permit, forwardedFor } = passage
+  const { upstream } = destination
+  const { section, trust } = upstream
+  const { request } = exchange
+  const headers = upstreamRequestHeaders(
+    request.headers,
+    { id: exchange.id, authority: request.authority, forwardedFor, principal: permit.principal },
+    requestTerms(destination),
+  )
+  const send = section.url.protocol === 'https:' ? requestSecure : requestPlain
+  const outcome = await new Promise<Outcome>((resolve, reject) => {
+    const call = send({
+      ...trust,
+      host: section.url.hostname.replace(/^\[|\]$/g, ''),
+      port: section.url.port === '' ? undefined : Number(section.url.port),
+      method: 'GET',
+      path: upstreamTarget(passage),
+      // Node takes the list flat, names and values in turn.
+      headers: [...headers.flat(), 'connection', 'Upgrade', 'upgrade', 'websocket'],
+      agent: false,
+      timeout: section.timeouts.connect,
+      signal: exchange.signal,
+    })
+    call.once('upgrade', (message, socket, first) => resolve({ kind: 'switched', message, socket, first }))
+    call.once('response', message => resolve({ kind: 'answered', message }))
+    call.once('timeout', () => call.destroy(new Fault('upstream-timeout', { about: `${upstream.name}, at a WebSocket handshake` })))
+    call.once('error', error => reject(upstreamFault(error, `${upstream.name}, at a WebSocket handshake`)))
+    call.end()
+  })
+  outcome.message.socket.setTimeout(0) // a tunnel may be quiet for as long as both sides like
+  upstream.reported('answered')
+
+  const response = clientResponseHeaders(listOf(outcome.message), {
+    id: exchange.id,
+    origin: exchange.connection.publicOrigin ?? `https://${request.authority}`,
+    route: permit.route,
+    upstreamOrigin: section.url.origin,
+    passAuthorization: section.authorization === 'pass',
+    personal: permit.principal !== undefined,
+    allowedOrigin: passage.allowedOrigin,
+  })
+  if (outcome.kind === 'answered') {
+    // The upstream declined: its answer goes back, the connection is closed behind it.
+    await pipeline(outcome.message, exchange.reply.head(outcome.message.statusCode ?? 502, response))
+    return
+  }
+  const key = soleHeader(request.headers, 'sec-websocket-key') ?? ''
+  const expected = createHash('sha1').update(`${key}${suffix}`).digest('base64')
+  if (soleHeader(listOf(outcome.message), 'sec-websocket-accept') !== expected) {
+    outcome.socket.destroy()
+    throw new Fault('upstream-broken', { about: `${upstream.name} switched protocols without the right Sec-WebSocket-Accept` })
+  }
+  await splice(exchange, outcome, response, onOpen)
+}
+
+async function splice(exchange: UpgradeExchange, { socket, first }: Extract<Outcome, { kind: 'switched' }>, headers: HeaderList, onOpen: (end: () => void) => Disposable): Promise<void> {
+  const client = exchange.upgrade.accept([...headers, ['connection', 'Upgrade'], ['upgrade', 'websocket']])
+  const end = () => {
+    client.destroy()
+    socket.destroy()
+  }
+  using _open = onOpen(end)
+  socket.on('error', end)
+  if (first.length > 0) client.write(first)
+  if (exchange.upgrade.early.length > 0) socket.write(exchange.upgrade.early)
+  // Either side's end is passed on; either side's failure ends both.
+  await Promise.allSettled([pipeline(client, socket), pipeline(socket, client)])
+  end()
+}

@@ -1,0 +1,50 @@
+/**
+ * What an authenticator says about one kind of credential.
+ *
+ *   proven    the credential holds, and this is who it names
+ *   absent    no such credential came: the next authenticator may answer
+ *   refused   a credential came that must not be accepted
+ *
+ * A broken directory is none of these: it is a Fault, and thrown. "Wrong" and "broken" never look alike.
+ */
+import type { Principal } from './principal.ts'
+
+/** Each reason with the sentence that a person may read. Codes are stable: audit, tests and manuals use them. */
+export const refusalReasons = {
+  'certificate-not-trusted': 'Your certificate was not issued by an authority that this gateway trusts.',
+  'certificate-expired': 'Your certificate has expired.',
+  'certificate-not-yet-valid': 'Your certificate is not valid yet. Check the clock of your computer.',
+  'certificate-wrong-use': 'Your certificate was not issued for signing in.',
+  'certificate-without-one-name': 'Your certificate does not carry exactly one usable name.',
+  'certificate-missing': 'A client certificate is needed here, and none came.',
+  'wrong-credentials': 'User name or password is wrong.',
+  'throttled': 'Too many failed attempts. Wait a little before you try again.',
+  'malformed-credentials': 'The sign-in data could not be read.',
+} as const
+
+export type RefusalReason = keyof typeof refusalReasons
+
+export type Answer =
+  | { readonly kind: 'proven'; readonly principal: Principal }
+  | { readonly kind: 'absent' }
+  | Refused
+
+export interface Refused {
+  readonly kind: 'refused'
+  readonly reason: RefusalReason
+  /** For the audit trail: what exactly was wrong. May hold text from outside; never a secret. */
+  readonly detail: string
+  /** Who was named, if a name came: for the audit trail, never believed. */
+  readonly claimed?: string
+  /** Seconds until another try is worth it; only with `throttled`. */
+  readonly retryAfter?: number
+}
+
+export const absent: Answer = { kind: 'absent' }
+export const proven = (principal: Principal): Answer => ({ kind: 'proven', principal })
+export const refused = (reason: RefusalReason, detail: string, more: Pick<Refused, 'claimed' | 'retryAfter'> = {}): Refused => ({
+  kind: 'refused',
+  reason,
+  detail,
+  ...more,
+})

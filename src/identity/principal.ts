@@ -1,0 +1,21 @@
+/**
+ * Who it is, and by what it was proved.
+ */
+
+/** What was accepted on this request. Rules may ask for one of these by name. */
+export type Proof =
+  | { readonly kind: 'certificate'; readonly fingerprint: string }
+  | { readonly kind: 'password' }
+  /** `by`: what opened the session; `id` is a short public handle, never the cookie. */
+  | { readonly kind: 'session'; readonly by: 'password'; readonly id: string }
+
+export type ProofKind = Proof['kind']
+
+export interface Principal {
+  /** Never empty, no control characters; compared exactly. */
+  readonly name: string
+  /** The authority that vouches for the name. */
+  readonly realm: 'certificate' | 'directory' | 'local'
+  readonly groups: ReadonlySet<string>
+  readonly proof: Proof
+}

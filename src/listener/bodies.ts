@@ -1,0 +1,105 @@
+/**
+ * The two halves of an exchange as one-way streams, with the counts that limits and logs are made of.
+ *
+ * One-way on purpose: an HTTP client destroys the request body that it has sent, and a duplex HTTP/2 stream given to it
+ * would lose its answer with it. Bytes are passed by reference, never copied.
+ */
+import { Readable, Writable } from 'node:stream'
+
+/** Whether we are waiting for the client just now, and how far it has come. */
+export interface Progress {
+  readonly waiting: boolean
+  readonly bytes: number
+}
+
+/** What an engine has for a request body: llhttp's IncomingMessage or an Http2Stream. */
+type Source = Pick<Readable, 'on' | 'pause' | 'resume'>
+
+export class IncomingBody extends Readable implements Progress {
+  bytes = 0
+  waiting = false
+  readonly #source: Source
+  #started = false
+
+  constructor(source: Source) {
+    super({ highWaterMark: 256 * 1024 })
+    this.#source = source
+  }
+
+  override _read(): void {
+    this.waiting = true
+    if (this.#started) {
+      this.#source.resume()
+      return
+    }
+    // Nothing is read before somebody wants it: a denied upload stays where it is.
+    this.#started = true
+    this.#source.on('data', (chunk: Buffer) => {
+      this.bytes += chunk.length
+      this.waiting = false
+      if (!this.push(chunk)) this.#source.pause()
+    })
+    this.#source.on('end', () => {
+      this.waiting = false
+      this.push(null)
+    })
+  }
+
+  /** The client went before the end: whoever reads learns it as an error. */
+  cut(): void {
+    if (!this.readableEnded) this.destroy(new ClientGone())
+  }
+}
+
+/** The client went away. Not a fault of anybody here. */
+export class ClientGone extends Error {
+  override readonly name = 'ClientGone'
+  constructor() {
+    super('the client went away')
+  }
+}
+
+export class OutgoingBody extends Writable implements Progress {
+  bytes = 0
+  waiting = false
+  readonly #sink: Writable
+  readonly #abort: () => void
+
+  /** @param abort  cuts the exchange, when this stream is destroyed before its end */
+  constructor(sink: Writable, abort: () => void) {
+    super({ highWaterMark: 256 * 1024 })
+    this.#sink = sink
+    this.#abort = abort
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    if (this.#sink.destroyed) {
+      done(new ClientGone())
+      return
+    }
+    this.waiting = true
+    this.#sink.write(chunk, error => {
+      this.waiting = false
+      this.bytes += chunk.length
+      done(error ? new ClientGone() : null)
+    })
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    if (this.#sink.destroyed) {
+      done(new ClientGone())
+      return
+    }
+    this.waiting = true
+    this.#sink.end(() => {
+      this.waiting = false
+      done()
+    })
+  }
+
+  override _destroy(_error: Error | null, done: (error?: Error | null) => void): void {
+    if (!this.writableFinished) this.#abort()
+    // A client that left is an ending, not an error; what else went wrong has been reported where it happened.
+    done()
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * Who is really calling: the peer, or the chain that a trusted proxy vouches for.
+ */
+import { BlockList, isIP } from 'node:net'
+import { type HeaderList, headerValues } from './exchange.ts'
+
+/** IPv4-mapped IPv6 addresses as plain IPv4, so that one client has one spelling. */
+export const plainAddress = (address: string | undefined): string => (address ?? 'unknown').replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '')
+
+export type TrustsProxy = (address: string) => boolean
+
+export function trustedProxies(ranges: readonly string[]): TrustsProxy {
+  const list = new BlockList()
+  for (const range of ranges) {
+    const [address = '', bits] = range.split('/')
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
+    if (bits === undefined) list.addAddress(address, family)
+    else list.addSubnet(address, Number(bits), family)
+  }
+  return address => {
+    const family = isIP(address)
+    return family !== 0 && list.check(address, family === 6 ? 'ipv6' : 'ipv4')
+  }
+}
+
+/**
+ * The addresses for X-Forwarded-For: what a trusted proxy said, then the peer; from everybody else the peer alone.
+ *
+ * @param peer  address of the TCP connection
+ */
+export function forwardedFor(peer: string, headers: HeaderList, trusts: TrustsProxy): string[] {
+  if (!trusts(peer)) return [peer]
+  const chain = headerValues(headers, 'x-forwarded-for').flatMap(value => value.split(',').map(part => plainAddress(part.trim())))
+  // One part that is no address makes the whole chain unbelievable.
+  return chain.every(part => isIP(part) !== 0) ? [...chain, peer] : [peer]
+}
+
+/** The client behind trusted proxies: the last address of the chain that is not one of them. */
+export const clientOf = (chain: readonly string[], trusts: TrustsProxy): string => chain.findLast(address => !trusts(address)) ?? chain[0] ?? 'unknown'

@@ -1,0 +1,99 @@
+/**
+ * One HTTP exchange, whatever protocol it came by: what was asked, over which connection, and the way to answer.
+ *
+ * The two engines (HTTP/1.1 and HTTP/2) stand behind this one small interface, so that either can be replaced.
+ * Everything in `request` comes from outside and is untrusted. Source: RFC 9110 3.4, 9112, 9113.
+ */
+import type { Duplex, Readable, Writable } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
+
+/** Name in lower case, value as received. A list, not a record: duplicates and `__proto__` must survive being looked at. */
+export type Header = readonly [name: string, value: string]
+export type HeaderList = readonly Header[]
+
+export interface Connection {
+  /** The TLS socket; its certificate is judged once, see identity/client-certificate.ts. */
+  readonly socket: TLSSocket
+  /** Who is calling: the peer's IP address, IPv4-mapped addresses as plain IPv4. */
+  readonly address: string
+  /** Name of the listener in the configuration. */
+  readonly listener: string
+  /** Origin that people type for this listener, if it is not the bound address. */
+  readonly publicOrigin: string | undefined
+  /** Whether a request without a certificate is turned away here. */
+  readonly certificate: 'none' | 'optional' | 'required'
+  readonly protocol: 'HTTP/1.1' | 'HTTP/2'
+}
+
+export interface ExchangeRequest {
+  readonly method: string
+  /** Request target as received: always origin-form (`/path?query`). */
+  readonly target: string
+  /** Host or :authority as received, lower case. */
+  readonly authority: string
+  readonly headers: HeaderList
+  /** Undefined: no body was announced. Bytes flow only when read. */
+  readonly body: Readable | undefined
+  /** Announced length, if any. */
+  readonly length: number | undefined
+  /** The client waits for 100 (Continue) before it sends the body. */
+  readonly expectsContinue: boolean
+  /** What makes the request one that nobody may read any further: answered with 400, never forwarded. */
+  readonly malformed: string | undefined
+}
+
+export interface Reply {
+  /** The status that went out; undefined until then. */
+  readonly status: number | undefined
+  /** Body bytes that went out so far. */
+  readonly bytes: number
+  /** Sends 100 (Continue); nothing happens if nobody waits for it. */
+  continue(): void
+  /**
+   * Sends the head and gives the stream for the body. Once only. Names in lower case.
+   * Returns a stream that swallows everything if the client is already gone.
+   */
+  head(status: number, headers: HeaderList): Writable
+  /** Head and whole body at once; for HEAD the body is left out and its length stated. */
+  send(status: number, headers: HeaderList, body: string | Uint8Array): void
+  /** Cuts the exchange: RST_STREAM or a closed connection, so that nobody takes a cut body for a whole one. */
+  abort(): void
+}
+
+export interface Exchange {
+  /** X-Request-Id: ours, never the client's. */
+  readonly id: string
+  /** Milliseconds since 1970 when the head had arrived. */
+  readonly startedAt: number
+  readonly connection: Connection
+  readonly request: ExchangeRequest
+  readonly reply: Reply
+  /** Aborts when the client goes before the answer is complete. */
+  readonly signal: AbortSignal
+  /** Resolves when the answer has gone out completely, or the exchange was cut. Never rejects. */
+  readonly finished: Promise<Ending>
+}
+
+export type Ending = 'complete' | 'client-gone' | 'aborted'
+
+/** A WebSocket handshake over HTTP/1.1: the same request, but the answer is a tunnel. Source: RFC 6455 4. */
+export interface UpgradeExchange extends Exchange {
+  readonly upgrade: {
+    /** Bytes that the client sent behind the handshake; forwarded only after a checked 101. */
+    readonly early: Buffer
+    /**
+     * Sends 101 with these headers and hands the raw socket over. After this `reply` is spent.
+     */
+    accept(headers: HeaderList): Duplex
+  }
+}
+
+/** All values of a header, in order. @param name  lower case */
+export const headerValues = (headers: HeaderList, name: string): string[] =>
+  headers.filter(([n]) => n === name).map(([, value]) => value)
+
+/** The value of a header that may come once; undefined when absent, `null` when it came more than once. */
+export function soleHeader(headers: HeaderList, name: string): string | undefined | null {
+  const values = headerValues(headers, name)
+  return values.length > 1 ? null : values[0]
+}

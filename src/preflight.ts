@@ -1,0 +1,123 @@
+/**
+ * Reads every file that a configuration names and holds it against the rest; binds and changes nothing.
+ *
+ * `check` prints what comes out, `serve` starts only on what comes out: the gateway never starts half open.
+ */
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Locate } from './config/load.ts'
+import type { Problem } from './config/problem.ts'
+import type { SecretPlace } from './config/scalars.ts'
+import type { Config } from './config/schema.ts'
+import type { PeerTrustSection } from './config/tls.ts'
+import { readAccountFile } from './identity/account-file.ts'
+import { causeLine } from './kernel/fault.ts'
+import { Secret } from './kernel/secret.ts'
+import { planDirectory } from './ldap/directory-plan.ts'
+import { readKeystore, unreadable } from './tls/keystore.ts'
+import { type PeerTrust, readPeerTrust } from './tls/peer-trust.ts'
+import { effectiveTerms, type Report } from './tls/protocol-floor.ts'
+import type { ServerTrust } from './tls/server-context.ts'
+import { readTruststore } from './tls/truststore.ts'
+
+/** What the files held, ready to be used. */
+export interface Materials {
+  /** By name of the listener with TLS. */
+  readonly listeners: ReadonlyMap<string, ServerTrust>
+  /** By name of the upstream; only those with settings of their own. */
+  readonly upstreamTrust: ReadonlyMap<string, PeerTrust>
+  readonly upstreamPasswords: ReadonlyMap<string, Secret>
+  readonly directoryTrust: PeerTrust | undefined
+  readonly directoryPassword: Secret | undefined
+}
+
+export interface Inspected {
+  /** Undefined when there is an error among the problems. */
+  readonly materials: Materials | undefined
+  readonly problems: readonly Problem[]
+}
+
+type Path = readonly (string | number)[]
+
+/** @param env  where `{ env: NAME }` is looked up */
+export function inspect(config: Config, locate: Locate, env: NodeJS.ProcessEnv, now: number): Inspected {
+  const problems: Problem[] = []
+  const at =
+    (...path: Path): Report =>
+    (key, message, severity) => {
+      problems.push(locate({ path: [...path, key], message, ...(severity === undefined ? {} : { severity }) }))
+    }
+  const secret = (place: SecretPlace | undefined, path: Path): Secret | undefined =>
+    place === undefined ? undefined : readSecret(place, env, (message, severity) => at(...path.slice(0, -1))(String(path.at(-1)), message, severity))
+  const trust = (section: PeerTrustSection, path: Path) =>
+    readPeerTrust(section, secret(section.password, [...path, 'password']), now, at(...path))
+
+  const listeners = new Map<string, ServerTrust>()
+  for (const [name, listener] of Object.entries(config.listeners)) {
+    if (listener.kind === 'plain') continue
+    const path = ['listeners', name]
+    const terms = effectiveTerms(listener.tls, at(...path, 'tls'))
+    const { certificate, key, password } = listener.keystore
+    const keystore = readKeystore({ certificate, key, password: secret(password, [...path, 'keystore', 'password']) }, now, at(...path, 'keystore'))
+    const { clients } = listener
+    const truststore = clients.truststore === undefined ? undefined : readTruststore(clients.truststore, now, at(...path, 'clients'))
+    if (terms !== undefined && keystore !== undefined && (clients.certificate === 'none' || truststore !== undefined)) {
+      listeners.set(name, { terms, keystore, clients: clients.certificate, truststore })
+    }
+  }
+
+  const upstreamTrust = new Map<string, PeerTrust>()
+  const upstreamPasswords = new Map<string, Secret>()
+  for (const [name, upstream] of Object.entries(config.upstreams)) {
+    const path = ['upstreams', name]
+    if (upstream.kind === 'ohif') {
+      if (statSync(join(upstream.root, 'index.html'), { throwIfNoEntry: false }) === undefined) {
+        at(...path)('root', `there is no viewer in ${upstream.root} (no index.html); run: sallyport viewer install --dir ${upstream.root}`)
+      }
+      continue
+    }
+    const read = upstream.tls === undefined ? undefined : trust(upstream.tls, [...path, 'tls'])
+    if (read !== undefined) upstreamTrust.set(name, read)
+    const password = secret(upstream.credentials?.password, [...path, 'credentials', 'password'])
+    if (password !== undefined) upstreamPasswords.set(name, password)
+  }
+
+  const { directory, local } = config.realms
+  let directoryTrust: PeerTrust | undefined
+  let directoryPassword: Secret | undefined
+  if (directory.enabled) {
+    const path = ['realms', 'directory']
+    if (directory.tls !== undefined) directoryTrust = trust(directory.tls, [...path, 'tls'])
+    directoryPassword = secret(directory.password, [...path, 'password'])
+    if (directoryPassword?.isEmpty === true) at(...path)('password', 'this password is empty: the directory would take the search for an anonymous one')
+    const planned = planDirectory(directory)
+    if (!planned.ok) for (const { key, message } of planned.mistakes) at(...path)(key, message)
+  }
+  try {
+    readAccountFile(local.file)
+  } catch (cause) {
+    at('realms', 'local')('file', causeLine(cause))
+  }
+
+  const broken = problems.some(problem => problem.severity !== 'warning')
+  return { materials: broken ? undefined : { listeners, upstreamTrust, upstreamPasswords, directoryTrust, directoryPassword }, problems }
+}
+
+function readSecret(place: SecretPlace, env: NodeJS.ProcessEnv, report: (message: string, severity?: 'warning') => void): Secret | undefined {
+  if ('env' in place) {
+    const text = env[place.env]
+    if (text !== undefined) return new Secret(text)
+    report(`the environment variable ${place.env} is not set`)
+    return undefined
+  }
+  try {
+    const text = readFileSync(place.file, 'utf8')
+    const mode = statSync(place.file).mode & 0o777
+    if ((mode & 0o077) !== 0) report(`${place.file} holds a secret and others may read it (mode ${mode.toString(8).padStart(4, '0')}); chmod 600`, 'warning')
+    // Editors end a file with a line break that is no part of the secret.
+    return new Secret(text.replace(/\r?\n$/, ''))
+  } catch (cause) {
+    report(unreadable(place.file, cause))
+    return undefined
+  }
+}

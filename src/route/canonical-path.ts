@@ -1,0 +1,73 @@
+/**
+ * Makes one canonical path of a request target, once, for policy and upstream alike.
+ *
+ * What could be read in two ways is not repaired but refused: an encoded slash or backslash, dot segments in any
+ * spelling, empty segments, control characters, broken or doubled percent escapes, bytes that are not UTF-8.
+ * Source: RFC 3986 2.3, 6.2.2; CVE-2025-66490, CVE-2026-40912 (Traefik), CVE-2025-54576 (oauth2-proxy).
+ */
+
+export interface CanonicalTarget {
+  /** Begins with a slash; unreserved characters are plain, other escapes are kept in capitals. */
+  readonly path: string
+  /** Without the question mark, as received; undefined when there was none. */
+  readonly query: string | undefined
+}
+
+/** Why a target was not understood; for the log and the 400 page. */
+export type AmbiguousTarget = { readonly ambiguous: string }
+
+const unreserved = /[A-Za-z0-9\-._~]/
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** One segment, decoded once; undefined when it is not valid UTF-8. */
+function decode(segment: string): string | undefined {
+  try {
+    return utf8.decode(Uint8Array.from(segment.replace(/%([0-9A-Fa-f]{2})/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16))), char => char.charCodeAt(0)))
+  } catch {
+    return undefined // TextDecoder's only way to say so
+  }
+}
+
+function segmentProblem(segment: string): string | undefined {
+  if (/%(?![0-9A-Fa-f]{2})/.test(segment)) return 'a broken percent escape'
+  const text = decode(segment)
+  if (text === undefined) return 'bytes that are not UTF-8'
+  if (/[/\\]/.test(text)) return 'an encoded slash or a backslash'
+  if (/\p{Cc}/u.test(text)) return 'a control character'
+  if (/^\.{1,2}(;.*)?$/.test(text)) return 'a dot segment'
+  // Decoded twice by some upstreams: then this would become a separator.
+  if (/%(2e|2f|5c|0[0-9a-f]|1[0-9a-f]|7f|25)/i.test(text)) return 'a doubly encoded character'
+  return undefined
+}
+
+/** @param target  origin-form, as received: untrusted */
+export function canonicalTarget(target: string): CanonicalTarget | AmbiguousTarget {
+  if (!/^\/[\x21-\x7e]*$/.test(target)) return { ambiguous: 'characters that must be percent-encoded' }
+  if (target.includes('#')) return { ambiguous: 'a fragment' }
+  const mark = target.indexOf('?')
+  const path = mark === -1 ? target : target.slice(0, mark)
+  const query = mark === -1 ? undefined : target.slice(mark + 1)
+
+  const segments = path.slice(1).split('/')
+  for (const [index, segment] of segments.entries()) {
+    if (segment === '' && index < segments.length - 1) return { ambiguous: 'an empty segment' }
+    const problem = segmentProblem(segment)
+    if (problem !== undefined) return { ambiguous: problem }
+  }
+  const canonical = path.replace(/%([0-9A-Fa-f]{2})/g, (escape, hex) => {
+    const char = String.fromCharCode(Number.parseInt(hex, 16))
+    return unreserved.test(char) ? char : escape.toUpperCase()
+  })
+  return { path: canonical, query }
+}
+
+/** The path with the parameters of every segment (`;x=1`) left out, as servlet containers read it. */
+export const withoutParameters = (path: string): string => path.replace(/(;|%3B)[^/]*/gi, '')
+
+/** The names in a query string, decoded once; a name that cannot be decoded is kept as it is. */
+export function queryNames(query: string): string[] {
+  return query.split(/[&;]/).map(part => {
+    const name = (part.split('=', 1)[0] ?? '').replaceAll('+', ' ')
+    return decode(name) ?? name
+  })
+}

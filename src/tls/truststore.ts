@@ -1,0 +1,55 @@
+/**
+ * Whom a listener believes: authorities, and single certificates trusted just as they are, mixed in one PEM file.
+ *
+ * A certificate with basicConstraints CA:TRUE is an authority; every other one is compared byte for byte and can
+ * vouch for nobody but itself. Source: IHE ATNA ITI-19 (direct comparison), Orthanc SslTrustedClientCertificates.
+ */
+import { X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { pemCertificates, unreadable } from './keystore.ts'
+import type { Report } from './protocol-floor.ts'
+
+export interface Truststore {
+  /** All certificates as PEM, for OpenSSL and for the list of names that browsers choose by. */
+  readonly pem: readonly string[]
+  /** SHA-256 of the whole certificate, upper-case hex without colons. */
+  readonly singles: ReadonlySet<string>
+  readonly authorities: ReadonlySet<string>
+}
+
+/** Upper-case hex without colons: the form that the configuration is kept in. */
+export const fingerprintOf = (certificate: Pick<X509Certificate, 'fingerprint256'>): string => certificate.fingerprint256.replaceAll(':', '')
+
+/** @returns undefined when nothing trustworthy came of the file; `report` has said why. Never falls back to system roots. */
+export function readTruststore(file: string, now: number, report: Report): Truststore | undefined {
+  let text: string
+  try {
+    text = readFileSync(file, 'latin1')
+  } catch (cause) {
+    report('truststore', unreadable(file, cause))
+    return undefined
+  }
+  const blocks = pemCertificates(text)
+  if (blocks.length === 0) {
+    report('truststore', `${file} holds no certificate (PEM), so nobody could be trusted`)
+    return undefined
+  }
+  if (/PRIVATE KEY-----/.test(text)) report('truststore', `${file} holds a private key; a truststore wants certificates only`, 'warning')
+
+  const singles = new Set<string>()
+  const authorities = new Set<string>()
+  for (const [index, pem] of blocks.entries()) {
+    let certificate: X509Certificate
+    try {
+      certificate = new X509Certificate(pem)
+    } catch {
+      report('truststore', `certificate ${index + 1} of ${file} cannot be read`)
+      return undefined
+    }
+    if (certificate.validToDate.getTime() < now) {
+      report('truststore', `certificate ${index + 1} of ${file} expired on ${certificate.validTo}`, 'warning')
+    }
+    ;(certificate.ca ? authorities : singles).add(fingerprintOf(certificate))
+  }
+  return { pem: blocks, singles, authorities }
+}

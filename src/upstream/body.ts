@@ -1,0 +1,40 @@
+/**
+ * The body of an upstream's answer as a stream with back-pressure: read slowly, and the upstream is read slowly.
+ */
+import { Readable } from 'node:stream'
+import type { Dispatcher } from 'undici'
+
+export class UpstreamBody extends Readable {
+  readonly #controller: Dispatcher.DispatchController
+  #whole = false
+
+  constructor(controller: Dispatcher.DispatchController) {
+    super({ highWaterMark: 256 * 1024 })
+    this.#controller = controller
+  }
+
+  /** @returns false when the reader wants no more for now */
+  receive(chunk: Buffer): boolean {
+    return this.push(chunk)
+  }
+
+  finish(): void {
+    this.#whole = true
+    this.push(null)
+  }
+
+  break(error: Error): void {
+    this.#whole = true
+    this.destroy(error)
+  }
+
+  override _read(): void {
+    this.#controller.resume()
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    // Nobody wants the rest: the connection is closed and not given to the next request with bytes in it.
+    if (!this.#whole) this.#controller.abort(error ?? new Error('nobody reads this answer any more'))
+    done(error)
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * One upstream: its connections, its trust, its limits. Requests go in, heads and bodies come out.
+ *
+ * undici stands behind this small interface and can be replaced. It knows nothing of clients, identities or permits.
+ */
+import type { Readable } from 'node:stream'
+import { type Dispatcher, Pool } from 'undici'
+import type { HttpUpstreamSection } from '../config/upstream.ts'
+import { Fault } from '../kernel/fault.ts'
+import type { HeaderList } from '../listener/exchange.ts'
+import type { PeerTrust } from '../tls/peer-trust.ts'
+import { UpstreamBody } from './body.ts'
+import { isStaleConnection, upstreamFault } from './failure.ts'
+import { createHealthRecord, type Health } from './health.ts'
+import { type Profile, profiles } from './profiles.ts'
+
+export interface UpstreamRequest {
+  readonly method: string
+  /** Canonical path and query. */
+  readonly target: string
+  readonly headers: HeaderList
+  readonly body: Readable | undefined
+  /** Aborts when the client goes. */
+  readonly signal: AbortSignal
+}
+
+export interface UpstreamResponse {
+  readonly status: number
+  readonly headers: HeaderList
+  /** The body ends with the connection: nothing else says that it is whole. */
+  readonly closeDelimited: boolean
+  /** Errors with a Fault when the upstream breaks off. Destroying it ends the exchange with the upstream. */
+  readonly body: Readable
+}
+
+export interface Upstream extends AsyncDisposable {
+  readonly name: string
+  readonly section: HttpUpstreamSection
+  readonly profile: Profile
+  /** For tunnels, which need a connection of their own. */
+  readonly trust: PeerTrust | undefined
+  readonly health: Health
+  /** Rejects with a Fault; with the signal's reason when the client went first. */
+  send(request: UpstreamRequest): Promise<UpstreamResponse>
+  /** Asks the server whether it answers at all; any HTTP answer will do. Updates `health`. */
+  probe(): Promise<boolean>
+  reported(outcome: 'answered' | 'failed'): void
+}
+
+/** Requests that may wait for a connection, for each that is allowed at one time. */
+const queued = 50
+
+export function openUpstream(name: string, section: HttpUpstreamSection, trust: PeerTrust | undefined, now: () => number): Upstream {
+  const profile = profiles[section.kind]
+  const record = createHealthRecord(now)
+  const pool = new Pool(section.url.origin, {
+    connections: section.connections,
+    pipelining: 1,
+    allowH2: false,
+    keepAliveTimeout: profile.idleConnection,
+    keepAliveMaxTimeout: profile.idleConnection,
+    keepAliveTimeoutThreshold: 300,
+    headersTimeout: section.timeouts.idle,
+    bodyTimeout: section.timeouts.idle,
+    maxHeaderSize: 64 * 1024,
+    connectTimeout: section.timeouts.connect,
+    // A resumed TLS session skips checkServerIdentity in Node: every connection proves itself anew.
+    maxCachedSessions: 0,
+    connect: { timeout: section.timeouts.connect, maxCachedSessions: 0, ...trust },
+  })
+  let running = 0
+
+  const attempt = (request: UpstreamRequest) =>
+    new Promise<UpstreamResponse>((resolve, reject) => {
+      let answer: UpstreamBody | undefined
+      let control: Dispatcher.DispatchController | undefined
+      const leave = () => {
+        control?.abort(gone(request.signal))
+        // Still in the queue: the handler below turns it away when its turn comes.
+        if (control === undefined) reject(gone(request.signal))
+      }
+      request.signal.addEventListener('abort', leave, { once: true })
+      const done = () => {
+        running--
+        request.signal.removeEventListener('abort', leave)
+      }
+      running++
+      pool.dispatch(
+        {
+          method: request.method,
+          path: request.target,
+          headers: request.headers.flatMap(([header, value]) => [header, value]),
+          body: request.body ?? null,
+        },
+        {
+          onRequestStart(controller) {
+            control = controller
+            if (request.signal.aborted) controller.abort(gone(request.signal))
+          },
+          onResponseStart(controller, status) {
+            if (status < 200) return // informational; nothing that a client was promised
+            record.answered()
+            const headers = headerList(controller.rawHeaders)
+            const framed = headers.some(([header]) => header === 'content-length' || header === 'transfer-encoding')
+            answer = new UpstreamBody(controller)
+            resolve({ status, headers, closeDelimited: !framed && status !== 204 && status !== 304 && request.method !== 'HEAD', body: answer })
+          },
+          onResponseData(controller, chunk) {
+            if (answer?.receive(chunk) === false) controller.pause()
+          },
+          onResponseEnd() {
+            done()
+            answer?.finish()
+          },
+          onResponseError(_controller, error) {
+            done()
+            if (answer === undefined) reject(error)
+            else answer.break(request.signal.aborted ? gone(request.signal) : upstreamFault(error, `${name}, while answering`))
+          },
+        },
+      )
+    })
+
+  return {
+    name,
+    section,
+    profile,
+    trust,
+    get health() {
+      return record.health
+    },
+    async send(request) {
+      if (running >= section.connections * (1 + queued)) throw new Fault('upstream-busy', { about: `${name}, ${running} requests` })
+      const repeatable = request.body === undefined && (request.method === 'GET' || request.method === 'HEAD')
+      try {
+        return await attempt(request)
+      } catch (first) {
+        if (request.signal.aborted) throw gone(request.signal)
+        if (!repeatable || !isStaleConnection(first)) throw failed(first)
+      }
+      try {
+        return await attempt(request)
+      } catch (second) {
+        if (request.signal.aborted) throw gone(request.signal)
+        throw failed(second)
+      }
+    },
+    async probe() {
+      try {
+        const { statusCode, body } = await pool.request({
+          method: 'GET',
+          path: section.kind === 'orthanc' ? '/system' : '/',
+          headersTimeout: section.timeouts.connect,
+        })
+        body.on('error', () => undefined).destroy()
+        record.answered()
+        return statusCode > 0
+      } catch {
+        record.failed()
+        return false // the reason is told by the first real request, which logs it
+      }
+    },
+    reported: outcome => record[outcome](),
+    [Symbol.asyncDispose]: () => pool.destroy(),
+  }
+
+  function failed(error: unknown): Fault {
+    const fault = upstreamFault(error, `${name}, before its answer`)
+    if (fault.code === 'upstream-unreachable' || fault.code === 'upstream-untrusted') record.failed()
+    return fault
+  }
+}
+
+const gone = (signal: AbortSignal): Error => (signal.reason instanceof Error ? signal.reason : new Error('the client went away'))
+
+/** undici hands raw headers out as buffers for HTTP/1.1; bytes are kept as they are. */
+function headerList(raw: Dispatcher.DispatchController['rawHeaders']): HeaderList {
+  if (!Array.isArray(raw)) return []
+  const list: [string, string][] = []
+  for (let at = 0; at + 1 < raw.length; at += 2) list.push([text(raw[at]).toLowerCase(), text(raw[at + 1])])
+  return list
+}
+
+const text = (value: Buffer | string | undefined): string => (typeof value === 'string' ? value : (value?.toString('latin1') ?? ''))
