@@ -80,12 +80,10 @@ export async function forward(passage: Passage, destination: Destination): Promi
 
   if (request.expectsContinue) reply.continue() // 2
   const asked = upstream.profile.answersHeadAndOptions && request.method === 'HEAD' ? 'GET' : request.method
-  const answer = await upstream.send({
-    method: asked,
-    target: upstreamTarget(passage),
-    headers,
-    body: request.body === undefined ? undefined : limited(request.body, limit), // 3
-    signal: exchange.signal,
+  const body = request.body === undefined ? undefined : limited(request.body, limit) // 3
+  const answer = await upstream.send({ method: asked, target: upstreamTarget(passage), headers, body, signal: exchange.signal }).catch((cause: unknown) => {
+    // Upstreams fail when a body is cut; what cut it is what the client is told.
+    throw body?.errored instanceof BodyTooLarge ? body.errored : cause
   })
 
   try {

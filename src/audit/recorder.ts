@@ -1,0 +1,46 @@
+/**
+ * Writes a decision into the audit trail before it is acted on; counts denials.
+ *
+ * Awaited only where the site chose to refuse what cannot be recorded: else care goes on and the alarm is raised.
+ */
+import type { Identity } from '../identity/authenticator.ts'
+import type { Decision } from '../policy/decide.ts'
+import type { CanonicalTarget } from '../route/canonical-path.ts'
+import type { Route } from '../route/route.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import type { AuditLog } from './audit-log.ts'
+import type { AuditEvent } from './event.ts'
+import type { Noteworthy } from './noteworthy.ts'
+
+export interface Recorded {
+  readonly id: string
+  readonly method: string
+  readonly target: CanonicalTarget
+  /** Address of the client. */
+  readonly client: string
+  readonly route: Route | undefined
+  readonly decision: Decision
+  readonly identity: Identity
+}
+
+export interface RecorderParts {
+  readonly audit: Pick<AuditLog, 'record'>
+  readonly noteworthy: Noteworthy
+  readonly metrics: Pick<Metrics, 'denials'>
+  readonly onFailure: 'continue' | 'refuse'
+}
+
+export function createRecorder({ audit, noteworthy, metrics, onFailure }: RecorderParts): (recorded: Recorded) => Promise<void> {
+  return async ({ id, method, target, client, route, decision, identity }) => {
+    const { certificateAnswer: certificate } = identity
+    const where = { method, path: target.path, route: route?.label ?? '' }
+    const events: (AuditEvent | undefined)[] = [
+      certificate.kind === 'refused' ? noteworthy.ofCertificate(certificate.reason, certificate.detail, client) : undefined,
+      decision.outcome === 'permit' ? noteworthy.ofPermit(decision, target, client) : noteworthy.ofDenial(decision, where, client),
+    ]
+    if (decision.outcome === 'deny') metrics.denials.inc({ reason: decision.reason })
+    const written = Promise.all(events.map(event => (event === undefined ? undefined : audit.record(id, event))))
+    // With `continue` a failed line never rejects; the alarm has been raised where it failed.
+    if (onFailure === 'refuse') await written
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * Says what other layers refuse, and what a disk refuses, as an end that was foreseen: a sentence with its cure.
+ *
+ * Whatever is not on these lists is a fault or a bug, and passes through as it came to the last catch in main.ts.
+ */
+import { AccountFileError } from '../identity/account-file.ts'
+import { IssuerRefusal, type IssuerRefusalCode } from '../issuer/refusal.ts'
+import { ViewerRefusal } from '../viewer/install-refusal.ts'
+import { CommandEnd, type Report } from './report.ts'
+import { shownPath } from './shown-path.ts'
+
+type Handler<A> = (argv: A, report: Report) => Promise<void> | void
+
+export const foreseen =
+  <A>(handler: Handler<A>): Handler<A> =>
+  async (argv, report) => {
+    try {
+      await handler(argv, report)
+    } catch (thrown) {
+      throw asEnd(thrown)
+    }
+  }
+
+/** Exit code 2: what was typed is wrong; 1: it meets files that do not go with it. */
+const issuer: Readonly<Record<IssuerRefusalCode, readonly [exitCode: 1 | 2, cure: string | undefined]>> = {
+  'file-exists': [1, 'move it away, or name another folder with --dir DIR'],
+  'directory-shared': [1, 'name a folder of its own with --dir DIR'],
+  'authority-missing': [1, 'sallyport certs authority makes it (once)'],
+  'authority-password': [
+    1,
+    'give the password with --authority-password-file FILE, or as authority.password in the configuration',
+  ],
+  'authority-unreadable': [
+    1,
+    'restore ca.pem and ca.key from your backup, or make a new authority: sallyport certs authority --dir DIR',
+  ],
+  'authority-expired': [1, 'make a new one: sallyport certs authority --dir DIR'],
+  'name-invalid': [2, undefined],
+  'lifetime-invalid': [2, 'say how long with --days N'],
+  'password-empty': [2, 'put a password into the file, or leave --password-file out: then one is made'],
+  'key-mismatch': [1, undefined],
+  'container-password': [1, 'give the password with --password-file FILE'],
+  'container-obsolete': [1, 'convert it: openssl pkcs12 -legacy -in OLD.p12 -nodes -out all.pem'],
+  'container-unreadable': [1, 'name a certificate as PEM or DER, or a PKCS#12 file'],
+}
+
+const disk: Readonly<Record<string, string>> = {
+  EACCES: 'this account may not do that',
+  EPERM: 'this account may not do that',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk quota is used up',
+  ENOTDIR: 'a part of the path is a file, not a folder',
+  EISDIR: 'it is a folder, not a file',
+  ENOENT: 'there is no such file',
+  EEXIST: 'it is there already',
+}
+
+function asEnd(thrown: unknown): unknown {
+  if (!(thrown instanceof Error) || thrown instanceof CommandEnd) return thrown
+  if (thrown instanceof IssuerRefusal)
+    return new CommandEnd(issuer[thrown.code][0], short(thrown.message), issuer[thrown.code][1])
+  if (thrown instanceof ViewerRefusal) {
+    return new CommandEnd(
+      thrown.code === 'version-invalid' ? 2 : 1,
+      thrown.message.replace(/\.$/, ''),
+      viewerCure(thrown.code),
+    )
+  }
+  if (thrown.cause instanceof AccountFileError) {
+    return new CommandEnd(
+      1,
+      short(thrown.cause.message),
+      'mend that line with an editor; until then nobody signs in with a local account',
+    )
+  }
+  if ('code' in thrown && typeof thrown.code === 'string' && disk[thrown.code] !== undefined) {
+    const path = 'path' in thrown && typeof thrown.path === 'string' ? `${shownPath(thrown.path)}: ` : ''
+    return new CommandEnd(
+      1,
+      `${path}${disk[thrown.code]} (${thrown.code})`,
+      'look at the owner, the mode and the space there',
+    )
+  }
+  // Of a Fault, the disk's own word lies one step down.
+  if (thrown.cause !== undefined) {
+    const end = asEnd(thrown.cause)
+    if (end instanceof CommandEnd) return end
+  }
+  return thrown
+}
+
+const viewerCure = (code: ViewerRefusal['code']) =>
+  code === 'folder-taken' ? 'sallyport viewer install --dir DIR puts it elsewhere' : undefined
+
+/** Paths in messages are whole; below the working directory people know them by less. */
+const short = (message: string) => message.replaceAll(`${process.cwd()}/`, '')

@@ -1,0 +1,40 @@
+/**
+ * Commands that touch the state run as the account that owns it, and as no other.
+ *
+ * Root may write everywhere, and that is the trap: what root leaves in the state directory (0600) the gateway can no
+ * longer open. So a command is refused before it writes, and the account is named.
+ */
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, statSync } from 'node:fs'
+import { CommandEnd } from './report.ts'
+import { shownPath } from './shown-path.ts'
+
+/** Makes the directory (0700) where there is none yet. @throws CommandEnd 2 where it belongs to somebody else */
+export function refuseForeignOwner(directory: string): void {
+  refuseForeign(directory)
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+}
+
+/** The same for what is only made on demand: nothing is made, and what is not there belongs to nobody. */
+export function refuseForeign(directory: string): void {
+  const own = process.geteuid?.()
+  const owner = statSync(directory, { throwIfNoEntry: false })?.uid
+  if (own === undefined || owner === undefined || owner === own) return
+  const name = accountName(owner)
+  const why = 'files that another account leaves there cannot be opened by the gateway'
+  throw new CommandEnd(
+    2,
+    `${shownPath(directory)} belongs to ${name ?? `the account with uid ${owner}`}, and this is ${accountName(own) ?? `uid ${own}`}: ${why}`,
+    `run it as the owner: sudo -u ${name ?? `'#${owner}'`} sallyport …`,
+  )
+}
+
+/** Undefined: the account has a number and no name, as in many containers. */
+function accountName(uid: number): string | undefined {
+  try {
+    // Asked of `id`, because accounts may stand in a directory and not in /etc/passwd.
+    return execFileSync('id', ['-nu', String(uid)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * Authorization: Basic, for scripts. Verified once, then remembered for a minute under a keyed hash.
+ *
+ * Scripts send the password with every request; asking the directory each time would make it our slowest part. Only what
+ * was proven is remembered, never the password, and a local account that changed in any way is asked again at once.
+ *
+ * Source: RFC 7617 2 (UTF-8, no colon in the name, no control characters), RFC 9110 11.4.
+ */
+import { createHmac, randomBytes } from 'node:crypto'
+import type { Clock } from '../kernel/clock.ts'
+import { type HeaderList, soleHeader } from '../listener/exchange.ts'
+import { type Answer, absent, type Refused, refused } from './answer.ts'
+import type { LocalAccounts } from './local-accounts.ts'
+import type { PasswordCheck } from './password-realms.ts'
+
+/** Faults are those of PasswordCheck. */
+export type BasicCheck = (headers: HeaderList, address: string) => Promise<Answer>
+
+export interface BasicOptions {
+  readonly passwords: PasswordCheck
+  readonly local: Pick<LocalAccounts, 'version'>
+  readonly clock: Clock
+  /** Milliseconds; absent: a minute. */
+  readonly remember?: number
+  /** Entries; absent: 10 000. The one not used for longest goes first. */
+  readonly capacity?: number
+}
+
+/** Bytes of the header's value; more is no name and password. */
+const longestHeader = 8192
+
+interface Remembered {
+  readonly answer: Answer
+  readonly at: number
+  /** Of the local account with this name when the password was checked; undefined: there was none. */
+  readonly version: string | undefined
+}
+
+export function createBasicCheck({
+  passwords,
+  local,
+  clock,
+  remember = 60_000,
+  capacity = 10_000,
+}: BasicOptions): BasicCheck {
+  const key = randomBytes(32)
+  const remembered = new Map<string, Remembered>()
+  const underWay = new Map<string, Promise<Answer>>()
+
+  function recall(hash: string, name: string): Answer | undefined {
+    const entry = remembered.get(hash)
+    if (entry === undefined) return undefined
+    remembered.delete(hash)
+    const age = clock.now() - entry.at
+    // A clock that was set back must not make a minute longer.
+    if (age < 0 || age >= remember || local.version(name) !== entry.version) return undefined
+    remembered.set(hash, entry)
+    return entry.answer
+  }
+
+  async function ask({ name, password }: Credentials, hash: string, address: string): Promise<Answer> {
+    // Read before: whoever is locked while the password is being checked must not be remembered.
+    const version = local.version(name)
+    const answer = await passwords.verify(name, password, address)
+    if (answer.kind === 'proven') {
+      remembered.set(hash, { answer, at: clock.now(), version })
+      const [oldest] = remembered.keys()
+      if (remembered.size > capacity && oldest !== undefined) remembered.delete(oldest)
+    }
+    return answer
+  }
+
+  return async (headers, address) => {
+    const credentials = readBasic(headers)
+    if (credentials === undefined) return absent
+    if ('kind' in credentials) return credentials
+    const { name, password } = credentials
+    // The name holds no NUL and no colon, so no two pairs give one text.
+    const hash = createHmac('sha256', key).update(`${name}:${password}`).digest('base64url')
+    const known = recall(hash, name)
+    if (known !== undefined) return known
+
+    // By address too: what the throttle says to one address is not for another.
+    const flight = `${hash} ${address}`
+    const pending = underWay.get(flight)
+    if (pending !== undefined) return pending
+    const asking = ask(credentials, hash, address).finally(() => underWay.delete(flight))
+    underWay.set(flight, asking)
+    return asking
+  }
+}
+
+export interface Credentials {
+  readonly name: string
+  readonly password: string
+}
+
+const malformed = (detail: string): Refused => refused('malformed-credentials', detail)
+
+/** Undefined: no Authorization, or one of another scheme. */
+export function readBasic(headers: HeaderList): Credentials | Refused | undefined {
+  const value = soleHeader(headers, 'authorization')
+  if (value === undefined) return undefined
+  if (value === null) return malformed('Authorization came more than once')
+  if (!/^basic(?: |$)/i.test(value)) return undefined
+  if (value.length > longestHeader) return malformed('Authorization is longer than a name and a password')
+  const [, encoded] = /^basic +([A-Za-z0-9+/]+={0,2}) *$/i.exec(value) ?? []
+  if (encoded === undefined) return malformed('Basic without base64')
+  const bytes = Buffer.from(encoded, 'base64')
+  const text = bytes.toString('utf8')
+  if (!Buffer.from(text, 'utf8').equals(bytes)) return malformed('Basic is not UTF-8')
+  const colon = text.indexOf(':')
+  if (colon < 0) return malformed('Basic without a colon')
+  if (/\p{Cc}/u.test(text)) return malformed('Basic with control characters')
+  return { name: text.slice(0, colon), password: text.slice(colon + 1) }
+}

@@ -1,0 +1,41 @@
+/**
+ * Cookies: reading those that came, writing ours. What a value means is not known here.
+ *
+ * Source: RFC 6265 4.1, 5.4; RFC 9113 8.2.3 (HTTP/2 may send one cookie to a line); RFC 6265bis 4.1.3.2 (`__Host-`: Secure,
+ * Path=/, no Domain, so that no neighbour on a sister domain can plant one).
+ */
+import { type HeaderList, headerValues } from '../listener/exchange.ts'
+
+/** Who is signed in: an opaque random id. */
+export const sessionCookie = '__Host-sallyport'
+
+/** Left by logging out: a certificate must not sign its holder in again without being asked. */
+export const loggedOutCookie = '__Host-sallyport-out'
+
+/** Undefined: it did not come. Null: it came more than once, and so none of them is to be believed. */
+export function readCookie(headers: HeaderList, name: string): string | undefined | null {
+  const values = headerValues(headers, 'cookie')
+    .flatMap(line => line.split(';'))
+    .map(pair => /^\s*([^=\s]+)=(.*?)\s*$/s.exec(pair))
+    .filter(parts => parts?.[1] === name)
+    .map(parts => parts?.[2] ?? '')
+  return values.length > 1 ? null : values[0]
+}
+
+/**
+ * The value of a Set-Cookie header. Without `maxAge` the cookie goes with the browser's own session.
+ *
+ * @param value   letters, digits, - and _ only
+ * @param maxAge  seconds; 0 takes the cookie away
+ */
+export function setCookie(name: string, value: string, maxAge?: number): string {
+  if (!/^[\w-]*$/.test(value)) throw new TypeError('a cookie of ours holds letters, digits, - and _ only')
+  return `${name}=${value}; Path=/${maxAge === undefined ? '' : `; Max-Age=${maxAge}`}; Secure; HttpOnly; SameSite=Lax`
+}
+
+export const clearCookie = (name: string): string => setCookie(name, '', 0)
+
+export const setLoggedOutMark = (): string => setCookie(loggedOutCookie, '1')
+
+/** Any value counts, and a doubled one too: in doubt the person is asked. */
+export const hasLoggedOutMark = (headers: HeaderList): boolean => readCookie(headers, loggedOutCookie) !== undefined

@@ -1,0 +1,143 @@
+/**
+ * The SQLite file in which sessions and secret keys stand: opening, reading, writing; no rule about who is in or out.
+ *
+ * The cookie is known to the browser alone; here stands its SHA-256, so a stolen file opens nothing. The file is for the
+ * account of the gateway only. Whatever goes wrong with it is Fault('state-unavailable').
+ */
+import { createHash, randomBytes } from 'node:crypto'
+import { chmodSync, closeSync, openSync } from 'node:fs'
+import { DatabaseSync, type SQLOutputValue } from 'node:sqlite'
+import { Fault } from '../kernel/fault.ts'
+import type { Principal } from './principal.ts'
+
+export interface SessionRecord {
+  /** A short public handle; says nothing about the cookie. */
+  readonly id: string
+  readonly name: string
+  readonly realm: Principal['realm']
+  readonly groups: ReadonlySet<string>
+  readonly by: 'password'
+  /** The address it was opened from. */
+  readonly from: string
+  /** Milliseconds since 1970. */
+  readonly createdAt: number
+  /** Milliseconds since 1970, not finer than a minute. */
+  readonly lastUsedAt: number
+}
+
+export interface SessionRecords extends Disposable {
+  add(cookie: string, record: SessionRecord): void
+  byCookie(cookie: string): SessionRecord | undefined
+  byId(id: string): SessionRecord | undefined
+  /** Oldest first. */
+  all(): SessionRecord[]
+  /** The one not used for longest first. */
+  ofPerson(name: string, realm: Principal['realm']): SessionRecord[]
+  use(id: string, at: number): void
+  /** False: there was none. */
+  remove(id: string): boolean
+  /** Made at the first request for this purpose. */
+  secretKey(purpose: string): Buffer
+}
+
+const schema = `
+create table if not exists session (
+  digest blob primary key,
+  id text not null unique,
+  name text not null,
+  realm text not null,
+  groups text not null,
+  opened_by text not null,
+  opened_from text not null,
+  created_at integer not null,
+  last_used_at integer not null
+) strict, without rowid;
+create index if not exists session_person on session (name, realm);
+create table if not exists secret_key (purpose text primary key, key blob not null) strict, without rowid;
+`
+
+const digestOf = (cookie: string): Buffer => createHash('sha256').update(cookie).digest()
+
+export function openSessionRecords(file: string): SessionRecords {
+  const { records, statements } = asState(file, () => {
+    const records = openDatabase(file)
+    return { records, statements: prepare(records) }
+  })
+  const sql = <T>(work: () => T): T => asState(file, work)
+  const one = (row: Row | undefined): SessionRecord | undefined => row && readRow(row)
+
+  return {
+    add(cookie, { id, name, realm, groups, by, from, createdAt, lastUsedAt }) {
+      const row = [digestOf(cookie), id, name, realm, JSON.stringify([...groups]), by, from, createdAt, lastUsedAt]
+      sql(() => statements.add.run(...row))
+    },
+    byCookie: cookie => sql(() => one(statements.byDigest.get(digestOf(cookie)))),
+    byId: id => sql(() => one(statements.byId.get(id))),
+    all: () => sql(() => statements.all.all().map(readRow)),
+    ofPerson: (name, realm) => sql(() => statements.ofPerson.all(name, realm).map(readRow)),
+    use: (id, at) => sql(() => void statements.use.run(at, id)),
+    remove: id => sql(() => statements.remove.run(id).changes > 0),
+    secretKey: purpose =>
+      sql(() => {
+        statements.addKey.run(purpose, randomBytes(32))
+        const key = statements.key.get(purpose)?.['key']
+        if (!(key instanceof Uint8Array) || key.length !== 32) throw new Error(`the key for ${purpose} is damaged`)
+        return Buffer.from(key)
+      }),
+    [Symbol.dispose]() {
+      if (records.isOpen) records.close()
+    },
+  }
+}
+
+function asState<T>(file: string, work: () => T): T {
+  try {
+    return work()
+  } catch (cause) {
+    if (cause instanceof TypeError) throw cause
+    throw new Fault('state-unavailable', { cause, about: `sessions in ${file}` })
+  }
+}
+
+function openDatabase(file: string): DatabaseSync {
+  // SQLite gives its side files (-wal, -shm) the mode of the main one.
+  closeSync(openSync(file, 'a', 0o600))
+  chmodSync(file, 0o600)
+  // A command may hold the file for a moment; milliseconds.
+  const records = new DatabaseSync(file, { timeout: 1_000 })
+  records.exec('pragma journal_mode = wal; pragma synchronous = normal;')
+  records.exec(schema)
+  return records
+}
+
+const prepare = (records: DatabaseSync) => ({
+  add: records.prepare('insert into session values (?, ?, ?, ?, ?, ?, ?, ?, ?)'),
+  byDigest: records.prepare('select * from session where digest = ?'),
+  byId: records.prepare('select * from session where id = ?'),
+  all: records.prepare('select * from session order by created_at, id'),
+  ofPerson: records.prepare('select * from session where name = ? and realm = ? order by last_used_at, created_at'),
+  use: records.prepare('update session set last_used_at = ? where id = ?'),
+  remove: records.prepare('delete from session where id = ?'),
+  addKey: records.prepare('insert into secret_key values (?, ?) on conflict do nothing'),
+  key: records.prepare('select key from secret_key where purpose = ?'),
+})
+
+type Row = Record<string, SQLOutputValue>
+
+function readRow(row: Row): SessionRecord {
+  const groups: unknown = JSON.parse(String(row['groups']))
+  const realm = row['realm']
+  if (!Array.isArray(groups) || (realm !== 'directory' && realm !== 'local' && realm !== 'certificate')) {
+    throw new Error('a record of a session is damaged')
+  }
+  return {
+    id: String(row['id']),
+    name: String(row['name']),
+    realm,
+    groups: new Set(groups.map(String)),
+    by: 'password',
+    from: String(row['opened_from']),
+    createdAt: Number(row['created_at']),
+    lastUsedAt: Number(row['last_used_at']),
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * Who is signed in, and when that ends: by idling, by age, on request, or because a person opens too many.
+ *
+ * What has ended never comes back. Not to forget: other processes (`sallyport sessions revoke`) end sessions too, so the
+ * file is asked each time, and swept for those who listen: an open WebSocket has to be closed.
+ *
+ * Source: OWASP session management; interface "sessions".
+ */
+import { randomBytes } from 'node:crypto'
+import type { Clock } from '../kernel/clock.ts'
+import { Fault } from '../kernel/fault.ts'
+import type { Principal } from './principal.ts'
+import { openSessionRecords, type SessionRecord } from './session-records.ts'
+
+export interface Session extends SessionRecord {
+  /** Milliseconds since 1970, if nothing more is heard of it. */
+  readonly endsAt: number
+}
+
+/** All of them may throw Fault('state-unavailable'). */
+export interface SessionStore extends Disposable {
+  /** Always a new one: a cookie from before signing in is worth nothing afterwards. */
+  open(
+    who: Pick<Principal, 'name' | 'realm' | 'groups'>,
+    by: 'password',
+    from: string,
+  ): { cookie: string; session: Session }
+  /** @param cookie  from outside, may hold anything. Finding it counts as use */
+  find(cookie: string): Session | undefined
+  /** Counts as use, for traffic that goes on without new requests. False: it has ended. */
+  touch(id: string): boolean
+  /** False: there was none. */
+  close(id: string): boolean
+  /** How many have ended. Absent realm: whichever vouches for the name. */
+  closeAllOf(name: string, realm?: Principal['realm']): number
+  list(): Session[]
+  /** 32 random bytes, the same after a restart; one key for each purpose. */
+  secretKey(purpose: string): Buffer
+  /** Told once for each session that ends, wherever that was decided; within five seconds if it was not here. */
+  onEnd(listener: (id: string) => void): void
+  /** Looks for sessions that have ended; done every five seconds anyway. */
+  sweep(): void
+}
+
+export interface SessionStoreOptions {
+  readonly file: string
+  /** Milliseconds without use. */
+  readonly idle: number
+  /** Milliseconds from signing in. */
+  readonly absolute: number
+  readonly clock: Clock
+  /** Sessions of one person; the one not used for longest makes room. Absent: 20. */
+  readonly perPerson?: number
+}
+
+/** 256 random bits in base64url. */
+const cookiePattern = /^[\w-]{43}$/
+const sweepEvery = 5_000
+/** How far a clock may be set back before sessions "from the future" end; else each would last that much longer. */
+const clockSlip = 5 * 60_000
+
+export function openSessionStore({ file, idle, absolute, clock, perPerson = 20 }: SessionStoreOptions): SessionStore {
+  const records = openSessionRecords(file)
+  const listeners: ((id: string) => void)[] = []
+  /** Those whose end has still to be told. */
+  const living = new Set<string>()
+
+  const tell = (id: string) => {
+    living.delete(id)
+    for (const listener of listeners) listener(id)
+  }
+  const end = (id: string): boolean => {
+    if (!records.remove(id)) return false
+    tell(id)
+    return true
+  }
+  const withEnd = (record: SessionRecord): Session => ({
+    ...record,
+    endsAt: Math.min(record.createdAt + absolute, record.lastUsedAt + idle),
+  })
+  const alive = (record: SessionRecord | undefined): Session | undefined => {
+    if (record === undefined) return undefined
+    const session = withEnd(record)
+    const now = clock.now()
+    if (now < session.endsAt && now > session.createdAt - clockSlip) return session
+    end(session.id)
+    return undefined
+  }
+  const used = (session: Session | undefined): Session | undefined => {
+    const now = clock.now()
+    // A write for each request would be our slowest part; but a short idle time must not pass between two writes.
+    if (session === undefined || now - session.lastUsedAt < Math.min(60_000, idle / 4)) return session
+    records.use(session.id, now)
+    return withEnd({ ...session, lastUsedAt: now })
+  }
+  const present = (all: readonly SessionRecord[]): Session[] => all.map(alive).filter(session => session !== undefined)
+
+  const sweep = () => {
+    const ids = new Set(present(records.all()).map(({ id }) => id))
+    for (const id of living) if (!ids.has(id)) tell(id)
+    for (const id of ids) living.add(id)
+  }
+  const timer = setInterval(() => {
+    try {
+      sweep()
+    } catch (fault) {
+      // Nobody waits for this one; the next request meets the same fault, and reports it.
+      if (!(fault instanceof Fault)) throw fault
+    }
+  }, sweepEvery)
+  timer.unref()
+
+  return {
+    open({ name, realm, groups }, by, from) {
+      const theirs = present(records.ofPerson(name, realm))
+      for (const { id } of theirs.slice(0, Math.max(0, theirs.length + 1 - perPerson))) end(id)
+
+      const cookie = randomBytes(32).toString('base64url')
+      const id = randomBytes(9).toString('base64url')
+      const now = clock.now()
+      const record = { id, name, realm, groups: new Set(groups), by, from, createdAt: now, lastUsedAt: now }
+      records.add(cookie, record)
+      living.add(id)
+      return { cookie, session: withEnd(record) }
+    },
+    find: cookie => (cookiePattern.test(cookie) ? used(alive(records.byCookie(cookie))) : undefined),
+    touch: id => used(alive(records.byId(id))) !== undefined,
+    close: end,
+    closeAllOf(name, realm) {
+      const theirs = records
+        .all()
+        .filter(record => record.name === name && (realm === undefined || record.realm === realm))
+      return theirs.filter(({ id }) => end(id)).length
+    },
+    list: () => present(records.all()),
+    secretKey: purpose => records.secretKey(purpose),
+    onEnd(listener) {
+      listeners.push(listener)
+    },
+    sweep,
+    [Symbol.dispose]() {
+      clearInterval(timer)
+      records[Symbol.dispose]()
+    },
+  }
+}

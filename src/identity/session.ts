@@ -1,0 +1,23 @@
+/**
+ * The person behind a session cookie.
+ *
+ * A cookie that is broken, doubled, over-long or ended is as good as none: the next proof may answer.
+ */
+import type { HeaderList } from '../listener/exchange.ts'
+import { type Answer, absent, proven } from './answer.ts'
+import { readCookie, sessionCookie } from './cookies.ts'
+import type { Session, SessionStore } from './session-store.ts'
+
+export interface SessionAnswer {
+  readonly answer: Answer
+  readonly session: Session | undefined
+}
+
+/** Counts as use of the session. May throw Fault('state-unavailable'). */
+export function bySession(headers: HeaderList, store: Pick<SessionStore, 'find'>): SessionAnswer {
+  const cookie = readCookie(headers, sessionCookie)
+  const session = typeof cookie === 'string' ? store.find(cookie) : undefined
+  if (session === undefined) return { answer: absent, session }
+  const { id, name, realm, groups, by } = session
+  return { answer: proven({ name, realm, groups, proof: { kind: 'session', by, id } }), session }
+}

@@ -1,0 +1,70 @@
+/**
+ * Fills `@{attribute}` in a filter from the entry of the person who signs in; `${attribute}` is OMERO's older spelling.
+ *
+ * The value is escaped, and looked at once: what it holds is never taken for a placeholder or a filter. In doubt the
+ * filter is not filled at all, so that nobody is matched by half a value.
+ *
+ * Source: OMERO `omero.ldap.new_user_group`, `:query:`.
+ */
+import { escapeFilterValue, type Filter, isAttributeName } from './filter.ts'
+
+const pattern = /[@$]\{([^{}]*)\}/g
+
+/** All names that stand in placeholders, in order, each once. */
+export function placeholdersIn(filter: Filter): string[] {
+  const found = textsOf(filter).flatMap(text => [...text.matchAll(pattern)].map(([, name = '']) => name))
+  return [...new Set(found)]
+}
+
+/** Placeholders that could never be filled. */
+export const wrongPlaceholders = (filter: Filter): string[] =>
+  placeholdersIn(filter).filter(name => !isAttributeName(name))
+
+export interface Unfilled {
+  readonly kind: 'unfilled'
+  readonly why: string
+}
+
+/** @param valuesOf  what the entry holds under that name; may come from outside */
+export function fillPlaceholders(filter: Filter, valuesOf: (name: string) => readonly string[]): Filter | Unfilled {
+  const values = new Map<string, string>()
+  for (const name of placeholdersIn(filter)) {
+    const [value, ...more] = valuesOf(name)
+    if (value === undefined || value === '') return { kind: 'unfilled', why: `the entry holds nothing for @{${name}}` }
+    if (more.length > 0) return { kind: 'unfilled', why: `the entry holds several values for @{${name}}` }
+    values.set(name, escapeFilterValue(value))
+  }
+  return mapTexts(filter, text => text.replace(pattern, (_, name: string) => values.get(name) ?? ''))
+}
+
+function textsOf(filter: Filter): readonly string[] {
+  switch (filter.kind) {
+    case 'and':
+    case 'or':
+      return filter.filters.flatMap(textsOf)
+    case 'not':
+      return textsOf(filter.filter)
+    case 'present':
+      return []
+    case 'substring':
+      return filter.pieces
+    default:
+      return [filter.value]
+  }
+}
+
+function mapTexts(filter: Filter, change: (text: string) => string): Filter {
+  switch (filter.kind) {
+    case 'and':
+    case 'or':
+      return { ...filter, filters: filter.filters.map(inner => mapTexts(inner, change)) }
+    case 'not':
+      return { ...filter, filter: mapTexts(filter.filter, change) }
+    case 'present':
+      return filter
+    case 'substring':
+      return { ...filter, pieces: filter.pieces.map(change) }
+    default:
+      return { ...filter, value: change(filter.value) }
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * Whether the gateway can do its work now: upstreams, directory, certificates, state. For /readyz.
+ */
+import type { Directory } from './ldap/directory.ts'
+import { asFault } from './kernel/fault.ts'
+import type { Readiness } from './listener/admin-listener.ts'
+import type { ServerTrust } from './tls/server-context.ts'
+import type { Upstream } from './upstream/upstream.ts'
+import type { Viewer } from './viewer/static-files.ts'
+
+export interface ReadinessParts {
+  readonly upstreams: ReadonlyMap<string, Upstream>
+  readonly viewers: ReadonlyMap<string, Viewer>
+  readonly directory: Directory | undefined
+  readonly listeners: ReadonlyMap<string, ServerTrust>
+  readonly isDraining: () => boolean
+  readonly now: () => number
+}
+
+/** Answers are kept for a moment, so that a busy load balancer does not become load on the directory. */
+const keep = 2_000
+
+export function createReadiness({ upstreams, viewers, directory, listeners, isDraining, now }: ReadinessParts): () => Promise<Readiness> {
+  let last: { at: number; answer: Promise<Readiness> } | undefined
+
+  async function ask(): Promise<Readiness> {
+    const parts: Record<string, string> = {}
+    for (const [name, { keystore }] of listeners) {
+      parts[`certificate ${name}`] = keystore.certificate.validToDate.getTime() > now() ? 'ok' : 'expired'
+    }
+    await Promise.all([
+      ...[...upstreams].map(async ([name, upstream]) => {
+        parts[`upstream ${name}`] = (await upstream.probe()) ? 'ok' : 'does not answer'
+      }),
+      ...[...viewers].map(async ([name, viewer]) => {
+        parts[`upstream ${name}`] = (await viewer.isInstalled()) ? 'ok' : 'not installed'
+      }),
+      directory?.probe().then(
+        () => {
+          parts['directory'] = 'ok'
+        },
+        (fault: unknown) => {
+          parts['directory'] = asFault(fault).code // the outcome is what was asked for
+        },
+      ),
+    ])
+    if (isDraining()) parts['gateway'] = 'stopping'
+    return { ready: Object.values(parts).every(state => state === 'ok'), parts }
+  }
+
+  return () => {
+    if (last === undefined || now() - last.at > keep || isDraining()) last = { at: now(), answer: ask() }
+    return last.answer
+  }
+}

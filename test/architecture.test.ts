@@ -1,0 +1,78 @@
+/**
+ * The house law: imports lead downwards, files stay small, and every folder's README names exactly what lies there.
+ */
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import t from 'tap'
+
+const layers = [
+  'cli',
+  'demo',
+  'gateway.ts',
+  'readiness.ts',
+  'pages.ts',
+  'preflight.ts',
+  'pipeline.ts',
+  'stream',
+  'portal',
+  'audit',
+  'forward',
+  'viewer',
+  'policy',
+  'identity',
+  'ldap',
+  'route',
+  'upstream',
+  'listener',
+  'issuer',
+  'import',
+  'tls',
+  'telemetry',
+  'config',
+  'kernel',
+]
+const layerOf = (file: string) => layers.indexOf(file.split('/')[0] ?? '')
+const longest = 260 // lines
+const sources = globSync('**/*.ts', { cwd: 'src' })
+
+t.test('a file leans on its own layer or on one below, never above', async t => {
+  const climbs: string[] = []
+  for (const file of sources) {
+    t.not(layerOf(file), -1, `${file} has a place in the house`)
+    const text = readFileSync(join('src', file), 'utf8')
+    for (const [, target = ''] of text.matchAll(/(?:from |import |import\()'(\.[^']+)'/g)) {
+      const imported = relative('src', join('src', dirname(file), target))
+      if (layerOf(imported) < layerOf(file)) climbs.push(`${file} -> ${imported}`)
+    }
+  }
+  t.same(climbs, [])
+})
+
+t.test('no file is a tower of its own', async t => {
+  const towers = sources.filter(file => readFileSync(join('src', file), 'utf8').split('\n').length > longest)
+  t.same(towers, [])
+})
+
+t.test('the file system is touched only where it belongs', async t => {
+  const allowed = /^(cli|demo|issuer|viewer)\/|^(config\/load|tls\/[a-z-]+|audit\/audit-log|kernel\/atomic-file|preflight|gateway|portal\/stylesheet|identity\/(account-file|session-[a-z]+))\.ts$/
+  const strangers = sources.filter(file => !allowed.test(file) && /from 'node:fs/.test(readFileSync(join('src', file), 'utf8')))
+  t.same(strangers, [])
+})
+
+t.test('what other servers are trusted by is decided in one place', async t => {
+  const careless = sources.filter(file => file !== 'tls/server-context.ts' && /rejectUnauthorized/.test(readFileSync(join('src', file), 'utf8')))
+  t.same(careless, [], 'rejectUnauthorized stands only where the handshake terms are made')
+})
+
+t.test('every folder has a README that names exactly the files in it', async t => {
+  for (const folder of readdirSync('src', { withFileTypes: true }).filter(entry => entry.isDirectory())) {
+    const readme = join('src', folder.name, 'README.md')
+    if (!existsSync(readme)) {
+      t.fail(`${readme} is missing`)
+      continue
+    }
+    const named = [...readFileSync(readme, 'utf8').matchAll(/^\| *`?([a-z0-9-]+\.(?:ts|css))`? *\|/gm)].map(([, name]) => name)
+    const there = readdirSync(join('src', folder.name)).filter(name => /\.(ts|css)$/.test(name))
+    t.same(named.toSorted(), there.toSorted(), readme)
+  }
+})

@@ -1,0 +1,148 @@
+import t from 'tap'
+import { type Answer, proven, refused } from '../../src/identity/answer.ts'
+import { createBasicCheck, readBasic } from '../../src/identity/basic-credentials.ts'
+import type { HeaderList } from '../../src/listener/exchange.ts'
+import { movedClock } from './moved-clock.ts'
+
+const header = (value: string): HeaderList => [['authorization', value]]
+const basic = (credentials: string | Buffer): HeaderList =>
+  header(`Basic ${Buffer.from(credentials).toString('base64')}`)
+
+t.test('name and password are read; a colon belongs to the password', async t => {
+  t.same(readBasic(basic('alice:secret')), { name: 'alice', password: 'secret' })
+  t.same(readBasic(basic('alice:a:b::')), { name: 'alice', password: 'a:b::' })
+  t.same(readBasic(basic('李:пароль £')), { name: '李', password: 'пароль £' })
+  t.same(readBasic(basic(':')), { name: '', password: '' })
+  t.same(readBasic(header(`bAsIc   ${Buffer.from('a:b').toString('base64')}`)), { name: 'a', password: 'b' })
+})
+
+t.test('another scheme, or none, is not ours to judge', async t => {
+  for (const value of ['Bearer abc', 'Basically x', 'Negotiate YII=', '']) t.equal(readBasic(header(value)), undefined)
+  t.equal(readBasic([]), undefined)
+})
+
+t.test('what is malformed is refused, and nothing is asked', async t => {
+  const cases: HeaderList[] = [
+    header('Basic'),
+    header('Basic '),
+    header('Basic !!!!'),
+    header('Basic YTpi YTpi'),
+    basic('no colon'),
+    basic(Buffer.from([0x61, 0x3a, 0xff])),
+    basic('a\0:b'),
+    basic('a:b\nc'),
+    basic(`a:${'x'.repeat(8_000)}`),
+    header(`Basic ${'A'.repeat(1024 * 1024)}`),
+    [...basic('a:b'), ...basic('a:b')],
+  ]
+  for (const headers of cases) t.match(readBasic(headers), { kind: 'refused', reason: 'malformed-credentials' })
+})
+
+const principal = { name: 'alice', realm: 'directory', groups: new Set<string>(), proof: { kind: 'password' } } as const
+
+function check(options: { answer?: () => Promise<Answer>; capacity?: number } = {}) {
+  const asked: string[] = []
+  const versions = new Map<string, string>()
+  const clock = movedClock()
+  const right = async (name: string, password: string): Promise<Answer> =>
+    password === 'secret' ? proven({ ...principal, name }) : refused('wrong-credentials', 'wrong')
+  const byBasic = createBasicCheck({
+    passwords: {
+      verify(name, password, address) {
+        asked.push(`${name}:${password}@${address}`)
+        return options.answer?.() ?? right(name, password)
+      },
+    },
+    local: { version: name => versions.get(name) },
+    clock,
+    ...(options.capacity === undefined ? {} : { capacity: options.capacity }),
+  })
+  return { byBasic, asked, versions, clock }
+}
+
+t.test('the realms are asked once a minute', async t => {
+  const { byBasic, asked, clock } = check()
+  for (let request = 0; request < 5; request++)
+    t.match(await byBasic(basic('alice:secret'), '10.0.0.1'), { kind: 'proven', principal })
+  t.equal(asked.length, 1)
+  clock.move(59_999)
+  await byBasic(basic('alice:secret'), '10.0.0.1')
+  t.equal(asked.length, 1)
+  clock.move(1)
+  await byBasic(basic('alice:secret'), '10.0.0.1')
+  t.equal(asked.length, 2, 'use does not lengthen the minute')
+  clock.move(-1_000)
+  await byBasic(basic('alice:secret'), '10.0.0.1')
+  t.equal(asked.length, 3, 'nor does a clock that is set back')
+})
+
+t.test('a wrong password is asked of the realms each time, and never remembered', async t => {
+  const { byBasic, asked } = check()
+  await byBasic(basic('alice:secret'), '10.0.0.1')
+  for (let request = 0; request < 3; request++)
+    t.match(await byBasic(basic('alice:wrong'), '10.0.0.1'), { kind: 'refused' })
+  t.equal(asked.length, 4)
+})
+
+t.test('a name and a password that run together otherwise are another pair', async t => {
+  const { byBasic, asked } = check()
+  await byBasic(basic('alice:secret'), '')
+  await byBasic(basic('alic:e:secret'), '')
+  t.same(asked, ['alice:secret@', 'alic:e:secret@'])
+})
+
+t.test('the same credentials at the same time are asked once', async t => {
+  const { byBasic, asked } = check()
+  const answers = await Promise.all(Array.from({ length: 100 }, () => byBasic(basic('alice:secret'), '10.0.0.1')))
+  t.equal(asked.length, 1)
+  t.ok(answers.every(({ kind }) => kind === 'proven'))
+})
+
+t.test('a fault is told to all who wait, and the next is asked anew', async t => {
+  let broken = true
+  const { byBasic, asked } = check({
+    answer: () => (broken ? Promise.reject(new Error('down')) : Promise.resolve(proven(principal))),
+  })
+  const outcomes = await Promise.allSettled([byBasic(basic('alice:secret'), ''), byBasic(basic('alice:secret'), '')])
+  t.ok(outcomes.every(({ status }) => status === 'rejected'))
+  broken = false
+  t.match(await byBasic(basic('alice:secret'), ''), { kind: 'proven' })
+  t.equal(asked.length, 2)
+})
+
+t.test('an account that changed, came or went is asked anew', async t => {
+  const { byBasic, asked, versions } = check()
+  const ask = () => byBasic(basic('alice:secret'), '')
+  await ask()
+  versions.set('alice', '1')
+  await ask()
+  t.equal(asked.length, 2, 'a local account came under this name')
+  await ask()
+  t.equal(asked.length, 2)
+  versions.set('alice', '2')
+  await ask()
+  t.equal(asked.length, 3, 'it changed')
+  versions.delete('alice')
+  await ask()
+  t.equal(asked.length, 4, 'it went')
+})
+
+t.test('an account that changes while its password is checked is not remembered', async t => {
+  const { byBasic, asked, versions } = check({
+    async answer() {
+      versions.set('alice', 'locked meanwhile')
+      return proven(principal)
+    },
+  })
+  await byBasic(basic('alice:secret'), '')
+  await byBasic(basic('alice:secret'), '')
+  t.equal(asked.length, 2)
+})
+
+t.test('memory is bounded, and the one not used for longest is forgotten', async t => {
+  const { byBasic, asked } = check({ capacity: 2 })
+  for (const name of ['a', 'b', 'a', 'c', 'a']) await byBasic(basic(`${name}:secret`), '')
+  t.same(asked, ['a:secret@', 'b:secret@', 'c:secret@'])
+  await byBasic(basic('b:secret'), '')
+  t.equal(asked.length, 4)
+})

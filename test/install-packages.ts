@@ -1,0 +1,32 @@
+/**
+ * Installs the Debian packages that the tests need, so that `npm test` on a fresh machine tests the real parts.
+ *
+ * Where it cannot install (not root, no apt-get) it says in one line what is missing and lets the tests skip; with
+ * REQUIRE_REAL=1 that is a failure.
+ */
+import { installDebianPackages } from '../src/demo/debian-packages.ts'
+
+const packages: Readonly<Record<string, string>> = {
+  orthanc: 'the archive behind the gateway',
+  'orthanc-dicomweb': 'QIDO, WADO and STOW on it; the viewer speaks nothing else',
+  dcmtk: 'DICOM over TLS (echoscu, storescu), and dcmftest to judge the sample study',
+  'python3-pydicom': 'a second reader that judges the sample study',
+  'python3-numpy': 'lets pydicom unpack pixels',
+  chromium: 'a real browser with client certificates',
+  'fonts-dejavu-core': 'text on the screenshots',
+  'libnss3-tools': 'certutil and pk12util fill the certificate store of Chromium',
+  slapd: 'the directory behind the sign-in',
+  'ldap-utils': 'seeds the directory and asks whether it is up',
+  'python3-django': 'the framework of OMERO.web, for its stand-in',
+  gunicorn: 'the server of OMERO.web, for its stand-in',
+  openssl: 'a TLS client, and an authority, that are not ours',
+  curl: 'an HTTP client that is not ours',
+}
+
+const say = (line: string) => process.stderr.write(`test packages: ${line}\n`)
+const missing = installDebianPackages(Object.keys(packages), say)
+if (missing.length > 0) {
+  const strict = process.env['REQUIRE_REAL'] === '1'
+  say(`not installed: ${missing.join(' ')}; tests that need them ${strict ? 'would not run' : 'will be skipped'}`)
+  process.exitCode = strict ? 1 : 0
+}
