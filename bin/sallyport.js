@@ -13,7 +13,8 @@ if (major < 24 || (major === 24 && minor < 21)) {
       env: { ...process.env, SALLYPORT_NODE: '1' },
     })
     // On a terminal the child gets Ctrl-C by itself; what is sent to this process alone is handed on.
-    for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT']) process.on(signal, () => (signal === 'SIGINT' && process.stdin.isTTY) || child.kill(signal))
+    for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT'])
+      process.on(signal, () => (signal === 'SIGINT' && process.stdin.isTTY) || child.kill(signal))
     child.on('exit', (code, signal) => {
       process.exitCode = code ?? (signal ? 1 : 0)
     })

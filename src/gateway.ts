@@ -10,9 +10,8 @@ import { openAuditLog } from './audit/audit-log.ts'
 import { createNoteworthy } from './audit/noteworthy.ts'
 import { createRecorder } from './audit/recorder.ts'
 import type { Config } from './config/schema.ts'
-import { BodyTooLarge, type Destination, forward } from './forward/forward.ts'
+import type { Destination } from './forward/forward.ts'
 import { createInFlight } from './forward/in-flight.ts'
-import { handshakeProblem, tunnel } from './forward/tunnel.ts'
 import { identify } from './identity/authenticator.ts'
 import { createBasicCheck } from './identity/basic-credentials.ts'
 import { createCertificateReader } from './identity/client-certificate.ts'
@@ -21,21 +20,19 @@ import { createPasswordCheck } from './identity/password-realms.ts'
 import { openSessionStore } from './identity/session-store.ts'
 import { createThrottle } from './identity/throttle.ts'
 import type { Clock } from './kernel/clock.ts'
-import { asFault, causeLine } from './kernel/fault.ts'
+import { causeLine } from './kernel/fault.ts'
 import { openDirectory } from './ldap/directory.ts'
 import { listenAdmin } from './listener/admin-listener.ts'
-import { ClientGone } from './listener/bodies.ts'
-import { clientOf, forwardedFor, trustedProxies } from './listener/client-address.ts'
-import { type Exchange, headerValues } from './listener/exchange.ts'
+import { trustedProxies } from './listener/client-address.ts'
 import { listenPlain, type RedirectTarget } from './listener/plain-listener.ts'
-import { type Bound, listenSecure, type ListenerEvents } from './listener/secure-listener.ts'
+import { type Bound, type ListenerEvents, listenSecure } from './listener/secure-listener.ts'
 import { createPages } from './pages.ts'
-import { createPipeline, type Understood } from './pipeline.ts'
-import type { Permit } from './policy/decide.ts'
+import { createPipeline } from './pipeline.ts'
 import { createPortal } from './portal/portal.ts'
 import type { Materials } from './preflight.ts'
 import { createReadiness } from './readiness.ts'
 import { compileRoutes } from './route/route-table.ts'
+import { createStations } from './stations.ts'
 import type { Log } from './telemetry/log.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 import { openUpstream, type Upstream } from './upstream/upstream.ts'
@@ -59,7 +56,11 @@ export interface Surroundings {
  *
  * If any step fails, whatever was already open is closed again, newest first, before this rejects.
  */
-export async function startGateway(config: Config, materials: Materials, { log, metrics, clock }: Surroundings): Promise<Gateway> {
+export async function startGateway(
+  config: Config,
+  materials: Materials,
+  { log, metrics, clock }: Surroundings,
+): Promise<Gateway> {
   await using open = new AsyncDisposableStack()
   const now = () => clock.now()
 
@@ -69,7 +70,14 @@ export async function startGateway(config: Config, materials: Materials, { log, 
     log.error({ cause: causeLine(cause) }, 'the audit trail cannot be written')
   }
   const audit = open.use(await openAuditLog({ ...config.audit, now, alarm }))
-  const sessions = open.use(openSessionStore({ file: config.sessions.store, idle: config.sessions.idle, absolute: config.sessions.absolute, clock }))
+  const sessions = open.use(
+    openSessionStore({
+      file: config.sessions.store,
+      idle: config.sessions.idle,
+      absolute: config.sessions.absolute,
+      clock,
+    }),
+  )
   const inFlight = open.use(createInFlight(sessions))
 
   const { realms } = config
@@ -77,9 +85,19 @@ export async function startGateway(config: Config, materials: Materials, { log, 
   const directory = realms.directory.enabled
     ? openDirectory(realms.directory, { password: materials.directoryPassword, trust: materials.directoryTrust })
     : undefined
-  const passwords = createPasswordCheck({ provider: realms.passwordProvider, local, directory, throttle: createThrottle() })
+  const passwords = createPasswordCheck({
+    provider: realms.passwordProvider,
+    local,
+    directory,
+    throttle: createThrottle(),
+  })
   const basic = realms.basic ? createBasicCheck({ passwords, local, clock }) : undefined
-  const certificateReaders = new Map([...materials.listeners].map(([name, { truststore }]) => [name, createCertificateReader(realms.certificate, truststore)]))
+  const certificateReaders = new Map(
+    [...materials.listeners].map(([name, { truststore }]) => [
+      name,
+      createCertificateReader(realms.certificate, truststore),
+    ]),
+  )
 
   const destinations = new Map<string, Destination>()
   const viewers = new Map<string, Viewer>()
@@ -92,9 +110,6 @@ export async function startGateway(config: Config, materials: Materials, { log, 
   }
 
   const routes = compileRoutes(config)
-  const trusts = trustedProxies(config.trustedProxies)
-  const chainOf = ({ connection, request }: Exchange) => forwardedFor(connection.address, request.headers, trusts)
-  const allowed = new Set(config.cors.origins.map(origin => origin.origin))
   const access = createAccessLog(log, metrics, now)
   const portal = createPortal({
     sessions,
@@ -106,80 +121,31 @@ export async function startGateway(config: Config, materials: Materials, { log, 
     audit: (id, event) => audit.record(id, event),
     now,
   })
-  const record = createRecorder({ audit, noteworthy: createNoteworthy(now), metrics, onFailure: config.audit.onFailure })
-  const pages = createPages(portal)
-
-  const passage = <Kind extends Exchange>({ exchange, target }: Understood<Kind>, permit: Permit) => ({
-    exchange,
-    permit,
-    target,
-    forwardedFor: chainOf(exchange),
-    allowedOrigin: headerValues(exchange.request.headers, 'origin').find(origin => allowed.has(origin)),
+  const record = createRecorder({
+    audit,
+    noteworthy: createNoteworthy(now),
+    metrics,
+    onFailure: config.audit.onFailure,
   })
-  const destinationOf = ({ route }: Permit): Destination => {
-    const found = destinations.get(route.upstream)
-    if (found === undefined) throw new Error(`${route.label} leads to an upstream that was never opened`)
-    return found
-  }
-  const underSession = ({ principal }: Permit, end: () => void, lasting: boolean) =>
-    inFlight.add(principal?.proof.kind === 'session' ? principal.proof.id : undefined, end, lasting)
-
-  const handle = createPipeline({
+  const pages = createPages(portal)
+  const trusts = trustedProxies(config.trustedProxies)
+  const allowed = new Set(config.cors.origins.map(origin => origin.origin))
+  const stations = createStations({
     routes,
     pages,
-    hostFits: ({ connection, request }) => fitsHost(connection.publicOrigin, request.authority, routes.hosts),
-    clientOf: exchange => {
-      const client = clientOf(chainOf(exchange), trusts)
-      access.note(exchange, { client })
-      return client
-    },
-    identify: ({ connection, request }, address, route) =>
-      identify(
-        {
-          headers: request.headers,
-          peer: connection.socket,
-          address,
-          certificate: connection.certificate,
-          authorizationPasses: destinations.get(route?.upstream ?? '')?.upstream.section.authorization === 'pass',
-        },
-        { readCertificate: readerOf(connection.listener), sessions, basic, now },
-      ),
-    sites: ({ connection }) => ({ allowed, publicOrigin: connection.publicOrigin }),
-    record: ({ exchange, target, client }, route, decision, identity) =>
-      record({ id: exchange.id, method: exchange.request.method, target, client, route, decision, identity }),
-    note: access.note,
-    async send(understood, permit) {
-      const viewer = viewers.get(permit.route.upstream)
-      if (viewer !== undefined) return await viewer.serve(understood.exchange, understood.target.path)
-      using _running = underSession(permit, () => understood.exchange.reply.abort(), false)
-      await forward(passage(understood, permit), destinationOf(permit))
-    },
-    async tunnel(understood, permit) {
-      const { exchange } = understood
-      if (viewers.has(permit.route.upstream)) return pages.notFound(understood)
-      const problem = handshakeProblem(exchange.request.headers)
-      if (problem !== undefined) return pages.badRequest(exchange, problem)
-      metrics.tunnels.inc({ route: permit.route.label })
-      try {
-        await tunnel(passage(understood, permit), destinationOf(permit), end => underSession(permit, end, true))
-      } finally {
-        metrics.tunnels.dec({ route: permit.route.label })
-      }
-    },
-    fail(exchange, thrown, route) {
-      if (thrown instanceof ClientGone || exchange.signal.aborted) return exchange.reply.abort()
-      if (thrown instanceof BodyTooLarge) return pages.tooLarge(exchange, thrown.limit)
-      const fault = asFault(thrown)
-      access.note(exchange, { fault: fault.code })
-      metrics.faults.inc({ code: fault.code })
-      log[fault.code === 'bug' ? 'error' : 'warn'](
-        { id: exchange.id, fault: fault.code, upstream: route?.upstream, cause: causeLine(thrown), stack: fault.code === 'bug' && thrown instanceof Error ? thrown.stack : undefined },
-        'fault',
-      )
-      if (exchange.reply.status === undefined) pages.fault(exchange, fault, route)
-      else exchange.reply.abort()
-    },
+    access,
+    record,
+    trusts,
+    allowed,
+    destinations,
+    viewers,
+    inFlight,
+    metrics,
+    log,
+    identify: (credentials, listener) =>
+      identify(credentials, { readCertificate: readerOf(listener), sessions, local, basic, now }),
   })
+  const handle = createPipeline(stations)
 
   const events: ListenerEvents = {
     exchange(exchange) {
@@ -200,15 +166,34 @@ export async function startGateway(config: Config, materials: Materials, { log, 
   const listeners: Bound[] = []
   for (const [name, section] of Object.entries(config.listeners)) {
     const trust = materials.listeners.get(name)
-    if (section.kind === 'secure' && trust !== undefined) listeners.push(open.use(await listenSecure(name, section, trust, events)))
+    if (section.kind === 'secure' && trust !== undefined)
+      listeners.push(open.use(await listenSecure(name, section, trust, events)))
   }
   for (const [name, section] of Object.entries(config.listeners)) {
-    if (section.kind === 'plain') listeners.push(open.use(await listenPlain(name, section, redirectTarget(section.redirect, config, listeners))))
+    if (section.kind === 'plain')
+      listeners.push(open.use(await listenPlain(name, section, redirectTarget(section.redirect, config, listeners))))
   }
   let draining = false
   const upstreams = new Map([...destinations].map(([name, { upstream }]) => [name, upstream]))
-  const readiness = createReadiness({ upstreams, viewers, directory, listeners: materials.listeners, isDraining: () => draining, now })
-  const admin = config.admin === undefined ? [] : [open.use(await listenAdmin(config.admin.bind, { readiness, metrics: () => readMetrics(metrics, materials, upstreams, now()) }))]
+  const readiness = createReadiness({
+    upstreams,
+    viewers,
+    directory,
+    listeners: materials.listeners,
+    isDraining: () => draining,
+    now,
+  })
+  const admin =
+    config.admin === undefined
+      ? []
+      : [
+          open.use(
+            await listenAdmin(config.admin.bind, {
+              readiness,
+              metrics: () => readMetrics(metrics, materials, upstreams, now()),
+            }),
+          ),
+        ]
   await audit.record('start', { kind: 'start' })
 
   const opened = open.move()
@@ -230,21 +215,24 @@ export async function startGateway(config: Config, materials: Materials, { log, 
   }
 }
 
-/** With a public address, that name and the hosts of routes; without one, every name that the certificate is shown to. */
-function fitsHost(publicOrigin: string | undefined, authority: string, routeHosts: ReadonlySet<string>): boolean {
-  if (publicOrigin === undefined) return true
-  const asked = new URL(`https://${authority}`)
-  return asked.host === new URL(publicOrigin).host || routeHosts.has(asked.hostname)
-}
-
 function redirectTarget(name: string, config: Config, listeners: readonly Bound[]): RedirectTarget {
   const section = config.listeners[name]
   const [url = ''] = listeners.find(listener => listener.name === name)?.urls ?? []
-  return { publicOrigin: section?.kind === 'secure' ? section.publicUrl?.origin : undefined, port: Number(new URL(url).port || 443) }
+  return {
+    publicOrigin: section?.kind === 'secure' ? section.publicUrl?.origin : undefined,
+    port: Number(new URL(url).port || 443),
+  }
 }
 
-async function readMetrics(metrics: Metrics, materials: Materials, upstreams: ReadonlyMap<string, Upstream>, now: number) {
-  for (const [listener, { keystore }] of materials.listeners) metrics.certificateExpiry.set({ listener }, (keystore.certificate.validToDate.getTime() - now) / 1000)
-  for (const [upstream, { health }] of upstreams) if (health.state !== 'unknown') metrics.upstreamUp.set({ upstream }, health.state === 'up' ? 1 : 0)
+async function readMetrics(
+  metrics: Metrics,
+  materials: Materials,
+  upstreams: ReadonlyMap<string, Upstream>,
+  now: number,
+) {
+  for (const [listener, { keystore }] of materials.listeners)
+    metrics.certificateExpiry.set({ listener }, (keystore.certificate.validToDate.getTime() - now) / 1000)
+  for (const [upstream, { health }] of upstreams)
+    if (health.state !== 'unknown') metrics.upstreamUp.set({ upstream }, health.state === 'up' ? 1 : 0)
   return { type: metrics.registry.contentType, text: await metrics.registry.metrics() }
 }

@@ -30,16 +30,22 @@ export function optionsAnswer(headers: HeaderList, { allowed }: SiteRules): { st
 }
 
 export function createPages(portal: Portal): Pages & Pick<Portal, 'fault' | 'tooLarge'> {
-  const plain = (exchange: Exchange, status: number, headers: HeaderList) => exchange.reply.send(status, [['x-request-id', exchange.id], ...headers], '')
+  const plain = (exchange: Exchange, status: number, headers: HeaderList) =>
+    exchange.reply.send(status, [['x-request-id', exchange.id], ...headers], '')
   return {
     owns: portal.handles,
-    serve: ({ exchange, target, client }, identity) => portal.serve(exchange, target.path, target.query, identity, client),
+    serve: ({ exchange, target, client }, identity) =>
+      portal.serve(exchange, target.path, target.query, identity, client),
     badRequest: portal.badRequest,
     misdirected: portal.misdirected,
     methodNotAllowed: exchange => portal.methodNotAllowed(exchange),
     notFound({ exchange, target }) {
       // With no viewer at the root, people who type the bare address find the doors that are theirs.
-      if (target.path === '/' && exchange.request.method === 'GET') plain(exchange, 303, [['location', '/-/home'], ['cache-control', 'no-store']])
+      if (target.path === '/' && exchange.request.method === 'GET')
+        plain(exchange, 303, [
+          ['location', '/-/home'],
+          ['cache-control', 'no-store'],
+        ])
       else portal.notFound(exchange)
     },
     refuse: ({ exchange }, denial) => portal.refuse(exchange, denial),
@@ -47,7 +53,8 @@ export function createPages(portal: Portal): Pages & Pick<Portal, 'fault' | 'too
       const { status, headers } = optionsAnswer(exchange.request.headers, sites)
       plain(exchange, status, headers)
     },
-    addSlash: (exchange, { path, query }) => plain(exchange, 308, [['location', `${path}/${query === undefined ? '' : `?${query}`}`]]),
+    addSlash: (exchange, { path, query }) =>
+      plain(exchange, 308, [['location', `${path}/${query === undefined ? '' : `?${query}`}`]]),
     fault: portal.fault,
     tooLarge: portal.tooLarge,
   }

@@ -35,7 +35,12 @@ export interface Stations {
   readonly identify: (exchange: Exchange, client: string, route: Route | undefined) => Promise<Identity>
   readonly sites: (exchange: Exchange) => SiteRules
   /** Rejects only where the site wants nothing done that cannot be recorded. */
-  readonly record: (understood: Understood, route: Route | undefined, decision: Decision, identity: Identity) => Promise<void>
+  readonly record: (
+    understood: Understood,
+    route: Route | undefined,
+    decision: Decision,
+    identity: Identity,
+  ) => Promise<void>
   readonly pages: Pages
   readonly send: (understood: Understood, permit: Permit) => Promise<void>
   readonly tunnel: (understood: Understood<UpgradeExchange>, permit: Permit) => Promise<void>
@@ -89,7 +94,8 @@ export function createPipeline(stations: Stations): (exchange: Exchange | Upgrad
       if (decision === undefined || route === undefined) return await pages.serve(understood, identity)
       if (route.strip && target.path === route.path && !webSocket) return pages.addSlash(exchange, target)
       if ('upgrade' in exchange) return await stations.tunnel({ exchange, target, client }, decision)
-      if (exchange.request.method === 'OPTIONS' && route.kind === 'orthanc') return pages.options(exchange, sites(exchange))
+      if (exchange.request.method === 'OPTIONS' && route.kind === 'orthanc')
+        return pages.options(exchange, sites(exchange))
       await stations.send(understood, decision)
     } catch (thrown) {
       stations.fail(exchange, thrown, route)
@@ -109,9 +115,18 @@ export function createPipeline(stations: Stations): (exchange: Exchange | Upgrad
   }
 
   /** Undefined: a page of our own, and nothing speaks against it. */
-  function judge({ exchange, target }: Understood, route: Route | undefined, { answer }: Identity, webSocket: boolean): Decision | undefined {
+  function judge(
+    { exchange, target }: Understood,
+    route: Route | undefined,
+    { answer }: Identity,
+    webSocket: boolean,
+  ): Decision | undefined {
     const { request, connection } = exchange
-    if (connection.certificate === 'required' && answer.kind === 'refused' && answer.reason.startsWith('certificate-')) {
+    if (
+      connection.certificate === 'required' &&
+      answer.kind === 'refused' &&
+      answer.reason.startsWith('certificate-')
+    ) {
       return { outcome: 'deny', reason: answer.reason, loginHelps: false, refusal: answer }
     }
     const proof = answer.kind === 'proven' ? answer.principal.proof.kind : undefined
@@ -122,13 +137,21 @@ export function createPipeline(stations: Stations): (exchange: Exchange | Upgrad
   }
 }
 
-const hostOf = ({ request }: Exchange): string => request.authority.replace(/:\d+$/, '').replace(/^\[|\]$/g, '').replace(/\.$/, '')
+const hostOf = ({ request }: Exchange): string =>
+  request.authority
+    .replace(/:\d+$/, '')
+    .replace(/^\[|\]$/g, '')
+    .replace(/\.$/, '')
 
 const isPreflight = ({ request }: Exchange): boolean =>
-  request.method === 'OPTIONS' && headerValues(request.headers, 'origin').length > 0 && headerValues(request.headers, 'access-control-request-method').length > 0
+  request.method === 'OPTIONS' &&
+  headerValues(request.headers, 'origin').length > 0 &&
+  headerValues(request.headers, 'access-control-request-method').length > 0
 
 /** Orthanc takes `?_method=DELETE` on a GET for a DELETE: rules would have judged another request than it runs. */
 function methodOverride(route: Route | undefined, { query }: CanonicalTarget): string | undefined {
   if (route?.kind !== 'orthanc' || query === undefined) return undefined
-  return queryNames(query).some(name => name.trim().toLowerCase() === '_method') ? 'the query would replace the method (_method)' : undefined
+  return queryNames(query).some(name => name.trim().toLowerCase() === '_method')
+    ? 'the query would replace the method (_method)'
+    : undefined
 }

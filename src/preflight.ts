@@ -48,7 +48,9 @@ export function inspect(config: Config, locate: Locate, env: NodeJS.ProcessEnv, 
       problems.push(locate({ path: [...path, key], message, ...(severity === undefined ? {} : { severity }) }))
     }
   const secret = (place: SecretPlace | undefined, path: Path): Secret | undefined =>
-    place === undefined ? undefined : readSecret(place, env, (message, severity) => at(...path.slice(0, -1))(String(path.at(-1)), message, severity))
+    place === undefined
+      ? undefined
+      : readSecret(place, env, (message, severity) => at(...path.slice(0, -1))(String(path.at(-1)), message, severity))
   const trust = (section: PeerTrustSection, path: Path) =>
     readPeerTrust(section, secret(section.password, [...path, 'password']), now, at(...path))
 
@@ -58,9 +60,14 @@ export function inspect(config: Config, locate: Locate, env: NodeJS.ProcessEnv, 
     const path = ['listeners', name]
     const terms = effectiveTerms(listener.tls, at(...path, 'tls'))
     const { certificate, key, password } = listener.keystore
-    const keystore = readKeystore({ certificate, key, password: secret(password, [...path, 'keystore', 'password']) }, now, at(...path, 'keystore'))
+    const keystore = readKeystore(
+      { certificate, key, password: secret(password, [...path, 'keystore', 'password']) },
+      now,
+      at(...path, 'keystore'),
+    )
     const { clients } = listener
-    const truststore = clients.truststore === undefined ? undefined : readTruststore(clients.truststore, now, at(...path, 'clients'))
+    const truststore =
+      clients.truststore === undefined ? undefined : readTruststore(clients.truststore, now, at(...path, 'clients'))
     if (terms !== undefined && keystore !== undefined && (clients.certificate === 'none' || truststore !== undefined)) {
       listeners.set(name, { terms, keystore, clients: clients.certificate, truststore })
     }
@@ -72,7 +79,10 @@ export function inspect(config: Config, locate: Locate, env: NodeJS.ProcessEnv, 
     const path = ['upstreams', name]
     if (upstream.kind === 'ohif') {
       if (statSync(join(upstream.root, 'index.html'), { throwIfNoEntry: false }) === undefined) {
-        at(...path)('root', `there is no viewer in ${upstream.root} (no index.html); run: sallyport viewer install --dir ${upstream.root}`)
+        at(...path)(
+          'root',
+          `there is no viewer in ${upstream.root} (no index.html); run: sallyport viewer install --dir ${upstream.root}`,
+        )
       }
       continue
     }
@@ -89,7 +99,8 @@ export function inspect(config: Config, locate: Locate, env: NodeJS.ProcessEnv, 
     const path = ['realms', 'directory']
     if (directory.tls !== undefined) directoryTrust = trust(directory.tls, [...path, 'tls'])
     directoryPassword = secret(directory.password, [...path, 'password'])
-    if (directoryPassword?.isEmpty === true) at(...path)('password', 'this password is empty: the directory would take the search for an anonymous one')
+    if (directoryPassword?.isEmpty === true)
+      at(...path)('password', 'this password is empty: the directory would take the search for an anonymous one')
     const planned = planDirectory(directory)
     if (!planned.ok) for (const { key, message } of planned.mistakes) at(...path)(key, message)
   }
@@ -100,10 +111,17 @@ export function inspect(config: Config, locate: Locate, env: NodeJS.ProcessEnv, 
   }
 
   const broken = problems.some(problem => problem.severity !== 'warning')
-  return { materials: broken ? undefined : { listeners, upstreamTrust, upstreamPasswords, directoryTrust, directoryPassword }, problems }
+  return {
+    materials: broken ? undefined : { listeners, upstreamTrust, upstreamPasswords, directoryTrust, directoryPassword },
+    problems,
+  }
 }
 
-function readSecret(place: SecretPlace, env: NodeJS.ProcessEnv, report: (message: string, severity?: 'warning') => void): Secret | undefined {
+function readSecret(
+  place: SecretPlace,
+  env: NodeJS.ProcessEnv,
+  report: (message: string, severity?: 'warning') => void,
+): Secret | undefined {
   if ('env' in place) {
     const text = env[place.env]
     if (text !== undefined) return new Secret(text)
@@ -113,7 +131,11 @@ function readSecret(place: SecretPlace, env: NodeJS.ProcessEnv, report: (message
   try {
     const text = readFileSync(place.file, 'utf8')
     const mode = statSync(place.file).mode & 0o777
-    if ((mode & 0o077) !== 0) report(`${place.file} holds a secret and others may read it (mode ${mode.toString(8).padStart(4, '0')}); chmod 600`, 'warning')
+    if ((mode & 0o077) !== 0)
+      report(
+        `${place.file} holds a secret and others may read it (mode ${mode.toString(8).padStart(4, '0')}); chmod 600`,
+        'warning',
+      )
     // Editors end a file with a line break that is no part of the secret.
     return new Secret(text.replace(/\r?\n$/, ''))
   } catch (cause) {

@@ -1,8 +1,9 @@
 /**
  * Whether the gateway can do its work now: upstreams, directory, certificates, state. For /readyz.
  */
-import type { Directory } from './ldap/directory.ts'
+
 import { asFault } from './kernel/fault.ts'
+import type { Directory } from './ldap/directory.ts'
 import type { Readiness } from './listener/admin-listener.ts'
 import type { ServerTrust } from './tls/server-context.ts'
 import type { Upstream } from './upstream/upstream.ts'
@@ -20,7 +21,14 @@ export interface ReadinessParts {
 /** Answers are kept for a moment, so that a busy load balancer does not become load on the directory. */
 const keep = 2_000
 
-export function createReadiness({ upstreams, viewers, directory, listeners, isDraining, now }: ReadinessParts): () => Promise<Readiness> {
+export function createReadiness({
+  upstreams,
+  viewers,
+  directory,
+  listeners,
+  isDraining,
+  now,
+}: ReadinessParts): () => Promise<Readiness> {
   let last: { at: number; answer: Promise<Readiness> } | undefined
 
   async function ask(): Promise<Readiness> {

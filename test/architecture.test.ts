@@ -4,11 +4,13 @@
 import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import t from 'tap'
+import { loadConfig } from '../src/config/load.ts'
 
 const layers = [
   'cli',
   'demo',
   'gateway.ts',
+  'stations.ts',
   'readiness.ts',
   'pages.ts',
   'preflight.ts',
@@ -32,13 +34,13 @@ const layers = [
   'kernel',
 ]
 const layerOf = (file: string) => layers.indexOf(file.split('/')[0] ?? '')
-const longest = 260 // lines
+const longest = 251 // 250 lines and the end of the last one
 const sources = globSync('**/*.ts', { cwd: 'src' })
 
 t.test('a file leans on its own layer or on one below, never above', async t => {
   const climbs: string[] = []
   for (const file of sources) {
-    t.not(layerOf(file), -1, `${file} has a place in the house`)
+    if (layerOf(file) === -1) climbs.push(`${file} has no place in the house`)
     const text = readFileSync(join('src', file), 'utf8')
     for (const [, target = ''] of text.matchAll(/(?:from |import |import\()'(\.[^']+)'/g)) {
       const imported = relative('src', join('src', dirname(file), target))
@@ -54,14 +56,20 @@ t.test('no file is a tower of its own', async t => {
 })
 
 t.test('the file system is touched only where it belongs', async t => {
-  const allowed = /^(cli|demo|issuer|viewer)\/|^(config\/load|tls\/[a-z-]+|audit\/audit-log|kernel\/atomic-file|preflight|gateway|portal\/stylesheet|identity\/(account-file|session-[a-z]+))\.ts$/
-  const strangers = sources.filter(file => !allowed.test(file) && /from 'node:fs/.test(readFileSync(join('src', file), 'utf8')))
+  const allowed =
+    /^(cli|demo|issuer|viewer)\/|^(config\/load|tls\/[a-z-]+|audit\/audit-log|kernel\/atomic-file|preflight|gateway|portal\/stylesheet|identity\/(account-file|session-[a-z]+))\.ts$/
+  const strangers = sources.filter(
+    file => !allowed.test(file) && /from 'node:fs/.test(readFileSync(join('src', file), 'utf8')),
+  )
   t.same(strangers, [])
 })
 
 t.test('what other servers are trusted by is decided in one place', async t => {
-  const careless = sources.filter(file => file !== 'tls/server-context.ts' && /rejectUnauthorized/.test(readFileSync(join('src', file), 'utf8')))
-  t.same(careless, [], 'rejectUnauthorized stands only where the handshake terms are made')
+  const careless = sources.filter(
+    file =>
+      file !== 'tls/server-context.ts' && /rejectUnauthorized: *false/.test(readFileSync(join('src', file), 'utf8')),
+  )
+  t.same(careless, [], 'rejectUnauthorized: false stands only where the handshake terms are made')
 })
 
 t.test('every folder has a README that names exactly the files in it', async t => {
@@ -71,8 +79,17 @@ t.test('every folder has a README that names exactly the files in it', async t =
       t.fail(`${readme} is missing`)
       continue
     }
-    const named = [...readFileSync(readme, 'utf8').matchAll(/^\| *`?([a-z0-9-]+\.(?:ts|css))`? *\|/gm)].map(([, name]) => name)
+    const named = [...readFileSync(readme, 'utf8').matchAll(/^\| *`?([a-z0-9-]+\.(?:ts|css))`? *\|/gm)].map(
+      ([, name]) => name,
+    )
     const there = readdirSync(join('src', folder.name)).filter(name => /\.(ts|css)$/.test(name))
     t.same(named.toSorted(), there.toSorted(), readme)
+  }
+})
+
+t.test('every example configuration loads', async t => {
+  for (const file of globSync('config/examples/*.yaml')) {
+    const loaded = loadConfig(file)
+    t.same(loaded.ok ? [] : loaded.problems, [], file)
   }
 })

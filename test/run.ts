@@ -9,9 +9,16 @@ import { createInterface } from 'node:readline'
 
 const long = process.argv[2] === '--long'
 const named = process.argv.slice(long ? 3 : 2)
-const files = named.length > 0 ? named : globSync(long ? 'test/long/**/*.test.ts' : 'test/**/*.test.ts', { exclude: long ? [] : ['test/long/**'] }).toSorted()
+const files =
+  named.length > 0
+    ? named
+    : globSync(long ? 'test/long/**/*.test.ts' : 'test/**/*.test.ts', {
+        exclude: long ? [] : ['test/long/**'],
+      }).toSorted()
 
-const tap = spawn('tap', ['--reporter=tap', '--jobs=2', `--timeout=${long ? 1800 : 180}`, ...files], { stdio: ['ignore', 'pipe', 'inherit'] })
+const tap = spawn('tap', ['--reporter=tap', '--jobs=2', `--timeout=${long ? 1800 : 180}`, ...files], {
+  stdio: ['ignore', 'pipe', 'inherit'],
+})
 let passed = 0
 const failures: string[] = []
 const skips: string[] = []
@@ -30,17 +37,24 @@ for await (const line of createInterface({ input: tap.stdout })) {
     if (/^skip/i.test(directive ?? '')) skips.push(`${file}: ${title} (${(directive ?? '').slice(5)})`)
     else if (not !== undefined) failures.push(`${file}: ${title}`)
     else if (!sums) passed++
-    if (indent === '') process.stdout.write(`${not === undefined ? 'ok    ' : 'FAILED'} ${title} ${/time=(\S+)/.exec(line)?.[1] ?? ''}\n`)
+    if (indent === '')
+      process.stdout.write(
+        `${not === undefined ? 'ok    ' : 'FAILED'} ${title} ${/time=(\S+)/.exec(line)?.[1] ?? ''}\n`,
+      )
   }
   if (diagnostic) process.stdout.write(`  | ${line}\n`)
   if (/^ *\.\.\. *$/.test(line)) diagnostic = false
 }
-const [code] = (await new Promise<[number | null]>(resolve => (tap.exitCode === null ? tap.once('close', c => resolve([c])) : resolve([tap.exitCode])))) 
+const [code] = await new Promise<[number | null]>(resolve =>
+  tap.exitCode === null ? tap.once('close', c => resolve([c])) : resolve([tap.exitCode]),
+)
 
 const strict = process.env['REQUIRE_REAL'] === '1'
 for (const skip of skips) console.log(`skipped ${skip}`)
 for (const failure of failures) console.log(`failed ${failure}`)
 const failed = failures.length + (strict ? skips.length : 0) + (code !== 0 && failures.length === 0 ? 1 : 0)
 if (passed === 0) console.log('no test ran')
-console.log(`${passed} passed, ${passed === 0 ? failed + 1 : failed} failed${skips.length === 0 ? '' : `, ${skips.length} skipped`}`)
+console.log(
+  `${passed} passed, ${passed === 0 ? failed + 1 : failed} failed${skips.length === 0 ? '' : `, ${skips.length} skipped`}`,
+)
 process.exitCode = failed > 0 || passed === 0 ? 1 : 0

@@ -23,7 +23,8 @@ export type AuditEvent =
   | { readonly kind: 'login-refused'; readonly claimed: string; readonly reason: string; readonly detail: string; readonly address: string }
   | { readonly kind: 'logout'; readonly who: Who; readonly address: string }
   | { readonly kind: 'certificate-refused'; readonly reason: string; readonly detail: string; readonly address: string }
-  | { readonly kind: 'denial'; readonly who?: Who; readonly reason: DenialReason; readonly detail?: string; readonly address: string; readonly where: Where }
+  /** `claimed`: a name that came with a credential that was turned down; never believed. */
+  | { readonly kind: 'denial'; readonly who?: Who; readonly claimed?: string; readonly reason: DenialReason; readonly detail?: string; readonly address: string; readonly where: Where }
   /** First use of a study by a person within a window. */
   | { readonly kind: 'study'; readonly who?: Who; readonly study: string; readonly address: string; readonly where: Where }
   | { readonly kind: 'change' | 'deletion'; readonly who?: Who; readonly address: string; readonly where: Where }

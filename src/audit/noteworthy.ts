@@ -60,6 +60,7 @@ export function createNoteworthy(now: () => number): Noteworthy {
       return {
         kind: 'denial',
         ...(principal === undefined ? {} : { who: whoOf(principal) }),
+        ...(refusal?.claimed === undefined ? {} : { claimed: refusal.claimed.slice(0, 256) }),
         reason,
         ...(said === undefined ? {} : { detail: said }),
         address,

@@ -4,8 +4,8 @@
  * Nothing is overwritten without being told: that is asked before anything is issued, and once more by the system when
  * the files are made.
  */
-import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { publicMode, secretMode, writeNewFile } from '../issuer/new-file.ts'
 import { encodePkcs12, type Pkcs12Format } from '../issuer/pkcs12.ts'
 import { randomPassword } from '../issuer/random-password.ts'
@@ -77,8 +77,7 @@ export async function writeCertificate(
     password: terms.password,
     format: terms.format,
   })
-  const folder = join(files.key, '..')
-  if (mkdirSync(folder, { recursive: true }) !== undefined) chmodSync(folder, 0o700)
+  mkdirSync(dirname(files.key), { recursive: true, mode: 0o700 })
   const write = force ? writeFileAtomically : writeNewFile
   const written: string[] = []
   try {

@@ -57,6 +57,7 @@ export interface ClientArguments extends LeafArguments {
 }
 
 export async function makeAuthorityFiles(argv: AuthorityArguments, report: Report): Promise<void> {
+  checkDays(argv)
   const place = authorityPlace(argv.dir, argv.config, report)
   refuseForeign(place.dir)
   const password = authorityPassword(place, argv.passwordFile, report)
@@ -84,6 +85,7 @@ export async function makeAuthorityFiles(argv: AuthorityArguments, report: Repor
 }
 
 export async function makeServerFiles(argv: ServerArguments, report: Report): Promise<void> {
+  checkDays(argv)
   if (argv.names.length + argv.ip.length === 0) {
     throw new CommandEnd(
       2,
@@ -119,6 +121,7 @@ async function serverFromAuthority(argv: ServerArguments, report: Report) {
 }
 
 export async function makeClientFiles(argv: ClientArguments, report: Report): Promise<void> {
+  checkDays(argv)
   const files = placeFor(argv.dir, fileStem(argv.name), argv.force)
   const place = authorityPlace(argv.authority, argv.config, report)
   const authority = await openPlace(place, argv.authorityPasswordFile, report)
@@ -132,6 +135,11 @@ export async function makeClientFiles(argv: ClientArguments, report: Report): Pr
   report.note(
     `use it: import ${shownPath(files.pkcs12)} into the browser or device; a gateway that trusts ${shownPath(authorityFiles(place.dir).certificate)} knows the holder as "${name}"`,
   )
+}
+
+/** What is no number comes from yargs as NaN. */
+function checkDays({ days }: Common): void {
+  if (Number.isNaN(days)) throw new CommandEnd(2, '--days wants a number', 'for example --days 365')
 }
 
 const termsOf = ({ key, days }: LeafArguments, configured: number | undefined) => {

@@ -8,18 +8,21 @@ import type { CertificateFacts } from '../issuer/describe.ts'
 
 const day = 86_400_000
 
-/** Whole days until the end; negative once it is over. */
+/** Days until the end, rounded; negative once it is over. */
 export const daysLeft = ({ notAfter }: Pick<CertificateFacts, 'notAfter'>, now = Date.now()): number =>
-  Math.floor((notAfter.getTime() - now) / day)
+  Math.round((notAfter.getTime() - now) / day)
 
 const instant = (date: Date) => `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`
-const count = (days: number) => (days === 1 ? '1 day' : `${days} days`)
+const count = (number: number, unit: string) => `${number} ${unit}${number === 1 ? '' : 's'}`
+const spanText = (span: number) =>
+  span < 2 * day ? count(Math.round(span / 3_600_000), 'hour') : count(Math.round(span / day), 'day')
 
 export function validText(facts: Pick<CertificateFacts, 'notBefore' | 'notAfter'>, now = Date.now()): string {
   const span = `${instant(facts.notBefore)} to ${instant(facts.notAfter)}`
-  if (facts.notAfter.getTime() <= now) return `${span} (EXPIRED ${count(-1 - daysLeft(facts, now))} ago)`
+  const left = facts.notAfter.getTime() - now
+  if (left <= 0) return `${span} (EXPIRED ${spanText(-left)} ago)`
   if (facts.notBefore.getTime() > now) return `${span} (NOT VALID YET)`
-  return `${span} (${count(daysLeft(facts, now))} left)`
+  return `${span} (${spanText(left)} left)`
 }
 
 export function factLines(facts: CertificateFacts): string[] {

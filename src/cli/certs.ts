@@ -1,18 +1,11 @@
 /**
  * `sallyport certs`: the private authority, certificates from it, and what stands in them. This file is the command
- * line; certs-issue.ts and certs-show.ts do the work.
+ * line; certs-issue.ts and certs-show.ts do the work, and are loaded only for it: the libraries behind them are large.
  */
 import type { Argv } from 'yargs'
 import { keyKinds } from '../issuer/keys.ts'
-import {
-  type AuthorityArguments,
-  type ClientArguments,
-  makeAuthorityFiles,
-  makeClientFiles,
-  makeServerFiles,
-  type ServerArguments,
-} from './certs-issue.ts'
-import { type ShowArguments, showCertificates } from './certs-show.ts'
+import type { AuthorityArguments, ClientArguments, ServerArguments } from './certs-issue.ts'
+import type { ShowArguments } from './certs-show.ts'
 import { configOption } from './configuration.ts'
 import { foreseen } from './foreseen.ts'
 import type { Command } from './main.ts'
@@ -81,7 +74,7 @@ export const certs: Command = {
             },
             'password-file': { ...text, describe: 'encrypts its key; every later command then needs the password' },
           }),
-        run(foreseen(makeAuthorityFiles)),
+        run(foreseen(async (argv, report) => (await import('./certs-issue.ts')).makeAuthorityFiles(argv, report))),
       )
       .command<ServerArguments>(
         'server [names..]',
@@ -124,7 +117,7 @@ export const certs: Command = {
                 `--self-signed makes an EC certificate for 90 days, without an authority; leave --${clash} out`,
               )
             }),
-        run(foreseen(makeServerFiles)),
+        run(foreseen(async (argv, report) => (await import('./certs-issue.ts')).makeServerFiles(argv, report))),
       )
       .command<ClientArguments>(
         'client <name>',
@@ -147,7 +140,7 @@ export const certs: Command = {
               email: { ...text, describe: 'an e-mail address to put into it' },
               days: { ...days, describe: 'how long it is good for (configuration: authority.days; else 825)' },
             }),
-        run(foreseen(makeClientFiles)),
+        run(foreseen(async (argv, report) => (await import('./certs-issue.ts')).makeClientFiles(argv, report))),
       )
       .command<ShowArguments>(
         'show [file]',
@@ -169,7 +162,7 @@ export const certs: Command = {
                 describe: 'a file with the password of the PKCS#12 file; without it it is asked for',
               },
             }),
-        run(foreseen(showCertificates)),
+        run(foreseen(async (argv, report) => (await import('./certs-show.ts')).showCertificates(argv, report))),
       )
       .command<{ _: (string | number)[] }>(
         later,

@@ -34,7 +34,12 @@ export async function checkOnline(config: Config, materials: Materials): Promise
         const authorization =
           section.credentials === undefined || password === undefined
             ? []
-            : ([['authorization', `Basic ${Buffer.from(`${section.credentials.username}:${password.reveal()}`).toString('base64')}`]] as const)
+            : ([
+                [
+                  'authorization',
+                  `Basic ${Buffer.from(`${section.credentials.username}:${password.reveal()}`).toString('base64')}`,
+                ],
+              ] as const)
         const { status, body } = await upstream.send({
           method: 'GET',
           target: section.kind === 'orthanc' ? '/system' : '/',
@@ -43,7 +48,10 @@ export async function checkOnline(config: Config, materials: Materials): Promise
           signal: AbortSignal.timeout(section.timeouts.connect * 2),
         })
         body.on('error', () => undefined).destroy()
-        if (status === 401) throw new Error(`it answers, but ${password === undefined ? 'wants a sign-in (give it credentials)' : 'refuses the credentials'} (401)`)
+        if (status === 401)
+          throw new Error(
+            `it answers, but ${password === undefined ? 'wants a sign-in (give it credentials)' : 'refuses the credentials'} (401)`,
+          )
         return `answers with status ${status}`
       }),
     )

@@ -5,9 +5,9 @@ import { loadConfig } from '../config/load.ts'
 import { pathText } from '../config/problem.ts'
 import type { Config } from '../config/schema.ts'
 import { inspect, type Materials } from '../preflight.ts'
+import { checkOnline } from './check-online.ts'
 import { configFile, configOption, tellProblems, usualFile } from './configuration.ts'
 import type { Command } from './main.ts'
-import { checkOnline } from './check-online.ts'
 import { CommandEnd } from './report.ts'
 
 interface Arguments {
@@ -24,7 +24,11 @@ function listenerLines(config: Config, materials: Materials | undefined): string
       `listener ${name}: ${binds}, client certificates ${listener.clients.certificate}`,
       ...(terms === undefined
         ? []
-        : [`  protocols ${terms.minimum} to ${terms.maximum}`, `  suites    ${terms.ciphers}`, `  groups    ${terms.groups.join(', ')}`]),
+        : [
+            `  protocols ${terms.minimum} to ${terms.maximum}`,
+            `  suites    ${terms.ciphers}`,
+            `  groups    ${terms.groups.join(', ')}`,
+          ]),
     ]
   })
 }
@@ -32,21 +36,35 @@ function listenerLines(config: Config, materials: Materials | undefined): string
 export const check: Command = {
   build: (y, run) =>
     y
-      .usage('sallyport check [--config FILE] [--online]\n\nReads the configuration and every file that it names, and prints all problems with path and line. Binds nothing.')
-      .options({ ...configOption, online: { type: 'boolean', default: false, describe: 'also connect to each upstream and to the directory' } })
+      .usage(
+        'sallyport check [--config FILE] [--online]\n\nReads the configuration and every file that it names, and prints all problems with path and line. Binds nothing.',
+      )
+      .options({
+        ...configOption,
+        online: { type: 'boolean', default: false, describe: 'also connect to each upstream and to the directory' },
+      })
       .command(
         '$0',
         false,
         () => undefined,
         run<Arguments>(async ({ config: named, online }, report) => {
           const file = configFile(named)
-          if (file === undefined) throw new CommandEnd(2, `there is no configuration to check: no ${usualFile}, and none was named`, 'name one with --config FILE')
+          if (file === undefined)
+            throw new CommandEnd(
+              2,
+              `there is no configuration to check: no ${usualFile}, and none was named`,
+              'name one with --config FILE',
+            )
           const loaded = loadConfig(file)
           const inspected = loaded.ok ? inspect(loaded.config, loaded.locate, process.env, Date.now()) : undefined
           const problems = loaded.ok ? [...loaded.warnings, ...(inspected?.problems ?? [])] : loaded.problems
           tellProblems(report, file, problems)
           const errors = problems.filter(problem => problem.severity !== 'warning').length
-          const shown = problems.map(problem => ({ ...problem, severity: problem.severity ?? 'error', path: pathText(problem.path) }))
+          const shown = problems.map(problem => ({
+            ...problem,
+            severity: problem.severity ?? 'error',
+            path: pathText(problem.path),
+          }))
           if (!loaded.ok || inspected?.materials === undefined) {
             report.result('', { ok: false, file, problems: shown })
             report.fail(2, `${file} has ${errors === 1 ? 'a problem' : `${errors} problems`}`)
@@ -56,12 +74,24 @@ export const check: Command = {
           const broken = findings.filter(finding => !finding.ok)
           const lines = [
             ...listenerLines(loaded.config, inspected.materials),
-            ...findings.map(({ what, ok, detail, milliseconds }) => `${ok ? 'ok    ' : 'FAILED'} ${what} (${milliseconds} ms): ${detail}`),
+            ...findings.map(
+              ({ what, ok, detail, milliseconds }) =>
+                `${ok ? 'ok    ' : 'FAILED'} ${what} (${milliseconds} ms): ${detail}`,
+            ),
             `${file} is fine${problems.length > 0 ? `, with ${problems.length === 1 ? 'a warning' : `${problems.length} warnings`}` : ''}`,
           ]
-          const listeners = Object.fromEntries([...inspected.materials.listeners].map(([name, { terms }]) => [name, terms]))
-          report.result((broken.length > 0 ? lines.slice(0, -1) : lines).join('\n'), { ok: broken.length === 0, file, problems: shown, listeners, online: findings })
-          if (broken.length > 0) report.fail(1, `${broken.length === 1 ? 'one connection' : `${broken.length} connections`} failed`)
+          const listeners = Object.fromEntries(
+            [...inspected.materials.listeners].map(([name, { terms }]) => [name, terms]),
+          )
+          report.result((broken.length > 0 ? lines.slice(0, -1) : lines).join('\n'), {
+            ok: broken.length === 0,
+            file,
+            problems: shown,
+            listeners,
+            online: findings,
+          })
+          if (broken.length > 0)
+            report.fail(1, `${broken.length === 1 ? 'one connection' : `${broken.length} connections`} failed`)
         }),
       ),
 }

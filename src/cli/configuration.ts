@@ -2,7 +2,7 @@
  * Finds and reads the configuration for a command, and tells what is wrong with it in one go.
  */
 import { existsSync } from 'node:fs'
-import { type Loaded, loadConfig, type Locate } from '../config/load.ts'
+import { type Loaded, type Locate, loadConfig } from '../config/load.ts'
 import type { Problem } from '../config/problem.ts'
 import type { Config } from '../config/schema.ts'
 import { CommandEnd, problemLine, type Report } from './report.ts'
@@ -14,7 +14,8 @@ export const configOption = {
 } as const
 
 /** The file that a command goes by; undefined: there is none, and none was named. */
-export const configFile = (named: string | undefined): string | undefined => named ?? (existsSync(usualFile) ? usualFile : undefined)
+export const configFile = (named: string | undefined): string | undefined =>
+  named ?? (existsSync(usualFile) ? usualFile : undefined)
 
 export interface Configuration {
   readonly file: string

@@ -32,10 +32,14 @@ const packages = ['orthanc', 'orthanc-dicomweb']
 const account = 'alice'
 
 /** Orthanc with a sample study; undefined when it cannot be had here, which has been said. */
-async function startArchive({ slices, install }: Arguments, report: Report): Promise<{ orthanc: Orthanc; studyUid: string } | undefined> {
+async function startArchive(
+  { slices, install }: Arguments,
+  report: Report,
+): Promise<{ orthanc: Orthanc; studyUid: string } | undefined> {
   if (findOrthanc() === undefined && install) {
     const missing = installDebianPackages(packages, line => report.note(`installing: ${line}`))
-    if (missing.length > 0) report.warn(`Orthanc is not installed. On Debian and Ubuntu, as root: apt-get install ${packages.join(' ')}`)
+    if (missing.length > 0)
+      report.warn(`Orthanc is not installed. On Debian and Ubuntu, as root: apt-get install ${packages.join(' ')}`)
   }
   if (findOrthanc() === undefined) {
     report.warn('going on without Orthanc: the gateway shows what it shows when an archive is down')
@@ -57,7 +61,10 @@ async function bringViewer(root: string, install: boolean, report: Report): Prom
   report.note('fetching the OHIF viewer from the npm registry (50 MB, once)')
   const progress = report.progress('OHIF viewer')
   try {
-    await installViewer({ root, onProgress: step => progress.step(undefined, step.step === 'fetch' ? `fetching, ${step.seconds} s` : step.step) })
+    await installViewer({
+      root,
+      onProgress: step => progress.step(undefined, step.step === 'fetch' ? `fetching, ${step.seconds} s` : step.step),
+    })
   } catch (cause) {
     report.warn(`going on without the viewer: ${cause instanceof Error ? cause.message : String(cause)}`)
   } finally {
@@ -77,7 +84,12 @@ async function browserCertificate(authority: Authority, dir: string): Promise<Br
   if (existsSync(file) && existsSync(passwordFile)) return { file, password: readFileSync(passwordFile, 'utf8').trim() }
   const password = randomPassword()
   const issued = await issueClient(authority, { name: account })
-  const pkcs12 = await encodePkcs12({ keyPem: issued.keyPem, chainPem: issued.chainPem, friendlyName: `${account} (sallyport demo)`, password })
+  const pkcs12 = await encodePkcs12({
+    keyPem: issued.keyPem,
+    chainPem: issued.chainPem,
+    friendlyName: `${account} (sallyport demo)`,
+    password,
+  })
   writeFileAtomically(passwordFile, `${password}\n`, 0o600)
   writeFileAtomically(file, pkcs12, 0o600)
   return { file, password }
@@ -92,7 +104,14 @@ function rememberedPassword(file: string, fresh: string | undefined): string {
   return existsSync(file) ? readFileSync(file, 'utf8').trim() : '(as you set it)'
 }
 
-function howTo(origin: string, studyUid: string | undefined, password: string, { file, password: filePassword }: BrowserCertificate, ca: string, viewer: boolean): string {
+function howTo(
+  origin: string,
+  studyUid: string | undefined,
+  password: string,
+  { file, password: filePassword }: BrowserCertificate,
+  ca: string,
+  viewer: boolean,
+): string {
   return `
   Open          ${origin}/
 ${studyUid === undefined || !viewer ? '' : `  The study     ${origin}/viewer?StudyInstanceUIDs=${studyUid}\n`}  Account       ${account} / ${password}
@@ -139,7 +158,13 @@ async function runDemo(argv: Arguments, report: Report): Promise<void> {
   const quiet = { ...config, log: { level: 'warn' as const, format: 'auto' as const } }
   await runGateway(quiet, materials, report, () => {
     const origin = `https://localhost:${argv.port}`
-    const value = { address: `${origin}/`, account: { name: account, password: shown }, certificate: { file: certificate.file, password: certificate.password }, authority: ca, study: archive?.studyUid ?? null }
+    const value = {
+      address: `${origin}/`,
+      account: { name: account, password: shown },
+      certificate: { file: certificate.file, password: certificate.password },
+      authority: ca,
+      study: archive?.studyUid ?? null,
+    }
     report.result(howTo(origin, archive?.studyUid, shown, certificate, ca, viewerInstalled), value)
   })
 }
@@ -147,20 +172,32 @@ async function runDemo(argv: Arguments, report: Report): Promise<void> {
 export const demo: Command = {
   build: (y, run) =>
     y
-      .usage('sallyport demo\n\nThe quick start with real parts: Orthanc with a sample CT study, the OHIF viewer, an account and a browser certificate.')
+      .usage(
+        'sallyport demo\n\nThe quick start with real parts: Orthanc with a sample CT study, the OHIF viewer, an account and a browser certificate.',
+      )
       .options({
         port: { type: 'number', default: 8443, describe: 'where the gateway listens, on this machine only' },
-        dir: { type: 'string', default: 'state/demo', describe: 'where certificates and accounts of the demo are kept' },
+        dir: {
+          type: 'string',
+          default: 'state/demo',
+          describe: 'where certificates and accounts of the demo are kept',
+        },
         slices: { type: 'number', default: 120, describe: 'size of the sample study' },
-        install: { type: 'boolean', default: true, describe: 'fetch what is missing (--no-install: go on with what there is)' },
+        install: {
+          type: 'boolean',
+          default: true,
+          describe: 'fetch what is missing (--no-install: go on with what there is)',
+        },
       })
       .command(
         '$0',
         false,
         () => undefined,
         run<Arguments>(async (argv, report) => {
-          if (!Number.isInteger(argv.port) || argv.port < 1 || argv.port > 65_535) throw new CommandEnd(2, `--port ${argv.port} is no port`, 'write a number from 1 to 65535')
-          if (!Number.isInteger(argv.slices) || argv.slices < 1 || argv.slices > 2000) throw new CommandEnd(2, `--slices ${argv.slices} is no size for a study`, 'write a number from 1 to 2000')
+          if (!Number.isInteger(argv.port) || argv.port < 1 || argv.port > 65_535)
+            throw new CommandEnd(2, `--port ${argv.port} is no port`, 'write a number from 1 to 65535')
+          if (!Number.isInteger(argv.slices) || argv.slices < 1 || argv.slices > 2000)
+            throw new CommandEnd(2, `--slices ${argv.slices} is no size for a study`, 'write a number from 1 to 2000')
           await runDemo(argv, report)
         }),
       ),

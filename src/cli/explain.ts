@@ -1,8 +1,9 @@
 /**
  * `sallyport explain`: which route, which rule, which answer, and why; from the engine that judges real requests.
  */
-import { readFileSync } from 'node:fs'
+
 import { X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import type { Config } from '../config/schema.ts'
 import { type Answer, absent, proven } from '../identity/answer.ts'
 import { createCertificateReader } from '../identity/client-certificate.ts'
@@ -37,7 +38,8 @@ function whoAsks({ user, certificate, group = [], proof }: Arguments, config: Co
   const local = openLocalAccounts({ file: config.realms.local.file, clock: systemClock }).find(user)
   const groups = new Set([...(local?.groups ?? []), ...group])
   const realm = local === undefined ? ('directory' as const) : ('local' as const)
-  const held: Principal['proof'] = proof === 'session' ? { kind: 'session', by: 'password', id: 'explain' } : { kind: 'password' }
+  const held: Principal['proof'] =
+    proof === 'session' ? { kind: 'session', by: 'password', id: 'explain' } : { kind: 'password' }
   return proven({ name: user, realm, groups, proof: held })
 }
 
@@ -46,14 +48,23 @@ function holderOf(file: string, group: readonly string[], config: Config): Answe
   try {
     certificate = new X509Certificate(readFileSync(file))
   } catch (cause) {
-    throw new CommandEnd(2, `${file} is no certificate that can be read`, `give a PEM or DER file (${cause instanceof Error ? cause.message : 'unreadable'})`)
+    throw new CommandEnd(
+      2,
+      `${file} is no certificate that can be read`,
+      `give a PEM or DER file (${cause instanceof Error ? cause.message : 'unreadable'})`,
+    )
   }
-  const listener = Object.values(config.listeners).find(one => one.kind === 'secure' && one.clients.truststore !== undefined)
+  const listener = Object.values(config.listeners).find(
+    one => one.kind === 'secure' && one.clients.truststore !== undefined,
+  )
   const file_ = listener?.kind === 'secure' ? listener.clients.truststore : undefined
   const truststore = file_ === undefined ? undefined : readTruststore(file_, Date.now(), () => undefined)
-  if (truststore === undefined) throw new CommandEnd(2, 'no listener of this configuration asks for client certificates')
+  if (truststore === undefined)
+    throw new CommandEnd(2, 'no listener of this configuration asks for client certificates')
   // The chain is not walked here: an issuer is looked for among the authorities, as the handshake would find it.
-  const issuer = truststore.pem.map(pem => new X509Certificate(pem)).find(one => one.ca && certificate.checkIssued(one) && certificate.verify(one.publicKey))
+  const issuer = truststore.pem
+    .map(pem => new X509Certificate(pem))
+    .find(one => one.ca && certificate.checkIssued(one) && certificate.verify(one.publicKey))
   const legacy = certificate.toLegacyObject()
   const answer = createCertificateReader(config.realms.certificate, truststore)(
     {
@@ -72,15 +83,31 @@ function holderOf(file: string, group: readonly string[], config: Config): Answe
 export const explain: Command = {
   build: (y, run) =>
     y
-      .usage('sallyport explain --url URL [--method M] [--user NAME | --certificate FILE] [--group G …]\n\nTells which route and rule a request meets, and what comes of it.')
+      .usage(
+        'sallyport explain --url URL [--method M] [--user NAME | --certificate FILE] [--group G …]\n\nTells which route and rule a request meets, and what comes of it.',
+      )
       .options({
         ...configOption,
         url: { type: 'string', demandOption: true, requiresArg: true, describe: 'the whole URL, or a path' },
         method: { type: 'string', default: 'GET', requiresArg: true, describe: 'the HTTP method' },
-        user: { type: 'string', requiresArg: true, conflicts: 'certificate', describe: 'the person who asks; groups of local accounts are known' },
+        user: {
+          type: 'string',
+          requiresArg: true,
+          conflicts: 'certificate',
+          describe: 'the person who asks; groups of local accounts are known',
+        },
         certificate: { type: 'string', requiresArg: true, describe: 'the client certificate of who asks (PEM or DER)' },
-        group: { type: 'string', array: true, requiresArg: true, describe: 'groups of the person, as the directory would say' },
-        proof: { choices: ['password', 'session'] as const, default: 'password' as const, describe: 'how --user has proved it' },
+        group: {
+          type: 'string',
+          array: true,
+          requiresArg: true,
+          describe: 'groups of the person, as the directory would say',
+        },
+        proof: {
+          choices: ['password', 'session'] as const,
+          default: 'password' as const,
+          describe: 'how --user has proved it',
+        },
       })
       .example('sallyport explain --url /dicom-web/studies --user alice --group radiology', '')
       .command(
@@ -89,7 +116,12 @@ export const explain: Command = {
         () => undefined,
         run<Arguments>((argv, report) => {
           const file = configFile(argv.config)
-          if (file === undefined) throw new CommandEnd(2, `there is no configuration: no ${usualFile}, and none was named`, 'name one with --config FILE')
+          if (file === undefined)
+            throw new CommandEnd(
+              2,
+              `there is no configuration: no ${usualFile}, and none was named`,
+              'name one with --config FILE',
+            )
           const { config } = requireConfiguration(file, report)
           const absolute = /^https?:\/\/([^/?#]*)(.*)$/i.exec(argv.url)
           const host = (absolute?.[1] ?? '').toLowerCase().replace(/:\d+$/, '')
@@ -102,7 +134,10 @@ export const explain: Command = {
           const route = compileRoutes(config).match(host, target.path)
           if (route === undefined || route === 'ambiguous') {
             const status = route === undefined ? 404 : 400
-            report.result(route === undefined ? `404: no route takes ${target.path}` : '400: the path can be read in two ways', { status, path: target.path })
+            report.result(
+              route === undefined ? `404: no route takes ${target.path}` : '400: the path can be read in two ways',
+              { status, path: target.path },
+            )
             return
           }
           const answer = whoAsks(argv, config)
@@ -123,7 +158,9 @@ export const explain: Command = {
               `route     ${route.label} (${route.host ?? 'any host'} ${route.path}) -> ${route.upstream}${route.strip ? ', prefix stripped' : ''}`,
               `operation ${operation.method}, needs ${operation.needs}${operation.dangerous ? ', dangerous' : ''}`,
               `who       ${who}`,
-              ...(typeof route.access === 'string' ? [`access    ${route.access}`] : rules.map(({ label, verdict }) => `rule      ${label}: ${verdict}`)),
+              ...(typeof route.access === 'string'
+                ? [`access    ${route.access}`]
+                : rules.map(({ label, verdict }) => `rule      ${label}: ${verdict}`)),
               `answer    ${outcome}`,
             ].join('\n'),
             {
@@ -131,7 +168,15 @@ export const explain: Command = {
               route: route.label,
               upstream: route.upstream,
               operation,
-              who: principal === undefined ? null : { name: principal.name, realm: principal.realm, groups: [...principal.groups], proof: principal.proof.kind },
+              who:
+                principal === undefined
+                  ? null
+                  : {
+                      name: principal.name,
+                      realm: principal.realm,
+                      groups: [...principal.groups],
+                      proof: principal.proof.kind,
+                    },
               rules: rules.map(({ label, verdict }) => ({ rule: label, verdict })),
               outcome: decision.outcome,
               ...(decision.outcome === 'deny' ? { reason: decision.reason } : {}),

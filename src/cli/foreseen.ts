@@ -44,16 +44,21 @@ const issuer: Readonly<Record<IssuerRefusalCode, readonly [exitCode: 1 | 2, cure
   'container-unreadable': [1, 'name a certificate as PEM or DER, or a PKCS#12 file'],
 }
 
-const disk: Readonly<Record<string, string>> = {
-  EACCES: 'this account may not do that',
-  EPERM: 'this account may not do that',
-  EROFS: 'the file system is read-only',
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'the disk quota is used up',
-  ENOTDIR: 'a part of the path is a file, not a folder',
-  EISDIR: 'it is a folder, not a file',
-  ENOENT: 'there is no such file',
-  EEXIST: 'it is there already',
+const rights = ['this account may not do that', 'look at owner and mode of the file and of its folder'] as const
+const room = 'make room there'
+const otherPath = 'name another path'
+
+/** What a disk says, and the cure. */
+const disk: Readonly<Record<string, readonly [what: string, cure: string]>> = {
+  EACCES: rights,
+  EPERM: rights,
+  EROFS: ['the file system is read-only', otherPath],
+  ENOSPC: ['the disk is full', room],
+  EDQUOT: ['the disk quota is used up', room],
+  ENOTDIR: ['a part of the path is a file, not a folder', otherPath],
+  EEXIST: ['a file is there already, where a folder should be', otherPath],
+  EISDIR: ['it is a folder, not a file', otherPath],
+  ENOENT: ['there is no such file', otherPath],
 }
 
 function asEnd(thrown: unknown): unknown {
@@ -74,13 +79,10 @@ function asEnd(thrown: unknown): unknown {
       'mend that line with an editor; until then nobody signs in with a local account',
     )
   }
-  if ('code' in thrown && typeof thrown.code === 'string' && disk[thrown.code] !== undefined) {
+  const said = 'code' in thrown && typeof thrown.code === 'string' ? disk[thrown.code] : undefined
+  if (said !== undefined) {
     const path = 'path' in thrown && typeof thrown.path === 'string' ? `${shownPath(thrown.path)}: ` : ''
-    return new CommandEnd(
-      1,
-      `${path}${disk[thrown.code]} (${thrown.code})`,
-      'look at the owner, the mode and the space there',
-    )
+    return new CommandEnd(1, `${path}${said[0]}`, said[1])
   }
   // Of a Fault, the disk's own word lies one step down.
   if (thrown.cause !== undefined) {

@@ -17,8 +17,16 @@ export type Run = <A>(handler: (argv: A, report: Report) => Promise<void> | void
 
 const commands: readonly [name: string, what: string, load: () => Promise<Command>][] = [
   ['serve', 'run the gateway', async () => (await import('./serve.ts')).serve],
-  ['demo', 'the quick start with real parts: Orthanc with a sample study, viewer, users, a browser certificate', async () => (await import('./demo.ts')).demo],
-  ['check', 'read the configuration and all files that it names, and print every problem', async () => (await import('./check.ts')).check],
+  [
+    'demo',
+    'the quick start with real parts: Orthanc with a sample study, viewer, users, a browser certificate',
+    async () => (await import('./demo.ts')).demo,
+  ],
+  [
+    'check',
+    'read the configuration and all files that it names, and print every problem',
+    async () => (await import('./check.ts')).check,
+  ],
   ['explain', 'which route, which rule, which answer, and why', async () => (await import('./explain.ts')).explain],
   ['certs', 'make and show certificates', async () => (await import('./certs.ts')).certs],
   ['users', 'local accounts', async () => (await import('./users.ts')).users],
@@ -35,7 +43,9 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
   const parser = yargs([...argv])
     .scriptName('sallyport')
-    .usage('$0 <command>\n\nA TLS gateway in front of Orthanc, OHIF and OMERO.web: browsers, peers and DICOM nodes by certificate, people by LDAP.')
+    .usage(
+      '$0 <command>\n\nA TLS gateway in front of Orthanc, OHIF and OMERO.web: browsers, peers and DICOM nodes by certificate, people by LDAP.',
+    )
     .option('json', { type: 'boolean', describe: 'print the result as JSON', global: true })
     .strict()
     .demandCommand(1, 'Name a command.')
@@ -46,7 +56,9 @@ export async function main(argv: readonly string[]): Promise<number> {
     .wrap(Math.min(110, process.stdout.columns ?? 100))
     .exitProcess(false)
     .fail((message, error) => {
-      throw error ?? new CommandEnd(2, message, 'sallyport --help lists the commands, sallyport COMMAND --help its options')
+      throw (
+        error ?? new CommandEnd(2, message, 'sallyport --help lists the commands, sallyport COMMAND --help its options')
+      )
     })
   for (const [name, what, load] of commands) {
     parser.command({
@@ -58,7 +70,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
   try {
     const [first = ''] = argv
-    if (later.includes(first)) throw new CommandEnd(2, `"sallyport ${first}" is not built yet`, 'sallyport --help lists the commands that are')
+    if (later.includes(first))
+      throw new CommandEnd(2, `"sallyport ${first}" is not built yet`, 'sallyport --help lists the commands that are')
     await parser.parseAsync()
   } catch (thrown) {
     if (thrown instanceof CommandEnd) report.fail(thrown.exitCode, thrown.message, thrown.cure)

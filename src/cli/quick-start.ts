@@ -10,8 +10,8 @@ import type { Config } from '../config/schema.ts'
 import { openLocalAccounts } from '../identity/local-accounts.ts'
 import { type Authority, authorityFiles, makeAuthority, openAuthority } from '../issuer/authority.ts'
 import { issueServer } from '../issuer/leaf.ts'
-import { randomPassword } from '../issuer/random-password.ts'
 import { writeNewFile } from '../issuer/new-file.ts'
+import { randomPassword } from '../issuer/random-password.ts'
 import { systemClock } from '../kernel/clock.ts'
 
 export interface QuickStartPlaces {
@@ -69,7 +69,9 @@ export async function prepareQuickStart(places: QuickStartPlaces): Promise<Quick
   mkdirSync(state, { recursive: true, mode: 0o700 })
   mkdirSync(certs, { recursive: true })
   const authorityDir = join(certs, 'authority')
-  const authority = existsSync(authorityFiles(authorityDir).key) ? await openAuthority(authorityDir) : await makeAuthority(authorityDir)
+  const authority = existsSync(authorityFiles(authorityDir).key)
+    ? await openAuthority(authorityDir)
+    : await makeAuthority(authorityDir)
   const pair = { certificate: join(certs, 'server.pem'), key: join(certs, 'server.key') }
   if (!existsSync(pair.certificate) && !existsSync(pair.key)) {
     const names = [...new Set(['localhost', hostname().toLowerCase()])].filter(name => /^[a-z0-9.-]+$/.test(name))
@@ -86,6 +88,7 @@ export async function prepareQuickStart(places: QuickStartPlaces): Promise<Quick
   }
   const viewerInstalled = existsSync(join(viewer, 'index.html'))
   const loaded = parseConfig(configText(places, viewerInstalled), process.cwd())
-  if (!loaded.ok) throw new Error(`the quick start wrote a configuration that is wrong: ${JSON.stringify(loaded.problems)}`)
+  if (!loaded.ok)
+    throw new Error(`the quick start wrote a configuration that is wrong: ${JSON.stringify(loaded.problems)}`)
   return { config: loaded.config, authority, password, viewerInstalled }
 }

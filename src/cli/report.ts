@@ -37,7 +37,8 @@ export interface Report {
   readonly exitCode: 0 | 1 | 2
 }
 
-const colour = (style: 'red' | 'yellow' | 'dim' | 'bold', text: string) => styleText(style, text, { stream: process.stderr })
+const colour = (style: 'red' | 'yellow' | 'dim' | 'bold', text: string) =>
+  styleText(style, text, { stream: process.stderr })
 
 export function createReport(json: boolean): Report {
   let exitCode: 0 | 1 | 2 = 0
@@ -47,7 +48,8 @@ export function createReport(json: boolean): Report {
     get exitCode() {
       return exitCode
     },
-    result: (text, value) => void process.stdout.write(json ? `${JSON.stringify(value, undefined, 2)}\n` : text === '' ? '' : `${text}\n`),
+    result: (text, value) =>
+      void process.stdout.write(json ? `${JSON.stringify(value, undefined, 2)}\n` : text === '' ? '' : `${text}\n`),
     note: say,
     warn: text => say(`${colour('yellow', 'warning:')} ${text}`),
     fail(code, text, cure) {
@@ -65,7 +67,10 @@ export function createReport(json: boolean): Report {
           shown = now
           const width = 24
           const filled = Math.round((share ?? 0) * width)
-          const bar = share === undefined ? '' : ` [${'#'.repeat(filled)}${'.'.repeat(width - filled)}] ${Math.round(share * 100)} %`
+          const bar =
+            share === undefined
+              ? ''
+              : ` [${'#'.repeat(filled)}${'.'.repeat(width - filled)}] ${Math.round(share * 100)} %`
           process.stderr.write(`\r\x1b[2K${label}${bar} ${detail}`)
         },
         done: () => void process.stderr.write('\r\x1b[2K'),

@@ -11,12 +11,19 @@ import { createMetrics } from '../telemetry/metrics.ts'
 import { CommandEnd, type Report } from './report.ts'
 
 /** @returns when the gateway has stopped. @param onReady  told after the addresses are printed */
-export async function runGateway(config: Config, materials: Materials, report: Report, onReady: () => void = () => undefined): Promise<void> {
+export async function runGateway(
+  config: Config,
+  materials: Materials,
+  report: Report,
+  onReady: () => void = () => undefined,
+): Promise<void> {
   const { log, flush } = createLog(config.log)
-  const gateway = await startGateway(config, materials, { log, metrics: createMetrics(), clock: systemClock }).catch((cause: unknown) => {
-    flush()
-    throw startProblem(cause)
-  })
+  const gateway = await startGateway(config, materials, { log, metrics: createMetrics(), clock: systemClock }).catch(
+    (cause: unknown) => {
+      flush()
+      throw startProblem(cause)
+    },
+  )
   await using _running = gateway
   for (const { name, urls } of gateway.listeners) {
     for (const url of urls) report.result(`listening ${url} (${name})`, { listening: url, listener: name })
@@ -31,9 +38,14 @@ export async function runGateway(config: Config, materials: Materials, report: R
     for (const again of ['SIGTERM', 'SIGINT'] as const) process.once(again, () => process.exit(1))
   }
   process.once('SIGTERM', onSignal).once('SIGINT', onSignal)
-  process.on('SIGHUP', () => log.warn({}, 'reload is not built yet: nothing has changed; restart to take a new configuration'))
+  process.on('SIGHUP', () =>
+    log.warn({}, 'reload is not built yet: nothing has changed; restart to take a new configuration'),
+  )
   const onBug = (thrown: unknown) => {
-    log.error({ cause: causeLine(thrown), stack: thrown instanceof Error ? thrown.stack : undefined }, 'a bug: the gateway stops, so that its supervisor can start it anew')
+    log.error(
+      { cause: causeLine(thrown), stack: thrown instanceof Error ? thrown.stack : undefined },
+      'a bug: the gateway stops, so that its supervisor can start it anew',
+    )
     stop('bug')
   }
   process.once('uncaughtException', onBug).once('unhandledRejection', onBug)
@@ -50,8 +62,14 @@ function startProblem(cause: unknown): unknown {
   if (!(cause instanceof Error) || !('syscall' in cause) || cause.syscall !== 'listen') return cause
   const { code, address, port } = cause as Error & { code?: string; address?: string; port?: number } // a listen error of Node has these
   const place = `${address ?? ''}:${port ?? ''}`
-  if (code === 'EADDRINUSE') return new CommandEnd(1, `${place} is already in use`, 'end what listens there, or bind another port')
-  if (code === 'EACCES') return new CommandEnd(1, `this account may not bind ${place}`, 'ports below 1024 need CAP_NET_BIND_SERVICE, or a redirect in the firewall')
+  if (code === 'EADDRINUSE')
+    return new CommandEnd(1, `${place} is already in use`, 'end what listens there, or bind another port')
+  if (code === 'EACCES')
+    return new CommandEnd(
+      1,
+      `this account may not bind ${place}`,
+      'ports below 1024 need CAP_NET_BIND_SERVICE, or a redirect in the firewall',
+    )
   if (code === 'EADDRNOTAVAIL') return new CommandEnd(1, `${address} is no address of this machine`)
   return cause
 }

@@ -32,8 +32,11 @@ async function serveQuickStart(report: Report): Promise<void> {
   if (materials === undefined) throw invalid('the quick start', problems)
   await runGateway(config, materials, report, () => {
     report.note('No configuration was found: this is the quick start, in front of an Orthanc on http://127.0.0.1:8042.')
-    report.note('Open     https://localhost:8443 (your browser will ask about the private CA in certs/authority/ca.pem)')
-    if (password !== undefined) report.note(`Sign in  admin / ${password}   (shown this once; change it with: sallyport users passwd admin)`)
+    report.note(
+      'Open     https://localhost:8443 (your browser will ask about the private CA in certs/authority/ca.pem)',
+    )
+    if (password !== undefined)
+      report.note(`Sign in  admin / ${password}   (shown this once; change it with: sallyport users passwd admin)`)
     if (!viewerInstalled) report.note('Viewer   not installed; get it with: sallyport viewer install')
   })
 }
@@ -41,7 +44,9 @@ async function serveQuickStart(report: Report): Promise<void> {
 export const serve: Command = {
   build: (y, run) =>
     y
-      .usage('sallyport serve [--config FILE]\n\nRuns the gateway. Without a configuration: the quick start on https://localhost:8443.')
+      .usage(
+        'sallyport serve [--config FILE]\n\nRuns the gateway. Without a configuration: the quick start on https://localhost:8443.',
+      )
       .options(configOption)
       .command(
         '$0',
@@ -52,7 +57,11 @@ export const serve: Command = {
           if (file !== undefined) return await serveFile(file, report)
           const variable = ['SSL_PORT', 'PORT'].find(name => (process.env[name] ?? '') !== '')
           if (variable !== undefined) {
-            throw new CommandEnd(2, `${variable} is set and there is no configuration: the environment mode of the OHIF image is not built yet`, `unset ${variable}, or name a configuration with --config FILE`)
+            throw new CommandEnd(
+              2,
+              `${variable} is set and there is no configuration: the environment mode of the OHIF image is not built yet`,
+              `unset ${variable}, or name a configuration with --config FILE`,
+            )
           }
           await serveQuickStart(report)
         }),

@@ -20,12 +20,16 @@ export function refuseForeign(directory: string): void {
   const own = process.geteuid?.()
   const owner = statSync(directory, { throwIfNoEntry: false })?.uid
   if (own === undefined || owner === undefined || owner === own) return
-  const name = accountName(owner)
-  const why = 'files that another account leaves there cannot be opened by the gateway'
+  const [theirs, ours] = [owner, own].map(uid => accountName(uid) ?? `uid ${uid}`)
+  const shown = shownPath(directory)
+  const why = 'the gateway could not open files that another account leaves there'
+  const sudo = `sudo -u ${accountName(owner) ?? `'#${owner}'`} sallyport …`
   throw new CommandEnd(
     2,
-    `${shownPath(directory)} belongs to ${name ?? `the account with uid ${owner}`}, and this is ${accountName(own) ?? `uid ${own}`}: ${why}`,
-    `run it as the owner: sudo -u ${name ?? `'#${owner}'`} sallyport …`,
+    `${shown} belongs to ${theirs}, and this is ${ours}: ${why}`,
+    owner === 0
+      ? `if the gateway runs as ${ours}: sudo chown -R ${ours} ${shown}; else run this as root`
+      : `run it as the owner: ${sudo}`,
   )
 }
 

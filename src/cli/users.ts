@@ -1,168 +1,28 @@
 /**
- * `sallyport users`: local accounts, for those whom no directory knows, and for the day it is down.
- *
- * The gateway looks at the file each time, so what is changed here counts at once. A password is never printed.
+ * `sallyport users`: local accounts, for those whom no directory knows, and for the day it is down. This file is the
+ * command line; users-accounts.ts does the work.
  */
-import { dirname, resolve } from 'node:path'
 import type { Argv } from 'yargs'
-import { type LocalAccount, type LocalAccounts, openLocalAccounts, usablePassword } from '../identity/local-accounts.ts'
-import { systemClock } from '../kernel/clock.ts'
-import { configFile, configOption, requireConfiguration } from './configuration.ts'
+import { configOption } from './configuration.ts'
 import { foreseen } from './foreseen.ts'
 import type { Command } from './main.ts'
-import { confirmed, newPassword, passwordFileOption } from './password-input.ts'
-import { CommandEnd, type Report } from './report.ts'
-import { shownPath } from './shown-path.ts'
-import { refuseForeign, refuseForeignOwner } from './state-owner.ts'
-
-interface Arguments {
-  config?: string | undefined
-}
-interface OneAccount extends Arguments {
-  name: string
-}
-interface WithPassword extends OneAccount {
-  passwordFile?: string | undefined
-}
-
-/** NIST SP 800-63B 5.1.1.2; longer is better than stranger, so nothing else is asked. */
-const shortest = 8
-
-const weakness = (password: string): string | undefined => {
-  if (!usablePassword(password))
-    return 'a password of blanks only, with NUL, or of more than 1024 characters is not taken'
-  return [...password.normalize('NFC')].length < shortest
-    ? `a password needs at least ${shortest} characters`
-    : undefined
-}
-
-interface Place {
-  readonly file: string
-  readonly accounts: LocalAccounts
-}
-
-function open({ config: named }: Arguments, report: Report, purpose: 'read' | 'change'): Place {
-  const path = configFile(named)
-  const config = path === undefined ? undefined : requireConfiguration(path, report).config
-  const file = config?.realms.local.file ?? resolve('state/users.yaml')
-  if (config?.realms.passwordProvider === 'directory') {
-    report.warn('realms.passwordProvider is "directory": with this configuration no local account can sign in')
-  }
-  if (purpose === 'change') {
-    refuseForeign(config?.state ?? resolve('state'))
-    refuseForeignOwner(dirname(file))
-  }
-  return { file, accounts: openLocalAccounts({ file, clock: systemClock }) }
-}
-
-const unknown = ({ file }: Place, name: string) =>
-  new CommandEnd(
-    1,
-    `there is no account ${JSON.stringify(name)} in ${shownPath(file)}`,
-    'sallyport users list names them',
-  )
-
-const known = (place: Place, name: string): LocalAccount => {
-  const account = place.accounts.find(name)
-  if (account === undefined) throw unknown(place, name)
-  return account
-}
-
-async function add({ group, ...argv }: WithPassword & { group: string[] }, report: Report): Promise<void> {
-  const place = open(argv, report, 'change')
-  const { accounts, file } = place
-  const { name } = argv
-  const groups = [...new Set(group)]
-  if (name.trim() !== name) throw new CommandEnd(2, `the name ${JSON.stringify(name)} begins or ends with a blank`)
-  const taken = () =>
-    new CommandEnd(
-      1,
-      `${shownPath(file)} has an account "${name}" already`,
-      `sallyport users passwd ${name} gives it another password`,
-    )
-  // Asked before the password is, so that nobody types one for nothing.
-  if (accounts.find(name) !== undefined) throw taken()
-  const password = await newPassword(
-    { file: argv.passwordFile, prompt: `password for ${name}`, judge: weakness },
-    report,
-  )
-  switch (await accounts.add({ name, groups, password })) {
-    case 'name-taken':
-      throw taken()
-    case 'bad-name':
-      throw new CommandEnd(2, 'a name or group is empty, longer than 256 characters, or has control characters in it')
-    case 'bad-password':
-      throw new CommandEnd(2, 'this password is not taken')
-    case 'added':
-      report.result(
-        `account ${name} added to ${shownPath(file)}; ${groups.length === 0 ? 'in no group' : `groups: ${groups.join(', ')}`}`,
-        known(place, name),
-      )
-  }
-}
-
-async function passwd(argv: WithPassword, report: Report): Promise<void> {
-  const place = open(argv, report, 'change')
-  const { name } = known(place, argv.name)
-  const password = await newPassword(
-    { file: argv.passwordFile, prompt: `new password for ${name}`, judge: weakness },
-    report,
-  )
-  if (!(await place.accounts.setPassword(name, password))) throw unknown(place, name)
-  report.result(`account ${name} has a new password`, known(place, name))
-}
-
-const setLocked =
-  (locked: boolean) =>
-  async (argv: OneAccount, report: Report): Promise<void> => {
-    const place = open(argv, report, 'change')
-    const before = known(place, argv.name)
-    if (!(await place.accounts.setLocked(argv.name, locked))) throw unknown(place, argv.name)
-    const state = locked ? 'locked' : 'unlocked'
-    report.result(
-      `account ${argv.name} ${before.locked === locked ? `was ${state} already` : `is ${state}`}`,
-      known(place, argv.name),
-    )
-  }
-
-async function remove(argv: OneAccount & { yes: boolean }, report: Report): Promise<void> {
-  const place = open(argv, report, 'change')
-  const account = known(place, argv.name)
-  if (!argv.yes && !(await confirmed(`Remove the account ${argv.name} from ${shownPath(place.file)}?`))) {
-    throw new CommandEnd(1, 'not removed')
-  }
-  if (!(await place.accounts.remove(argv.name))) throw unknown(place, argv.name)
-  report.result(`account ${argv.name} removed from ${shownPath(place.file)}`, { ...account, removed: true })
-}
-
-function list(argv: Arguments, report: Report): void {
-  const { accounts, file } = open(argv, report, 'read')
-  const all = accounts.list()
-  if (all.length === 0) report.note(`no local accounts in ${shownPath(file)}; sallyport users add NAME makes one`)
-  const rows = all.map(({ name, groups, locked, createdAt }) => [
-    name,
-    locked ? 'locked' : 'open',
-    createdAt.slice(0, 10),
-    groups.join(', '),
-  ])
-  report.result(all.length === 0 ? '' : table([['NAME', 'STATE', 'SINCE', 'GROUPS'], ...rows]), all)
-}
-
-function table(rows: readonly (readonly string[])[]): string {
-  const width = (column: number) => Math.max(...rows.map(row => row[column]?.length ?? 0))
-  return rows
-    .map(row =>
-      row
-        .map((cell, at) => cell.padEnd(width(at)))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
-}
+import { passwordFileOption } from './password-input.ts'
+import {
+  type AccountsArguments,
+  type AddArguments,
+  addAccount,
+  changePassword,
+  listAccounts,
+  type OneAccount,
+  type RemoveArguments,
+  removeAccount,
+  setLocked,
+  type WithPassword,
+} from './users-accounts.ts'
 
 const named = (y: Argv, what: string, example: string) =>
   y
-    .usage(`${what}`)
+    .usage(what)
     .positional('name', { type: 'string', demandOption: true, describe: 'the name of the account' })
     .options(configOption)
     .example(example, '')
@@ -175,7 +35,7 @@ export const users: Command = {
       )
       .example('sallyport users add alice --group radiology', 'asks for her password')
       .example('sallyport users add robot --password-file secrets/robot', 'for scripts')
-      .command<WithPassword & { group: string[] }>(
+      .command<AddArguments>(
         'add <name>',
         'add an account',
         yy =>
@@ -187,7 +47,7 @@ export const users: Command = {
             group: { type: 'string', array: true, requiresArg: true, default: [], describe: 'its groups' },
             ...passwordFileOption,
           }),
-        run(foreseen(add)),
+        run(foreseen(addAccount)),
       )
       .command<WithPassword>(
         'passwd <name>',
@@ -198,7 +58,7 @@ export const users: Command = {
             'sallyport users passwd NAME [--password-file F]\n\nGives an account another password; the old one is gone at once.',
             'sallyport users passwd alice',
           ).options(passwordFileOption),
-        run(foreseen(passwd)),
+        run(foreseen(changePassword)),
       )
       .command<OneAccount>(
         'lock <name>',
@@ -222,7 +82,7 @@ export const users: Command = {
           ),
         run(foreseen(setLocked(false))),
       )
-      .command<OneAccount & { yes: boolean }>(
+      .command<RemoveArguments>(
         'remove <name>',
         'remove an account',
         yy =>
@@ -233,9 +93,9 @@ export const users: Command = {
           ).options({
             yes: { type: 'boolean', default: false, describe: 'do not ask' },
           }),
-        run(foreseen(remove)),
+        run(foreseen(removeAccount)),
       )
-      .command<Arguments>(
+      .command<AccountsArguments>(
         'list',
         'list the accounts',
         yy =>
@@ -243,7 +103,7 @@ export const users: Command = {
             .usage('sallyport users list\n\nLists the local accounts with state and groups.')
             .options(configOption)
             .example('sallyport users list --json', ''),
-        run(foreseen(list)),
+        run(foreseen(listAccounts)),
       )
       .demandCommand(1, 'say which: sallyport users add, passwd, lock, unlock, remove or list'),
 }

@@ -3,6 +3,7 @@
  *
  * An install that is interrupted leaves the viewer that was there; src/viewer/install.ts answers for that.
  */
+import { existsSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import type { Config } from '../config/schema.ts'
 import { defaultViewerVersion, type InstallProgress, type InstallResult, installViewer } from '../viewer/install.ts'
@@ -64,6 +65,14 @@ async function install(argv: Arguments, report: Report): Promise<void> {
   const inState = !relative(state, root).startsWith('..')
   if (inState) refuseForeignOwner(state)
   else refuseForeign(root)
+
+  if (argv.archive !== undefined && !existsSync(argv.archive)) {
+    throw new CommandEnd(
+      2,
+      `there is no file ${argv.archive}`,
+      `npm pack @ohif/app@${argv.version ?? defaultViewerVersion} makes one`,
+    )
+  }
 
   const progress = report.progress('OHIF viewer:')
   const stop = new AbortController()

@@ -11,6 +11,7 @@ import type { z } from 'zod'
 import type { Problem } from './problem.ts'
 import { referenceProblems } from './references.ts'
 import { type Config, configSchema } from './schema.ts'
+import { type Issue, wordsFor } from './wording.ts'
 
 export type Loaded =
   | { readonly ok: true; readonly config: Config; readonly warnings: readonly Problem[]; readonly locate: Locate }
@@ -18,8 +19,6 @@ export type Loaded =
 
 /** Adds line and column to a problem found later, in a file that the configuration names. */
 export type Locate = (problem: Problem) => Problem
-
-type Issue = z.core.$ZodIssue
 
 /** Of a failed union, the branch that got furthest: what the operator most likely meant. */
 function* flatten(issues: readonly Issue[], prefix: readonly PropertyKey[] = []): Generator<{ issue: Issue; path: PropertyKey[] }> {
@@ -38,13 +37,9 @@ function toProblems(error: z.ZodError): Problem[] {
   for (const { issue, path } of flatten(error.issues)) {
     const keys = path.map(key => (typeof key === 'number' ? key : String(key)))
     if (issue.code === 'unrecognized_keys') {
-      for (const key of issue.keys) problems.push({ path: [...keys, key], message: `unknown key "${key}"` })
-    } else if (issue.code === 'invalid_key') {
-      problems.push({ path: keys, message: issue.issues[0]?.message ?? issue.message })
-    } else if (issue.code === 'invalid_type' && issue.input === undefined && issue.message.startsWith('Invalid input')) {
-      problems.push({ path: keys, message: `"${String(keys.at(-1) ?? 'configuration')}" is missing, or not ${issue.expected}` })
+      for (const key of issue.keys) problems.push({ path: [...keys, key], message: `unknown key "${key}"; check its spelling and place` })
     } else {
-      problems.push({ path: keys, message: issue.message })
+      problems.push({ path: keys, message: wordsFor(issue, String(keys.at(-1) ?? 'configuration')) })
     }
   }
   return problems
@@ -84,7 +79,15 @@ export function parseConfig(text: string, directory: string): Loaded {
     return problem
   }
 
-  const parsed = configSchema(path => resolve(directory, path)).safeParse(document.toJS({ maxAliasCount: 100 }) ?? {}, { reportInput: true })
+  let written: unknown
+  try {
+    written = document.toJS({ maxAliasCount: 100 }) ?? {}
+  } catch (cause) {
+    // The only way in which yaml tells of an alias that leads nowhere, or of far too many.
+    const why = cause instanceof Error ? cause.message : 'an alias leads nowhere'
+    return { ok: false, problems: [{ path: [], message: `not valid YAML: ${why}` }] }
+  }
+  const parsed = configSchema(path => resolve(directory, path)).safeParse(written, { reportInput: true })
   if (!parsed.success) return { ok: false, problems: toProblems(parsed.error).map(locate) }
   const found = referenceProblems(parsed.data).map(locate)
   const errors = found.filter(problem => problem.severity !== 'warning')

@@ -59,12 +59,19 @@ const mapping = (required: string) =>
     return map
   })
 
+const DirectoryUrl = z
+  .string()
+  .refine(
+    text => /^ldaps?:\/\/[^/\s@]+\/?$/.test(text) && URL.canParse(text),
+    'write ldap://host:389 or ldaps://host:636, without path or user',
+  )
+
 const directorySection = (scalars: FileScalars) =>
   z.strictObject({
     enabled: z.boolean().default(false),
     urls: z
       .union([z.string().transform(text => text.split(/\s+/)), z.array(z.string())])
-      .pipe(z.array(z.string().regex(/^ldaps?:\/\/[^/\s@]+\/?$/, 'write ldap://host:389 or ldaps://host:636')).length(1, 'several directory URLs are not built yet; write one'))
+      .pipe(z.array(DirectoryUrl).length(1, 'several directory URLs are not built yet; write one'))
       .default(['ldap://localhost:389']),
     startTls: z.literal(false, { error: 'StartTLS is not built yet; use an ldaps:// URL' }).default(false),
     tls: peerTrustSection(scalars).optional(),

@@ -9,6 +9,9 @@ const known = (names: Iterable<string>) => {
   return all.length === 0 ? 'none is configured' : `known: ${all.join(', ')}`
 }
 
+/** Bytes to these never leave the machine. @param host  as a URL has it */
+const isLoopback = (host: string) => /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(host)
+
 function* routeProblems({ routes, upstreams }: Config): Generator<Problem> {
   const seen = new Map<string, number>()
   for (const [index, route] of routes.entries()) {
@@ -74,7 +77,7 @@ function* realmProblems({ realms }: Config): Generator<Problem> {
   if (directory.tls !== undefined && !url.startsWith('ldaps:')) {
     yield { path: ['realms', 'directory', 'tls'], message: 'tls needs an ldaps:// URL' }
   }
-  if (url.startsWith('ldap:') && !/^ldap:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:|\/|$)/.test(url)) {
+  if (url.startsWith('ldap:') && !isLoopback(new URL(url).hostname)) {
     yield { path: ['realms', 'directory', 'urls'], severity: 'warning', message: 'passwords travel unencrypted to this directory; use an ldaps:// URL' }
   }
 }
@@ -88,7 +91,7 @@ function* upstreamProblems({ upstreams }: Config): Generator<Problem> {
     if (upstream.credentials !== undefined && upstream.authorization === 'pass') {
       yield { path: ['upstreams', name, 'authorization'], message: 'either the gateway signs in (credentials) or the client does (pass)' }
     }
-    if (upstream.credentials !== undefined && upstream.url.protocol === 'http:' && !/^(localhost|127\.|\[::1\])/.test(upstream.url.hostname)) {
+    if (upstream.credentials !== undefined && upstream.url.protocol === 'http:' && !isLoopback(upstream.url.hostname)) {
       yield { path: ['upstreams', name, 'url'], severity: 'warning', message: 'the password for this upstream travels unencrypted' }
     }
   }

@@ -14,6 +14,8 @@ export const Duration = z
   .regex(/^\d{1,9} ?(ms|s|min|h|d)$/, 'write a number and a unit: 500 ms, 30 s, 15 min, 8 h, 7 d')
   // The cast is safe: the pattern above lets no other unit through.
   .transform(text => Number.parseInt(text, 10) * timeUnits[text.replace(/^\d+ ?/, '') as keyof typeof timeUnits])
+  // Timers of Node count in 31 bits, and fire at once above that.
+  .refine(milliseconds => milliseconds < 2 ** 31, 'at most 24 d')
   .meta({ description: 'A number and a unit (ms, s, min, h, d)', examples: ['30 s', '8 h'] })
 
 const sizeUnits = { B: 1, KB: 1024, MB: 1024 ** 2, GB: 1024 ** 3, TB: 1024 ** 4 } as const
@@ -48,13 +50,16 @@ const OneBindAddress = z.string({ error: bindHint }).transform((text, context): 
 
 /** One address to listen on, or a list of them. */
 export const Bind = z
-  .union([OneBindAddress.transform(one => [one]), z.array(OneBindAddress).min(1)])
+  .union([OneBindAddress.transform(one => [one]), z.array(OneBindAddress).min(1)], {
+    error: ({ input }) =>
+      input === undefined ? `"bind" is missing; ${bindHint}` : `${JSON.stringify(input)} is no address to listen on; ${bindHint}`,
+  })
   .meta({ description: 'address:port, or a list of them', examples: ['0.0.0.0:8443', '[::]:8443'] })
 
 /** A path in a URL, by whole segments: begins with a slash, ends with one only when it is "/". */
 export const PathPrefix = z
   .string()
-  .regex(/^\/[A-Za-z0-9._~\-/]*$/, 'a path begins with / and holds letters, digits and . _ ~ - only')
+  .regex(/^\/[A-Za-z0-9._~\-/]*$/, { error: 'a path begins with / and holds letters, digits and . _ ~ - only', abort: true })
   .refine(path => !/(^|\/)\.\.?(\/|$)|\/\//.test(path), 'a path holds no empty segment, . or ..')
   .transform(path => (path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path))
 
@@ -64,7 +69,9 @@ export const Origin = z
   .transform((text, context): URL => {
     const url = URL.canParse(text) ? new URL(text) : undefined
     if (url === undefined || url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '' || !/^\/?$/.test(url.pathname)) {
-      context.addIssue({ code: 'custom', message: `"${text}" is not of the form https://host:port (no path, no user)` })
+      // What stands before an @ may be a password.
+      const shown = text.includes('@') ? 'this' : `"${text}"`
+      context.addIssue({ code: 'custom', message: `${shown} is not of the form https://host:port (no path, no user)` })
       return z.NEVER
     }
     return url

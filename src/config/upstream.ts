@@ -6,6 +6,13 @@ import { ByteSize, Duration, type FileScalars, HttpOrigin, notYet, PathPrefix } 
 import { peerTrustSection } from './tls.ts'
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+/** They belong to the connection or frame the body; whoever sets them by hand makes two requests of one. */
+const framing = /^(connection|keep-alive|te|trailer|transfer-encoding|upgrade|content-length|expect)$/i
+
+const HeaderName = z
+  .string()
+  .regex(token, 'not a header name')
+  .refine(name => !framing.test(name), 'this header belongs to the connection; leave it out')
 
 const httpFields = (scalars: FileScalars) => ({
   url: HttpOrigin,

@@ -18,8 +18,8 @@ import type { Secret } from '../kernel/secret.ts'
 import { ClientGone } from '../listener/bodies.ts'
 import type { Exchange } from '../listener/exchange.ts'
 import type { Permit } from '../policy/decide.ts'
-import { upstreamPath } from '../route/route.ts'
 import type { CanonicalTarget } from '../route/canonical-path.ts'
+import { upstreamPath } from '../route/route.ts'
 import type { Upstream, UpstreamResponse } from '../upstream/upstream.ts'
 import { endMarkOf } from './end-mark.ts'
 import { type RequestTerms, upstreamRequestHeaders } from './request-headers.ts'
@@ -53,7 +53,10 @@ export class BodyTooLarge extends Error {
 export function requestTerms({ upstream, password }: Destination): RequestTerms {
   const { section, profile } = upstream
   const { credentials } = section
-  const pair = credentials === undefined || password === undefined ? undefined : Buffer.from(`${credentials.username}:${password.reveal()}`)
+  const pair =
+    credentials === undefined || password === undefined
+      ? undefined
+      : Buffer.from(`${credentials.username}:${password.reveal()}`)
   return {
     passAcceptEncoding: profile.passAcceptEncoding,
     forwarded: profile.forwarded,
@@ -81,10 +84,12 @@ export async function forward(passage: Passage, destination: Destination): Promi
   if (request.expectsContinue) reply.continue() // 2
   const asked = upstream.profile.answersHeadAndOptions && request.method === 'HEAD' ? 'GET' : request.method
   const body = request.body === undefined ? undefined : limited(request.body, limit) // 3
-  const answer = await upstream.send({ method: asked, target: upstreamTarget(passage), headers, body, signal: exchange.signal }).catch((cause: unknown) => {
-    // Upstreams fail when a body is cut; what cut it is what the client is told.
-    throw body?.errored instanceof BodyTooLarge ? body.errored : cause
-  })
+  const answer = await upstream
+    .send({ method: asked, target: upstreamTarget(passage), headers, body, signal: exchange.signal })
+    .catch((cause: unknown) => {
+      // Upstreams fail when a body is cut; what cut it is what the client is told.
+      throw body?.errored instanceof BodyTooLarge ? body.errored : cause
+    })
 
   try {
     await passOn(answer, passage, destination)
@@ -100,7 +105,8 @@ async function passOn(answer: UpstreamResponse, passage: Passage, { upstream, pa
   if (answer.status === 401 && password !== undefined) {
     throw new Fault('upstream-broken', { about: `${upstream.name} refuses the gateway's own credentials (401)` })
   }
-  if (answer.status < 200 || answer.status > 599) throw new Fault('upstream-broken', { about: `${upstream.name} answered with status ${answer.status}` })
+  if (answer.status < 200 || answer.status > 599)
+    throw new Fault('upstream-broken', { about: `${upstream.name} answered with status ${answer.status}` })
   const { request, connection } = exchange
   const headers = clientResponseHeaders(answer.headers, {
     id: exchange.id,
@@ -127,7 +133,10 @@ async function passOn(answer: UpstreamResponse, passage: Passage, { upstream, pa
         yield chunk
       }
       // 6: a clean end without the mark is a server that died while it sent.
-      if (!mark.isThere()) throw new Fault('upstream-broken', { about: `${upstream.name} ended its answer before the end mark of its format` })
+      if (!mark.isThere())
+        throw new Fault('upstream-broken', {
+          about: `${upstream.name} ended its answer before the end mark of its format`,
+        })
     },
     sink,
   )

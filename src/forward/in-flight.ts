@@ -16,7 +16,11 @@ export interface InFlight extends Disposable {
 const touchEvery = 30_000
 
 export function createInFlight(sessions: Pick<SessionStore, 'touch' | 'onEnd'>): InFlight {
-  const running = new Set<{ readonly session: string | undefined; readonly end: () => void; readonly lasting: boolean }>()
+  const running = new Set<{
+    readonly session: string | undefined
+    readonly end: () => void
+    readonly lasting: boolean
+  }>()
   sessions.onEnd(id => {
     for (const work of running) if (work.session === id) work.end()
   })

@@ -5,7 +5,7 @@
  * connection is closed. Source: RFC 6455 4.2.2 (Sec-WebSocket-Accept), CVE-2026-2833 (Pingora), 0ang3el/websocket-smuggle.
  */
 import { createHash } from 'node:crypto'
-import { request as requestPlain, type IncomingMessage } from 'node:http'
+import { type IncomingMessage, request as requestPlain } from 'node:http'
 import { request as requestSecure } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -21,7 +21,8 @@ const suffix = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 /** @returns why this is no handshake that can be passed on; undefined when it is one */
 export function handshakeProblem(headers: HeaderList): string | undefined {
   const key = soleHeader(headers, 'sec-websocket-key')
-  if (typeof key !== 'string' || !/^[A-Za-z0-9+/]{22}==$/.test(key)) return 'exactly one Sec-WebSocket-Key of 16 bytes is needed'
+  if (typeof key !== 'string' || !/^[A-Za-z0-9+/]{22}==$/.test(key))
+    return 'exactly one Sec-WebSocket-Key of 16 bytes is needed'
   if (soleHeader(headers, 'sec-websocket-version') !== '13') return 'the WebSocket version must be 13'
   const connection = soleHeader(headers, 'connection')
   if (!/(^|,)\s*upgrade\s*(,|$)/i.test(connection ?? '')) return 'Connection must name Upgrade'
@@ -30,14 +31,21 @@ export function handshakeProblem(headers: HeaderList): string | undefined {
 
 const listOf = (message: IncomingMessage): HeaderList => {
   const list: [string, string][] = []
-  for (let at = 0; at + 1 < message.rawHeaders.length; at += 2) list.push([(message.rawHeaders[at] ?? '').toLowerCase(), message.rawHeaders[at + 1] ?? ''])
+  for (let at = 0; at + 1 < message.rawHeaders.length; at += 2)
+    list.push([(message.rawHeaders[at] ?? '').toLowerCase(), message.rawHeaders[at + 1] ?? ''])
   return list
 }
 
-type Outcome = { readonly kind: 'switched'; readonly message: IncomingMessage; readonly socket: Duplex; readonly first: Buffer } | { readonly kind: 'answered'; readonly message: IncomingMessage }
+type Outcome =
+  | { readonly kind: 'switched'; readonly message: IncomingMessage; readonly socket: Duplex; readonly first: Buffer }
+  | { readonly kind: 'answered'; readonly message: IncomingMessage }
 
 /** @param onOpen  told when bytes begin to flow, with the way to end them */
-export async function tunnel(passage: Passage & { readonly exchange: UpgradeExchange }, destination: Destination, onOpen: (end: () => void) => Disposable): Promise<void> {
+export async function tunnel(
+  passage: Passage & { readonly exchange: UpgradeExchange },
+  destination: Destination,
+  onOpen: (end: () => void) => Disposable,
+): Promise<void> {
   const { exchange, permit, forwardedFor } = passage
   const { upstream } = destination
   const { section, trust } = upstream
@@ -63,7 +71,9 @@ export async function tunnel(passage: Passage & { readonly exchange: UpgradeExch
     })
     call.once('upgrade', (message, socket, first) => resolve({ kind: 'switched', message, socket, first }))
     call.once('response', message => resolve({ kind: 'answered', message }))
-    call.once('timeout', () => call.destroy(new Fault('upstream-timeout', { about: `${upstream.name}, at a WebSocket handshake` })))
+    call.once('timeout', () =>
+      call.destroy(new Fault('upstream-timeout', { about: `${upstream.name}, at a WebSocket handshake` })),
+    )
     call.once('error', error => reject(upstreamFault(error, `${upstream.name}, at a WebSocket handshake`)))
     call.end()
   })
@@ -88,12 +98,19 @@ export async function tunnel(passage: Passage & { readonly exchange: UpgradeExch
   const expected = createHash('sha1').update(`${key}${suffix}`).digest('base64')
   if (soleHeader(listOf(outcome.message), 'sec-websocket-accept') !== expected) {
     outcome.socket.destroy()
-    throw new Fault('upstream-broken', { about: `${upstream.name} switched protocols without the right Sec-WebSocket-Accept` })
+    throw new Fault('upstream-broken', {
+      about: `${upstream.name} switched protocols without the right Sec-WebSocket-Accept`,
+    })
   }
   await splice(exchange, outcome, response, onOpen)
 }
 
-async function splice(exchange: UpgradeExchange, { socket, first }: Extract<Outcome, { kind: 'switched' }>, headers: HeaderList, onOpen: (end: () => void) => Disposable): Promise<void> {
+async function splice(
+  exchange: UpgradeExchange,
+  { socket, first }: Extract<Outcome, { kind: 'switched' }>,
+  headers: HeaderList,
+  onOpen: (end: () => void) => Disposable,
+): Promise<void> {
   const client = exchange.upgrade.accept([...headers, ['connection', 'Upgrade'], ['upgrade', 'websocket']])
   const end = () => {
     client.destroy()

@@ -18,16 +18,13 @@ export const refusalReasons = {
   'certificate-without-one-name': 'Your certificate does not carry exactly one usable name.',
   'certificate-missing': 'A client certificate is needed here, and none came.',
   'wrong-credentials': 'User name or password is wrong.',
-  'throttled': 'Too many failed attempts. Wait a little before you try again.',
+  throttled: 'Too many failed attempts. Wait a little before you try again.',
   'malformed-credentials': 'The sign-in data could not be read.',
 } as const
 
 export type RefusalReason = keyof typeof refusalReasons
 
-export type Answer =
-  | { readonly kind: 'proven'; readonly principal: Principal }
-  | { readonly kind: 'absent' }
-  | Refused
+export type Answer = { readonly kind: 'proven'; readonly principal: Principal } | { readonly kind: 'absent' } | Refused
 
 export interface Refused {
   readonly kind: 'refused'
@@ -42,7 +39,11 @@ export interface Refused {
 
 export const absent: Answer = { kind: 'absent' }
 export const proven = (principal: Principal): Answer => ({ kind: 'proven', principal })
-export const refused = (reason: RefusalReason, detail: string, more: Pick<Refused, 'claimed' | 'retryAfter'> = {}): Refused => ({
+export const refused = (
+  reason: RefusalReason,
+  detail: string,
+  more: Pick<Refused, 'claimed' | 'retryAfter'> = {},
+): Refused => ({
   kind: 'refused',
   reason,
   detail,

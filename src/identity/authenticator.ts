@@ -6,11 +6,12 @@
  * entering by itself. Source: interface "Which proof counts".
  */
 import type { HeaderList } from '../listener/exchange.ts'
-import { type Answer, absent, refused } from './answer.ts'
+import { type Answer, absent, proven, refused } from './answer.ts'
 import type { BasicCheck } from './basic-credentials.ts'
 import type { CertificateReader, TlsPeer } from './client-certificate.ts'
 import { hasLoggedOutMark } from './cookies.ts'
-import { bySession } from './session.ts'
+import type { LocalAccounts } from './local-accounts.ts'
+import { bySession, type SessionAnswer } from './session.ts'
 import type { Session, SessionStore } from './session-store.ts'
 
 export interface Identity {
@@ -34,23 +35,40 @@ export interface Credentials {
 
 export interface AuthenticatorParts {
   readonly readCertificate: CertificateReader
-  readonly sessions: SessionStore
+  readonly sessions: Pick<SessionStore, 'find' | 'close'>
+  readonly local: Pick<LocalAccounts, 'find'>
   /** Undefined: Basic is off. */
   readonly basic: BasicCheck | undefined
   readonly now: () => number
 }
 
-export async function identify(credentials: Credentials, { readCertificate, sessions, basic, now }: AuthenticatorParts): Promise<Identity> {
+/** A session of a local account holds only while the account does, with the groups that the account has now. */
+function stillHolds(
+  { answer, session }: SessionAnswer,
+  { local, sessions }: Pick<AuthenticatorParts, 'local' | 'sessions'>,
+): SessionAnswer {
+  if (answer.kind !== 'proven' || session?.realm !== 'local') return { answer, session }
+  const account = local.find(session.name)
+  if (account === undefined || account.locked) {
+    sessions.close(session.id)
+    return { answer: absent, session: undefined }
+  }
+  return { answer: proven({ ...answer.principal, groups: new Set(account.groups) }), session }
+}
+
+export async function identify(credentials: Credentials, parts: AuthenticatorParts): Promise<Identity> {
+  const { readCertificate, sessions, basic, now } = parts
   const { headers, peer, address, certificate, authorizationPasses } = credentials
   const certificateAnswer = readCertificate(peer, now())
   const loggedOutMark = hasLoggedOutMark(headers)
   const rest = { certificateAnswer, loggedOutMark }
 
   if (certificate === 'required' && certificateAnswer.kind !== 'proven') {
-    const answer = certificateAnswer.kind === 'refused' ? certificateAnswer : refused('certificate-missing', 'none was presented')
+    const answer =
+      certificateAnswer.kind === 'refused' ? certificateAnswer : refused('certificate-missing', 'none was presented')
     return { ...rest, answer, session: undefined }
   }
-  const { answer: sessionAnswer, session } = bySession(headers, sessions)
+  const { answer: sessionAnswer, session } = stillHolds(bySession(headers, sessions), parts)
   if (sessionAnswer.kind === 'proven') return { ...rest, answer: sessionAnswer, session }
   if (certificateAnswer.kind === 'proven' && !loggedOutMark) return { ...rest, answer: certificateAnswer, session }
 

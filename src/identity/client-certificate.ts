@@ -9,24 +9,36 @@
  */
 import 'reflect-metadata'
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls'
-import { SubjectAlternativeNameExtension, X509Certificate as ParsedCertificate } from '@peculiar/x509'
+import { X509Certificate as ParsedCertificate, SubjectAlternativeNameExtension } from '@peculiar/x509'
 import type { CertificateRealm } from '../config/realm.ts'
 import { fingerprintOf, type Truststore } from '../tls/truststore.ts'
 import { type Answer, absent, proven, type Refused, refused } from './answer.ts'
 
 /** The facts needed of a connection; a TLSSocket has them, and so has a literal in a test. */
-export type TlsPeer = Pick<TLSSocket, 'authorized' | 'authorizationError' | 'getPeerX509Certificate' | 'getPeerCertificate'>
+export type TlsPeer = Pick<
+  TLSSocket,
+  'authorized' | 'authorizationError' | 'getPeerX509Certificate' | 'getPeerCertificate'
+>
 
 /** What the handshake proved, for as long as the connection lasts. Dates are the only thing that changes with time. */
 type Verdict =
   | { readonly kind: 'absent' }
   | { readonly kind: 'refused'; readonly answer: Refused; readonly notAfter: number; readonly notBefore: number }
-  | { readonly kind: 'holder'; readonly name: string; readonly fingerprint: string; readonly notBefore: number; readonly notAfter: number }
+  | {
+      readonly kind: 'holder'
+      readonly name: string
+      readonly fingerprint: string
+      readonly notBefore: number
+      readonly notAfter: number
+    }
 
 export type CertificateReader = (peer: TlsPeer & object, now: number) => Answer
 
 /** @param truststoreOf  the truststore of the listener that a connection came by; undefined: certificates are not asked for */
-export function createCertificateReader(realm: CertificateRealm, truststore: Truststore | undefined): CertificateReader {
+export function createCertificateReader(
+  realm: CertificateRealm,
+  truststore: Truststore | undefined,
+): CertificateReader {
   const verdicts = new WeakMap<object, Verdict>()
   return (peer, now) => {
     let verdict = verdicts.get(peer)
@@ -80,7 +92,8 @@ function issuedByAuthorities(leaf: DetailedPeerCertificate, truststore: Truststo
   let at = leaf
   for (let depth = 0; depth < 12; depth++) {
     const above = at.issuerCertificate
-    if (above === undefined || above === at || above.fingerprint256 === at.fingerprint256) return truststore.authorities.has(fingerprintOf(at))
+    if (above === undefined || above === at || above.fingerprint256 === at.fingerprint256)
+      return truststore.authorities.has(fingerprintOf(at))
     if (above.ca !== true) return false
     if (truststore.authorities.has(fingerprintOf(above))) return true
     at = above
@@ -91,16 +104,30 @@ function issuedByAuthorities(leaf: DetailedPeerCertificate, truststore: Truststo
 const sanTypes = { email: 'email', upn: 'upn', dns: 'dns', uri: 'url' } as const
 
 /** Exactly one name of the wanted kind, without control characters; undefined otherwise. Parsed, never split from text. */
-function nameIn(der: Buffer, wanted: CertificateRealm['name'], serial: string, fingerprint: string): string | undefined {
+function nameIn(
+  der: Buffer,
+  wanted: CertificateRealm['name'],
+  serial: string,
+  fingerprint: string,
+): string | undefined {
   if (wanted === 'fingerprint') return fingerprint
   if (wanted === 'serial') return serial
   const parsed = new ParsedCertificate(new Uint8Array(der))
   const names =
     wanted === 'commonName'
       ? parsed.subjectName.getField('CN')
-      : (parsed.getExtension(SubjectAlternativeNameExtension)?.names.items ?? []).filter(item => item.type === sanTypes[wanted]).map(item => item.value)
+      : (parsed.getExtension(SubjectAlternativeNameExtension)?.names.items ?? [])
+          .filter(item => item.type === sanTypes[wanted])
+          .map(item => item.value)
   // Two names: taking "the first" would let an issuer's second one slip through.
   const [name, second] = names
-  if (name === undefined || second !== undefined || name.trim() === '' || /[\p{Cc}\p{Cf}]/u.test(name) || name.length > 256) return undefined
+  if (
+    name === undefined ||
+    second !== undefined ||
+    name.trim() === '' ||
+    /[\p{Cc}\p{Cf}]/u.test(name) ||
+    name.length > 256
+  )
+    return undefined
   return name
 }

@@ -15,16 +15,28 @@ const table = {
   'upstream-unreachable': { status: 502, text: 'The server behind this gateway cannot be reached.' },
   'upstream-untrusted': { status: 502, text: 'The server behind this gateway did not prove its identity.' },
   'upstream-broken': { status: 502, text: 'The server behind this gateway gave an answer that cannot be passed on.' },
-  'upstream-busy': { status: 503, text: 'The server behind this gateway has more work than it can take. Try again in a moment.' },
+  'upstream-busy': {
+    status: 503,
+    text: 'The server behind this gateway has more work than it can take. Try again in a moment.',
+  },
   'upstream-timeout': { status: 504, text: 'The server behind this gateway took too long to answer.' },
   'viewer-missing': { status: 503, text: 'The viewer is not installed on this gateway.' },
-  'directory-unavailable': { status: 503, text: 'Sign-in is not possible at the moment: the directory does not answer.' },
-  'directory-misconfigured': { status: 503, text: 'Sign-in is not possible: the directory settings of this gateway are wrong.' },
+  'directory-unavailable': {
+    status: 503,
+    text: 'Sign-in is not possible at the moment: the directory does not answer.',
+  },
+  'directory-misconfigured': {
+    status: 503,
+    text: 'Sign-in is not possible: the directory settings of this gateway are wrong.',
+  },
   'state-unavailable': { status: 503, text: 'The gateway cannot reach its own records at the moment.' },
-  'audit-unavailable': { status: 503, text: 'The gateway cannot write its audit trail, and is set to refuse until it can.' },
-  'overloaded': { status: 503, text: 'The gateway has more work than it can take. Try again in a moment.' },
-  'stopping': { status: 503, text: 'The gateway is stopping. Try again in a moment.' },
-  'bug': { status: 500, text: 'Something went wrong inside the gateway.' },
+  'audit-unavailable': {
+    status: 503,
+    text: 'The gateway cannot write its audit trail, and is set to refuse until it can.',
+  },
+  overloaded: { status: 503, text: 'The gateway has more work than it can take. Try again in a moment.' },
+  stopping: { status: 503, text: 'The gateway is stopping. Try again in a moment.' },
+  bug: { status: 500, text: 'Something went wrong inside the gateway.' },
 } as const satisfies Record<string, FaultTerms>
 
 export type FaultCode = keyof typeof table
@@ -53,12 +65,17 @@ export class Fault extends Error {
 }
 
 /** What anything thrown means for the client: a Fault as it stands, everything else a bug of ours. */
-export const asFault = (thrown: unknown): Fault => (thrown instanceof Fault ? thrown : new Fault('bug', { cause: thrown }))
+export const asFault = (thrown: unknown): Fault =>
+  thrown instanceof Fault ? thrown : new Fault('bug', { cause: thrown })
 
 /** The chain of causes as one line for the log: messages and codes, outermost first. */
 export function causeLine(thrown: unknown): string {
   const parts: string[] = []
-  for (let at: unknown = thrown; at !== undefined && parts.length < 6; at = at instanceof Error ? at.cause : undefined) {
+  for (
+    let at: unknown = thrown;
+    at !== undefined && parts.length < 6;
+    at = at instanceof Error ? at.cause : undefined
+  ) {
     if (!(at instanceof Error)) {
       parts.push(String(at))
       break

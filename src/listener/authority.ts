@@ -22,6 +22,8 @@ export function parseAuthority(received: string): Authority | undefined {
   if (host === undefined || text.length > 260) return undefined
   if (v6 !== undefined && !isIPv6(v6)) return undefined
   if (name?.includes('..') === true || Number(port ?? 0) > 65_535) return undefined
+  // What looks like an IPv4 address and is none is no host to anybody who parses URLs.
+  if (!URL.canParse(`https://${text}`)) return undefined
   return { text, host }
 }
 

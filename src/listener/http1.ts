@@ -9,55 +9,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse, S
 import type { Duplex, Writable } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import type { Limits } from '../config/listener.ts'
-import { originForm, parseAuthority } from './authority.ts'
-import { IncomingBody, OutgoingBody } from './bodies.ts'
-import type { Connection, Ending, Exchange, Header, HeaderList, Reply, UpgradeExchange } from './exchange.ts'
-import { headerValues } from './exchange.ts'
+import { type IncomingBody, OutgoingBody } from './bodies.ts'
 import type { Engine, Take } from './engine.ts'
+import type { Connection, Ending, Exchange, HeaderList, Reply } from './exchange.ts'
+import { flat, readRequest } from './http1-request.ts'
+import { isWebSocket, upgradeOf } from './http1-upgrade.ts'
 
 /** Bytes that a client may still send after it was answered early, before the connection is cut. */
 const lingering = 512 * 1024
-
-const pairs = (raw: readonly string[]): Header[] => {
-  const list: Header[] = []
-  for (let at = 0; at + 1 < raw.length; at += 2) list.push([(raw[at] ?? '').toLowerCase(), raw[at + 1] ?? ''])
-  return list
-}
-
-const flat = (headers: HeaderList): string[] => headers.flatMap(([name, value]) => [name, value])
-
-function readRequest(message: IncomingMessage, expectsContinue: boolean, limits: Limits): { request: Exchange['request']; body: IncomingBody | undefined } {
-  const headers = pairs(message.rawHeaders)
-  const hosts = headerValues(headers, 'host')
-  const authority = hosts.length === 1 ? parseAuthority(hosts[0] ?? '') : undefined
-  const target = originForm(message.url ?? '', authority?.text ?? '')
-  const codings = headerValues(headers, 'transfer-encoding')
-  const lengths = headerValues(headers, 'content-length')
-  const length = lengths.length === 1 && /^\d{1,15}$/.test(lengths[0] ?? '') ? Number(lengths[0]) : undefined
-
-  let malformed: string | undefined
-  if (authority === undefined) malformed = 'exactly one well-formed Host is needed'
-  else if ('malformed' in target) malformed = target.malformed
-  else if (message.httpVersion !== '1.1') malformed = 'only HTTP/1.1 and HTTP/2 are spoken here'
-  else if (headers.length > limits.headerCount) malformed = `more than ${limits.headerCount} headers`
-  else if (codings.length > 1 || (codings[0] ?? 'chunked').toLowerCase() !== 'chunked') malformed = 'the only transfer coding is chunked'
-  else if (lengths.length > 0 && (length === undefined || codings.length > 0)) malformed = 'the length of the body is not clear'
-
-  const body = codings.length > 0 || (length ?? 0) > 0 ? new IncomingBody(message) : undefined
-  return {
-    body,
-    request: {
-      method: message.method ?? '',
-      target: 'target' in target ? target.target : '/',
-      authority: authority?.text ?? '',
-      headers,
-      body,
-      length: codings.length > 0 ? undefined : length,
-      expectsContinue,
-      malformed,
-    },
-  }
-}
 
 class Reply1 implements Reply {
   status: number | undefined
@@ -139,7 +98,11 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
   // Node would leave out what is over its count without a word; ours is counted and refused.
   server.maxHeadersCount = 0
 
-  const exchangeOf = (message: IncomingMessage, response: ServerResponse, expectsContinue: boolean): Exchange & { body: IncomingBody | undefined; reply: Reply1 } => {
+  const exchangeOf = (
+    message: IncomingMessage,
+    response: ServerResponse,
+    expectsContinue: boolean,
+  ): Exchange & { body: IncomingBody | undefined; reply: Reply1 } => {
     const { request, body } = readRequest(message, expectsContinue, limits)
     const reply = new Reply1(message, response, () => draining)
     const gone = new AbortController()
@@ -154,7 +117,16 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
     })
     // A body that breaks off (reset, broken chunk) is told to whoever reads it.
     message.on('error', () => body?.cut())
-    return { id: randomUUID(), startedAt: Date.now(), connection: connectionOf(message.socket), request, reply, signal: gone.signal, finished, body }
+    return {
+      id: randomUUID(),
+      startedAt: Date.now(),
+      connection: connectionOf(message.socket),
+      request,
+      reply,
+      signal: gone.signal,
+      finished,
+      body,
+    }
   }
 
   const open = (message: IncomingMessage, response: ServerResponse, expectsContinue: boolean) => {
@@ -167,8 +139,12 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
   server.on('checkExpectation', (_message, response: ServerResponse) => {
     response.writeHead(417, { connection: 'close', 'content-length': '0' }).end()
   })
-  server.on('connect', (_message, socket) => socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n'))
-  server.on('upgrade', (message, socket, early) => take.upgrade(upgradeOf(message, socket, early, connectionOf, limits)))
+  server.on('connect', (_message, socket) =>
+    socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n'),
+  )
+  server.on('upgrade', (message, socket, early) =>
+    take.upgrade(upgradeOf(message, socket, early, connectionOf, limits)),
+  )
   server.on('clientError', (error: Error & { code?: string }, socket) => {
     if (!socket.writable || error.code === 'ECONNRESET') {
       socket.destroy()
@@ -190,61 +166,6 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
     close() {
       draining = true
       server.close(() => undefined)
-    },
-  }
-}
-
-/** Anything else that asks for an upgrade is an ordinary request, and its Upgrade header goes no further. */
-const isWebSocket = (message: IncomingMessage): boolean =>
-  message.method === 'GET' && (message.headers.upgrade ?? '').toLowerCase() === 'websocket'
-
-function upgradeOf(message: IncomingMessage, socket: Duplex, early: Buffer, connectionOf: (socket: Duplex) => Connection, limits: Limits): UpgradeExchange {
-  const { request } = readRequest(message, false, limits)
-  const gone = new AbortController()
-  const { promise: finished, resolve } = Promise.withResolvers<Ending>()
-  let aborted = false
-  socket.on('error', () => undefined) // told by 'close'
-  socket.once('close', () => {
-    resolve(aborted ? 'aborted' : 'complete')
-    gone.abort()
-  })
-  const line = (headers: HeaderList) => headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')
-  const reply: Reply & { status: number | undefined; bytes: number } = {
-    status: undefined,
-    bytes: 0,
-    continue: () => undefined,
-    head(status, headers) {
-      reply.status = status
-      // The handshake failed: no second request is read from this connection.
-      socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${line(headers)}connection: close\r\n\r\n`)
-      return new OutgoingBody(socket, () => reply.abort())
-    },
-    send(status, headers, body) {
-      const bytes = typeof body === 'string' ? Buffer.from(body) : body
-      reply.bytes = bytes.length
-      reply.head(status, [...headers, ['content-length', String(bytes.length)]]).end(bytes)
-    },
-    abort() {
-      aborted = true
-      socket.destroy()
-    },
-  }
-  const malformed = request.malformed ?? (request.body !== undefined ? 'a WebSocket handshake has no body' : undefined)
-  return {
-    id: randomUUID(),
-    startedAt: Date.now(),
-    connection: connectionOf(socket),
-    request: { ...request, body: undefined, malformed },
-    reply,
-    signal: gone.signal,
-    finished,
-    upgrade: {
-      early,
-      accept(headers) {
-        reply.status = 101
-        socket.write(`HTTP/1.1 101 Switching Protocols\r\n${line(headers)}\r\n`)
-        return socket
-      },
     },
   }
 }

@@ -141,7 +141,10 @@ export function createHttp2(take: Take, connectionOf: (socket: TLSSocket) => Con
     stream.once('finish', () => {
       if (!stream.readableEnded && body !== undefined && !stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR)
     })
-    take.exchange({ id: randomUUID(), startedAt: Date.now(), connection, request, reply, signal: gone.signal, finished }, () => [body, reply.body])
+    take.exchange(
+      { id: randomUUID(), startedAt: Date.now(), connection, request, reply, signal: gone.signal, finished },
+      () => [body, reply.body],
+    )
   }
 
   return {

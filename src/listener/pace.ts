@@ -24,7 +24,10 @@ export interface PaceWatch extends Disposable {
 }
 
 /** @param cut  what to do with an exchange that is too slow */
-export function watchPace(limits: Pick<Limits, 'idle' | 'minimumRate'>, cut: (exchange: Exchange, why: string) => void): PaceWatch {
+export function watchPace(
+  limits: Pick<Limits, 'idle' | 'minimumRate'>,
+  cut: (exchange: Exchange, why: string) => void,
+): PaceWatch {
   const watched = new Set<Watched>()
   const look = () => {
     for (const one of watched) {

@@ -32,7 +32,12 @@ export interface ListenerEvents {
   connections(listener: string, change: 1 | -1): void
 }
 
-export async function listenSecure(name: string, section: SecureListener, trust: ServerTrust, events: ListenerEvents): Promise<Bound> {
+export async function listenSecure(
+  name: string,
+  section: SecureListener,
+  trust: ServerTrust,
+  events: ListenerEvents,
+): Promise<Bound> {
   const { limits } = section
   const facts = new WeakMap<Duplex, Connection>()
   const sockets = new Set<TLSSocket>()
@@ -57,7 +62,12 @@ export async function listenSecure(name: string, section: SecureListener, trust:
   const http2 = createHttp2(take, connectionOf, limits)
 
   const server = () => {
-    const one = createServer({ ...serverTlsOptions(trust), ALPNProtocols: ['h2', 'http/1.1'], handshakeTimeout: limits.handshake, noDelay: true })
+    const one = createServer({
+      ...serverTlsOptions(trust),
+      ALPNProtocols: ['h2', 'http/1.1'],
+      handshakeTimeout: limits.handshake,
+      noDelay: true,
+    })
     one.maxConnections = limits.connections
     one.on('secureConnection', socket => {
       sockets.add(socket)

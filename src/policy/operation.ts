@@ -31,9 +31,10 @@ function isDangerous(segments: readonly string[], method: string): boolean {
   return segments.includes('servers') || segments.includes('export')
 }
 
-function orthancNeeds(segments: readonly string[], method: string): Operation['needs'] {
+/** @param exact  the path has no slash at its end and no parameters: only then is it the very path of the table */
+function orthancNeeds(segments: readonly string[], method: string, exact: boolean): Operation['needs'] {
   if (method === 'GET' || method === 'OPTIONS') return 'read'
-  if (method !== 'POST') return 'everything'
+  if (method !== 'POST' || !exact) return 'everything'
   const [first, second] = segments
   if (first === 'tools' && segments.length === 2 && askingTools.has(second ?? '')) return 'read'
   if (first === 'instances' && segments.length === 1) return 'write'
@@ -42,14 +43,24 @@ function orthancNeeds(segments: readonly string[], method: string): Operation['n
   return 'everything'
 }
 
-const genericNeeds: Record<string, Operation['needs']> = { GET: 'read', OPTIONS: 'read', POST: 'write', PUT: 'write', PATCH: 'write' }
+const genericNeeds: Record<string, Operation['needs']> = {
+  GET: 'read',
+  OPTIONS: 'read',
+  POST: 'write',
+  PUT: 'write',
+  PATCH: 'write',
+}
 
 /** @param path  canonical, as the upstream sees it */
 export function operationOf(kind: UpstreamKind, method: string, path: string): Operation {
   const asked = method === 'HEAD' ? 'GET' : method
   if (kind !== 'orthanc') return { method: asked, needs: genericNeeds[asked] ?? 'everything', dangerous: false }
+  const plain = withoutParameters(path)
   // Decoding cannot fail here: the path is canonical.
-  const segments = withoutParameters(path).split('/').filter(segment => segment !== '').map(decodeURIComponent)
-  const exact = path.endsWith('/') && asked === 'POST' ? [...segments, ''] : segments
-  return { method: asked, needs: orthancNeeds(exact, asked), dangerous: isDangerous(segments, asked) }
+  const segments = plain
+    .split('/')
+    .filter(segment => segment !== '')
+    .map(decodeURIComponent)
+  const exact = plain === path && !path.endsWith('/')
+  return { method: asked, needs: orthancNeeds(segments, asked, exact), dangerous: isDangerous(segments, asked) }
 }

@@ -50,7 +50,8 @@ export function denialText(
     const detail = refusalReasons[reason]
     // Where a certificate is insisted on, signing in would change nothing: the request itself is wrong.
     if (!loginHelps && reason.startsWith('certificate-')) {
-      return { status: 400, problem: { reason, title: 'Your certificate was not accepted', detail } }
+      const title = reason === 'certificate-missing' ? 'A certificate is needed' : 'Your certificate was not accepted'
+      return { status: 400, problem: { reason, title, detail } }
     }
     const status = reason === 'throttled' ? 429 : 401
     return { status, problem: { reason, title: 'Signing in did not work', detail } }
@@ -65,7 +66,7 @@ function needsText(reason: Denial['reason'], access: Access): string {
   if (!Array.isArray(access)) return ''
   if (reason === 'not-a-member') {
     const groups = [...new Set(access.flatMap(rule => rule.groups ?? []))]
-    return groups.length === 0 ? ' It is open to certain people only.' : ` It is open to ${either(groups)}.`
+    return groups.length === 0 ? ' It is open to certain people only.' : ` It is open to members of ${either(groups)}.`
   }
   if (reason !== 'proof-needed') return ''
   const proofs = new Set(access.flatMap(rule => rule.proof ?? []))
@@ -98,18 +99,20 @@ ${requestNumber(exchange)}`
 const personFacts = (principal: Principal): Html => html`
 <dl>
 <dt>You are</dt><dd>${whoText(principal)}</dd>
-<dt>Known</dt><dd>${proofText(principal)}</dd>
+<dt>Proof</dt><dd>${proofText(principal)}</dd>
 <dt>Your groups</dt><dd>${groupsText(principal)}</dd>
 </dl>`
 
 function advice(principal: Principal | undefined, reason: Denial['reason'], target: string): Html {
-  const other =
-    reason === 'proof-needed' && principal?.proof.kind !== 'certificate'
-      ? html`<p>Sign out, then continue with your certificate. If your browser does not offer one, it is not installed on this computer.</p>`
+  const otherProof = reason === 'proof-needed'
+  const hint =
+    otherProof && principal?.proof.kind !== 'certificate'
+      ? html`<p>Choose the button below, then continue with your certificate. If the page offers none, it is not installed in this browser.</p>`
       : html`<p>If it should be open to you, ask the people who look after this gateway, and give them the number below.</p>`
-  return html`${other}
+  const label = otherProof ? 'Sign in another way' : 'Sign in as somebody else'
+  return html`${hint}
 <div class="choices">
-${principal !== undefined && html`<a class="button" href="${loginPath(target)}">Sign in as somebody else</a>`}
+${principal !== undefined && html`<a class="button" href="${loginPath(target)}">${label}</a>`}
 <a class="button second" href="/-/home">Go to the home page</a>
 </div>`
 }

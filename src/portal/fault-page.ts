@@ -47,7 +47,7 @@ export function faultText({ code, status, publicText }: Fault, upstream: NamedUp
     ? {
         reason: code,
         title: 'OMERO.web is not available at the moment',
-        detail: 'It is being restarted or maintained. Your data is not affected.',
+        detail: 'It does not answer. Most likely it is being restarted or maintained.',
         ...more,
       }
     : { reason: code, title: titles[code], detail: publicText, ...more }

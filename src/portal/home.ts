@@ -41,7 +41,7 @@ ${upstreams !== undefined && upstreams.length > 0 && serverTable(upstreams, now)
 <h2>You</h2>
 <dl>
 <dt>Name</dt><dd>${whoText(principal)}</dd>
-<dt>Known</dt><dd>${proofText(principal)}</dd>
+<dt>Proof</dt><dd>${proofText(principal)}</dd>
 <dt>Groups</dt><dd>${groupsText(principal)}</dd>
 ${session !== undefined && html`<dt>Session</dt><dd>ends in ${spanText(session.endsAt - now)} (${timeText(session.endsAt)}) if it is not used</dd>`}
 </dl>
@@ -62,10 +62,10 @@ const states: Record<Health['state'], string> = { up: 'answers', down: 'does not
 const serverTable = (upstreams: readonly UpstreamState[], now: number): Html => html`
 <h2>Servers</h2>
 <table>
-<thead><tr><th scope="col">Server</th><th scope="col">Kind</th><th scope="col">State</th><th scope="col">For</th></tr></thead>
+<thead><tr><th scope="col">Server</th><th scope="col" class="kind">Kind</th><th scope="col">State</th><th scope="col">For</th></tr></thead>
 <tbody>
 ${upstreams.map(
   ({ name, kind, state, since }) =>
-    html`<tr><td>${name}</td><td>${kind}</td><td class="${state}">${states[state]}</td><td>${spanText(now - since)}</td></tr>\n`,
+    html`<tr><td>${name}</td><td class="kind">${kind}</td><td class="${state}">${states[state]}</td><td>${spanText(now - since)}</td></tr>\n`,
 )}</tbody>
 </table>`

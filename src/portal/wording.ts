@@ -12,9 +12,9 @@ const realms: Record<Principal['realm'], string> = {
 }
 
 const proofs: Record<Proof['kind'], string> = {
-  certificate: 'by client certificate',
-  password: 'by name and password',
-  session: 'signed in with name and password',
+  certificate: 'client certificate',
+  password: 'name and password',
+  session: 'name and password',
 }
 
 /** "alice (directory account)" */

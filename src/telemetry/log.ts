@@ -18,7 +18,13 @@ export function createLog({ level, format }: LogSettings): { log: Log; flush(): 
   const readable = format === 'pretty' || (format === 'auto' && process.stderr.isTTY === true)
   const options = { level, timestamp: () => `,"time":"${new Date().toISOString()}"`, base: null }
   if (readable) {
-    const stream = pretty({ destination: 2, sync: true, translateTime: 'SYS:HH:MM:ss', messageFormat: '{msg}', singleLine: true })
+    const stream = pretty({
+      destination: 2,
+      sync: true,
+      translateTime: 'SYS:HH:MM:ss',
+      messageFormat: '{msg}',
+      singleLine: true,
+    })
     return { log: pino(options, stream), flush: () => undefined }
   }
   const stream = destination({ dest: 2, sync: false, minLength: 4096, periodicFlush: 200 })

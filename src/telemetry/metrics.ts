@@ -8,23 +8,44 @@ const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60
 export function createMetrics() {
   const registry = new Registry()
   const registers = [registry]
-  const counter = <L extends string>(name: string, help: string, labelNames: L[]) => new Counter({ name, help, labelNames, registers })
-  const gauge = <L extends string>(name: string, help: string, labelNames: L[]) => new Gauge({ name, help, labelNames, registers })
+  const counter = <L extends string>(name: string, help: string, labelNames: L[]) =>
+    new Counter({ name, help, labelNames, registers })
+  const gauge = <L extends string>(name: string, help: string, labelNames: L[]) =>
+    new Gauge({ name, help, labelNames, registers })
   collectDefaultMetrics({ register: registry })
   return {
     registry,
-    exchanges: counter('sallyport_exchanges_total', 'HTTP exchanges that ended', ['listener', 'route', 'status', 'ending']),
-    exchangeSeconds: new Histogram({ name: 'sallyport_exchange_seconds', help: 'From the request head to the last byte of the answer', labelNames: ['route'], buckets: seconds, registers }),
+    exchanges: counter('sallyport_exchanges_total', 'HTTP exchanges that ended', [
+      'listener',
+      'route',
+      'status',
+      'ending',
+    ]),
+    exchangeSeconds: new Histogram({
+      name: 'sallyport_exchange_seconds',
+      help: 'From the request head to the last byte of the answer',
+      labelNames: ['route'],
+      buckets: seconds,
+      registers,
+    }),
     inFlight: gauge('sallyport_exchanges_in_flight', 'HTTP exchanges running now', ['listener']),
     sentBytes: counter('sallyport_sent_bytes_total', 'Body bytes sent to clients', ['route']),
     connections: gauge('sallyport_connections', 'TLS connections open now', ['listener']),
     tunnels: gauge('sallyport_tunnels', 'WebSockets open now', ['route']),
     denials: counter('sallyport_denials_total', 'Decisions against a request', ['reason']),
     faults: counter('sallyport_faults_total', 'Requests that ended in a fault', ['code']),
-    trouble: counter('sallyport_client_trouble_total', 'Failed handshakes, bytes that were no request, clients that were too slow', ['listener', 'kind']),
+    trouble: counter(
+      'sallyport_client_trouble_total',
+      'Failed handshakes, bytes that were no request, clients that were too slow',
+      ['listener', 'kind'],
+    ),
     logins: counter('sallyport_logins_total', 'Attempts to sign in on the login page', ['outcome']),
-    upstreamUp: gauge('sallyport_upstream_up', '1 when the upstream answered last time, 0 when it did not', ['upstream']),
-    certificateExpiry: gauge('sallyport_certificate_expiry_seconds', 'Seconds until a certificate of ours expires', ['listener']),
+    upstreamUp: gauge('sallyport_upstream_up', '1 when the upstream answered last time, 0 when it did not', [
+      'upstream',
+    ]),
+    certificateExpiry: gauge('sallyport_certificate_expiry_seconds', 'Seconds until a certificate of ours expires', [
+      'listener',
+    ]),
     auditFailures: counter('sallyport_audit_failures_total', 'Audit events that could not be written', []),
   } as const
 }

@@ -19,7 +19,8 @@ const byCode: Record<string, FaultCode> = {
 }
 
 /** OpenSSL's and Node's words for a server that could not prove itself. */
-const untrusted = /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH|ERR_TLS_CERT|CRL_|PATH_LENGTH)/
+const untrusted =
+  /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH|ERR_TLS_CERT|CRL_|PATH_LENGTH)/
 
 const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '')
 
@@ -34,4 +35,5 @@ export function upstreamFault(error: unknown, about: string): Fault {
 }
 
 /** An idle connection that the server closed just as it was used: nothing was answered, so it may be tried once more. */
-export const isStaleConnection = (error: unknown): boolean => ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(codeOf(error))
+export const isStaleConnection = (error: unknown): boolean =>
+  ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(codeOf(error))

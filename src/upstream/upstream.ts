@@ -50,7 +50,12 @@ export interface Upstream extends AsyncDisposable {
 /** Requests that may wait for a connection, for each that is allowed at one time. */
 const queued = 50
 
-export function openUpstream(name: string, section: HttpUpstreamSection, trust: PeerTrust | undefined, now: () => number): Upstream {
+export function openUpstream(
+  name: string,
+  section: HttpUpstreamSection,
+  trust: PeerTrust | undefined,
+  now: () => number,
+): Upstream {
   const profile = profiles[section.kind]
   const record = createHealthRecord(now)
   const pool = new Pool(section.url.origin, {
@@ -89,7 +94,7 @@ export function openUpstream(name: string, section: HttpUpstreamSection, trust: 
         {
           method: request.method,
           path: request.target,
-          headers: request.headers.flatMap(([header, value]) => [header, value]),
+          headers: request.headers.flat(),
           body: request.body ?? null,
         },
         {
@@ -103,7 +108,12 @@ export function openUpstream(name: string, section: HttpUpstreamSection, trust: 
             const headers = headerList(controller.rawHeaders)
             const framed = headers.some(([header]) => header === 'content-length' || header === 'transfer-encoding')
             answer = new UpstreamBody(controller)
-            resolve({ status, headers, closeDelimited: !framed && status !== 204 && status !== 304 && request.method !== 'HEAD', body: answer })
+            resolve({
+              status,
+              headers,
+              closeDelimited: !framed && status !== 204 && status !== 304 && request.method !== 'HEAD',
+              body: answer,
+            })
           },
           onResponseData(controller, chunk) {
             if (answer?.receive(chunk) === false) controller.pause()
@@ -115,7 +125,10 @@ export function openUpstream(name: string, section: HttpUpstreamSection, trust: 
           onResponseError(_controller, error) {
             done()
             if (answer === undefined) reject(error)
-            else answer.break(request.signal.aborted ? gone(request.signal) : upstreamFault(error, `${name}, while answering`))
+            else
+              answer.break(
+                request.signal.aborted ? gone(request.signal) : upstreamFault(error, `${name}, while answering`),
+              )
           },
         },
       )
@@ -130,7 +143,8 @@ export function openUpstream(name: string, section: HttpUpstreamSection, trust: 
       return record.health
     },
     async send(request) {
-      if (running >= section.connections * (1 + queued)) throw new Fault('upstream-busy', { about: `${name}, ${running} requests` })
+      if (running >= section.connections * (1 + queued))
+        throw new Fault('upstream-busy', { about: `${name}, ${running} requests` })
       const repeatable = request.body === undefined && (request.method === 'GET' || request.method === 'HEAD')
       try {
         return await attempt(request)
@@ -171,7 +185,8 @@ export function openUpstream(name: string, section: HttpUpstreamSection, trust: 
   }
 }
 
-const gone = (signal: AbortSignal): Error => (signal.reason instanceof Error ? signal.reason : new Error('the client went away'))
+const gone = (signal: AbortSignal): Error =>
+  signal.reason instanceof Error ? signal.reason : new Error('the client went away')
 
 /** undici hands raw headers out as buffers for HTTP/1.1; bytes are kept as they are. */
 function headerList(raw: Dispatcher.DispatchController['rawHeaders']): HeaderList {
@@ -181,4 +196,5 @@ function headerList(raw: Dispatcher.DispatchController['rawHeaders']): HeaderLis
   return list
 }
 
-const text = (value: Buffer | string | undefined): string => (typeof value === 'string' ? value : (value?.toString('latin1') ?? ''))
+const text = (value: Buffer | string | undefined): string =>
+  typeof value === 'string' ? value : (value?.toString('latin1') ?? '')

@@ -80,13 +80,20 @@ const people: Record<string, readonly string[]> = {
   nobody: [],
 }
 
+const local = {
+  find: (name: string) =>
+    Object.hasOwn(people, name) ? { name, groups: [...(people[name] ?? [])], locked: false, createdAt: '' } : undefined,
+  version: () => undefined,
+}
+
 const passwordsOf = (asked: House['asked']): PasswordCheck => ({
   async verify(name, password, address) {
     asked.push([name, password, address])
     if (name === 'directory-down') throw new Fault('directory-unavailable', { about: 'ldaps://10.1.2.3' })
     if (name === 'many') return refused('throttled', 'too many', { claimed: name, retryAfter: 42.2 })
     const groups = Object.hasOwn(people, name) ? people[name] : undefined
-    if (groups === undefined || password !== alicesPassword) return refused('wrong-credentials', 'wrong', { claimed: name })
+    if (groups === undefined || password !== alicesPassword)
+      return refused('wrong-credentials', 'wrong', { claimed: name })
     return proven({ name, realm: 'local', groups: new Set(groups), proof: { kind: 'password' } })
   },
 })
@@ -125,11 +132,18 @@ export async function startHouse(t: Test, options: HouseOptions = {}): Promise<H
     const target = canonicalTarget(request.target)
     if ('ambiguous' in target) return portal.badRequest(exchange, `the path holds ${target.ambiguous}`)
     const identity = await identify(
-      { headers: request.headers, peer: connection.socket, address: connection.address, certificate, authorizationPasses: false },
+      {
+        headers: request.headers,
+        peer: connection.socket,
+        address: connection.address,
+        certificate,
+        authorizationPasses: false,
+      },
       {
         readCertificate: certificates,
         sessions,
-        basic: basic ? createBasicCheck({ passwords, local: { passwordVersion: () => undefined } as never, clock }) : undefined,
+        local,
+        basic: basic ? createBasicCheck({ passwords, local, clock }) : undefined,
         now,
       },
     )
@@ -138,13 +152,21 @@ export async function startHouse(t: Test, options: HouseOptions = {}): Promise<H
       return portal.refuse(exchange, { outcome: 'deny', reason: answer.reason, loginHelps: false, refusal: answer })
     }
     if (portal.handles(target.path)) return await portal.serve(exchange, target.path, target.query, identity)
-    const foreign = crossSiteProblem({ ...request, webSocket: false }, { allowed: new Set(), publicOrigin: undefined }, undefined)
+    const foreign = crossSiteProblem(
+      { ...request, webSocket: false },
+      { allowed: new Set(), publicOrigin: undefined },
+      undefined,
+    )
     if (foreign !== undefined) return portal.refuse(exchange, denyCrossSite(foreign, undefined))
     // Places where a test wants something to be broken.
     const broken = /^\/fault\/([a-z-]+)\/?([a-z-]*)$/.exec(target.path)
     if (broken !== null) {
       // Safe: the tests name codes that exist.
-      return portal.fault(exchange, new Fault(broken[1] as FaultCode, { about: 'http://10.9.8.7:4080' }), broken[2] || undefined)
+      return portal.fault(
+        exchange,
+        new Fault(broken[1] as FaultCode, { about: 'http://10.9.8.7:4080' }),
+        broken[2] || undefined,
+      )
     }
     if (target.path === '/wrong-name') return portal.misdirected(exchange)
     const route = routes.match(request.authority, target.path)

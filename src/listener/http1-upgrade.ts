@@ -1,0 +1,73 @@
+/**
+ * A WebSocket handshake over HTTP/1.1 as an exchange whose answer may be a tunnel.
+ *
+ * Source: RFC 6455 4.
+ */
+import { randomUUID } from 'node:crypto'
+import { type IncomingMessage, STATUS_CODES } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { Limits } from '../config/listener.ts'
+import { OutgoingBody } from './bodies.ts'
+import type { Connection, Ending, HeaderList, Reply, UpgradeExchange } from './exchange.ts'
+import { readRequest } from './http1-request.ts'
+
+/** Anything else that asks for an upgrade is an ordinary request, and its Upgrade header goes no further. */
+export const isWebSocket = (message: IncomingMessage): boolean =>
+  message.method === 'GET' && (message.headers.upgrade ?? '').toLowerCase() === 'websocket'
+
+export function upgradeOf(
+  message: IncomingMessage,
+  socket: Duplex,
+  early: Buffer,
+  connectionOf: (socket: Duplex) => Connection,
+  limits: Limits,
+): UpgradeExchange {
+  const { request } = readRequest(message, false, limits)
+  const gone = new AbortController()
+  const { promise: finished, resolve } = Promise.withResolvers<Ending>()
+  let aborted = false
+  socket.on('error', () => undefined) // told by 'close'
+  socket.once('close', () => {
+    resolve(aborted ? 'aborted' : 'complete')
+    gone.abort()
+  })
+  const line = (headers: HeaderList) => headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  const reply: Reply & { status: number | undefined; bytes: number } = {
+    status: undefined,
+    bytes: 0,
+    continue: () => undefined,
+    head(status, headers) {
+      reply.status = status
+      // The handshake failed: no second request is read from this connection.
+      socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${line(headers)}connection: close\r\n\r\n`)
+      return new OutgoingBody(socket, () => reply.abort())
+    },
+    send(status, headers, body) {
+      const bytes = typeof body === 'string' ? Buffer.from(body) : body
+      reply.bytes = bytes.length
+      reply.head(status, [...headers, ['content-length', String(bytes.length)]]).end(bytes)
+    },
+    abort() {
+      aborted = true
+      socket.destroy()
+    },
+  }
+  const malformed = request.malformed ?? (request.body !== undefined ? 'a WebSocket handshake has no body' : undefined)
+  return {
+    id: randomUUID(),
+    startedAt: Date.now(),
+    connection: connectionOf(socket),
+    request: { ...request, body: undefined, malformed },
+    reply,
+    signal: gone.signal,
+    finished,
+    upgrade: {
+      early,
+      accept(headers) {
+        reply.status = 101
+        socket.write(`HTTP/1.1 101 Switching Protocols\r\n${line(headers)}\r\n`)
+        return socket
+      },
+    },
+  }
+}

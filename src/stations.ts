@@ -1,0 +1,126 @@
+/**
+ * The stations of the pipeline, made of the parts that gateway.ts has opened. Nothing is opened or decided here.
+ */
+import type { AccessLog } from './audit/access-log.ts'
+import type { Recorded } from './audit/recorder.ts'
+import { BodyTooLarge, type Destination, forward } from './forward/forward.ts'
+import type { InFlight } from './forward/in-flight.ts'
+import { handshakeProblem, tunnel } from './forward/tunnel.ts'
+import type { Credentials, Identity } from './identity/authenticator.ts'
+import { asFault, causeLine } from './kernel/fault.ts'
+import { ClientGone } from './listener/bodies.ts'
+import { clientOf, forwardedFor, type TrustsProxy } from './listener/client-address.ts'
+import { type Exchange, headerValues } from './listener/exchange.ts'
+import type { createPages } from './pages.ts'
+import type { Stations, Understood } from './pipeline.ts'
+import type { Permit } from './policy/decide.ts'
+import type { RouteTable } from './route/route-table.ts'
+import type { Log } from './telemetry/log.ts'
+import type { Metrics } from './telemetry/metrics.ts'
+import type { Viewer } from './viewer/static-files.ts'
+
+export interface StationParts {
+  readonly routes: RouteTable
+  readonly pages: ReturnType<typeof createPages>
+  readonly access: AccessLog
+  readonly record: (recorded: Recorded) => Promise<void>
+  readonly trusts: TrustsProxy
+  /** Origins of other sites that may call. */
+  readonly allowed: ReadonlySet<string>
+  readonly destinations: ReadonlyMap<string, Destination>
+  readonly viewers: ReadonlyMap<string, Viewer>
+  readonly inFlight: InFlight
+  readonly metrics: Metrics
+  readonly log: Log
+  readonly identify: (credentials: Credentials, listener: string) => Promise<Identity>
+}
+
+export function createStations(parts: StationParts): Stations {
+  const { routes, pages, access, record, trusts, allowed, destinations, viewers, inFlight, metrics, log } = parts
+  const chainOf = ({ connection, request }: Exchange) => forwardedFor(connection.address, request.headers, trusts)
+
+  const passage = <Kind extends Exchange>({ exchange, target }: Understood<Kind>, permit: Permit) => ({
+    exchange,
+    permit,
+    target,
+    forwardedFor: chainOf(exchange),
+    allowedOrigin: headerValues(exchange.request.headers, 'origin').find(origin => allowed.has(origin)),
+  })
+  const destinationOf = ({ route }: Permit): Destination => {
+    const found = destinations.get(route.upstream)
+    if (found === undefined) throw new Error(`${route.label} leads to an upstream that was never opened`)
+    return found
+  }
+  const underSession = ({ principal }: Permit, end: () => void, lasting: boolean) =>
+    inFlight.add(principal?.proof.kind === 'session' ? principal.proof.id : undefined, end, lasting)
+
+  return {
+    routes,
+    pages,
+    note: access.note,
+    hostFits: ({ connection, request }) => fitsHost(connection.publicOrigin, request.authority, routes.hosts),
+    clientOf(exchange) {
+      const client = clientOf(chainOf(exchange), trusts)
+      access.note(exchange, { client })
+      return client
+    },
+    identify: ({ connection, request }, address, route) =>
+      parts.identify(
+        {
+          headers: request.headers,
+          peer: connection.socket,
+          address,
+          certificate: connection.certificate,
+          authorizationPasses: destinations.get(route?.upstream ?? '')?.upstream.section.authorization === 'pass',
+        },
+        connection.listener,
+      ),
+    sites: ({ connection }) => ({ allowed, publicOrigin: connection.publicOrigin }),
+    record: ({ exchange, target, client }, route, decision, identity) =>
+      record({ id: exchange.id, method: exchange.request.method, target, client, route, decision, identity }),
+    async send(understood, permit) {
+      const viewer = viewers.get(permit.route.upstream)
+      if (viewer !== undefined) return await viewer.serve(understood.exchange, understood.target.path)
+      using _running = underSession(permit, () => understood.exchange.reply.abort(), false)
+      await forward(passage(understood, permit), destinationOf(permit))
+    },
+    async tunnel(understood, permit) {
+      const { exchange } = understood
+      if (viewers.has(permit.route.upstream)) return pages.notFound(understood)
+      const problem = handshakeProblem(exchange.request.headers)
+      if (problem !== undefined) return pages.badRequest(exchange, problem)
+      const { label } = permit.route
+      metrics.tunnels.inc({ route: label })
+      try {
+        await tunnel(passage(understood, permit), destinationOf(permit), end => underSession(permit, end, true))
+      } finally {
+        metrics.tunnels.dec({ route: label })
+      }
+    },
+    fail(exchange, thrown, route) {
+      if (thrown instanceof ClientGone || exchange.signal.aborted) return exchange.reply.abort()
+      if (thrown instanceof BodyTooLarge) return pages.tooLarge(exchange, thrown.limit)
+      const fault = asFault(thrown)
+      const isBug = fault.code === 'bug'
+      access.note(exchange, { fault: fault.code })
+      metrics.faults.inc({ code: fault.code })
+      const stack = isBug && thrown instanceof Error ? { stack: thrown.stack } : {}
+      const facts = {
+        id: exchange.id,
+        fault: fault.code,
+        upstream: route?.upstream,
+        cause: causeLine(thrown),
+        ...stack,
+      }
+      log[isBug ? 'error' : 'warn'](facts, 'fault')
+      pages.fault(exchange, fault, route?.upstream)
+    },
+  }
+}
+
+/** With a public address, that name and the hosts of routes; without one, every name that the certificate is shown to. */
+function fitsHost(publicOrigin: string | undefined, authority: string, routeHosts: ReadonlySet<string>): boolean {
+  if (publicOrigin === undefined) return true
+  const asked = new URL(`https://${authority}`)
+  return asked.host === new URL(publicOrigin).host || routeHosts.has(asked.hostname)
+}
