@@ -5,6 +5,7 @@ import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import t from 'tap'
 import { loadConfig } from '../src/config/load.ts'
+import { configJsonSchema } from '../src/config/schema.ts'
 
 const layers = [
   'cli',
@@ -92,4 +93,8 @@ t.test('every example configuration loads', async t => {
     const loaded = loadConfig(file)
     t.same(loaded.ok ? [] : loaded.problems, [], file)
   }
+})
+
+t.test('the schema for editors is that of the code', async t => {
+  t.equal(readFileSync('config/sallyport.schema.json', 'utf8'), configJsonSchema(), 'npm run schema writes it anew')
 })

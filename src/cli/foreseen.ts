@@ -5,7 +5,7 @@
  */
 import { AccountFileError } from '../identity/account-file.ts'
 import { IssuerRefusal, type IssuerRefusalCode } from '../issuer/refusal.ts'
-import { ViewerRefusal } from '../viewer/install-refusal.ts'
+import { ViewerRefusal, type ViewerRefusalCode } from '../viewer/install-refusal.ts'
 import { CommandEnd, type Report } from './report.ts'
 import { shownPath } from './shown-path.ts'
 
@@ -69,7 +69,7 @@ function asEnd(thrown: unknown): unknown {
     return new CommandEnd(
       thrown.code === 'version-invalid' ? 2 : 1,
       thrown.message.replace(/\.$/, ''),
-      viewerCure(thrown.code),
+      viewerCures[thrown.code],
     )
   }
   if (thrown.cause instanceof AccountFileError) {
@@ -92,8 +92,16 @@ function asEnd(thrown: unknown): unknown {
   return thrown
 }
 
-const viewerCure = (code: ViewerRefusal['code']) =>
-  code === 'folder-taken' ? 'sallyport viewer install --dir DIR puts it elsewhere' : undefined
+const viewerCures: Partial<Record<ViewerRefusalCode, string>> = {
+  'folder-taken': 'sallyport viewer install --dir DIR puts it elsewhere',
+  'version-unknown': 'leave --version out: then the version is taken that this release was tested with',
+  'npm-missing': 'or bring the package as a file: sallyport viewer install --archive FILE',
+  'npm-offline': 'sallyport viewer install --archive FILE takes the package from a file',
+  'npm-failed': 'look whether npm itself works here: npm ping',
+  'integrity-mismatch': 'nothing was installed; try again, and ask who runs the registry or its mirror if it stays so',
+  'archive-unreadable': 'fetch the package again: npm pack @ohif/app@VERSION',
+  'archive-incomplete': 'fetch the package again: npm pack @ohif/app@VERSION',
+}
 
 /** Paths in messages are whole; below the working directory people know them by less. */
 const short = (message: string) => message.replaceAll(`${process.cwd()}/`, '')

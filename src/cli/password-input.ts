@@ -125,8 +125,9 @@ function typed(prompt: string, echo: 'hidden' | 'shown' = 'hidden'): Promise<str
     }
     if (echo === 'shown') stderr.write(`\r\x1b[2K${prompt}${text}`)
   }
-  stderr.write(prompt)
   stdin.setEncoding('utf8')
   stdin.setRawMode(true).on('data', take).resume()
+  // Only now, so that whoever answers a prompt at once is not echoed.
+  stderr.write(prompt)
   return promise
 }

@@ -29,9 +29,15 @@ export function configSchema(resolvePath: (path: string) => string) {
       administrators: z.array(PersonName).default([]),
       drain: Duration.default(30_000),
       authority: z
-        .strictObject({ dir: File.prefault('certs/authority'), days: z.int().min(1).max(3650).default(825), password: SecretRef.optional() })
+        .strictObject({
+          dir: File.prefault('certs/authority'),
+          days: z.int().min(1).max(3650).default(825),
+          password: SecretRef.optional(),
+        })
         .prefault({}),
-      listeners: z.record(Name, listenerSection(scalars)).refine(all => Object.keys(all).length > 0, 'at least one listener is needed'),
+      listeners: z
+        .record(Name, listenerSection(scalars))
+        .refine(all => Object.keys(all).length > 0, 'at least one listener is needed'),
       realms: realmsSection(scalars),
       sessions: z
         .strictObject({
@@ -50,7 +56,11 @@ export function configSchema(resolvePath: (path: string) => string) {
       streams: notYet('streams'),
       cors: z.strictObject({ origins: z.array(Origin).default([]) }).prefault({}),
       audit: z
-        .strictObject({ file: File.optional(), onFailure: z.enum(['continue', 'refuse']).default('continue'), syslog: notYet('audit.syslog') })
+        .strictObject({
+          file: File.optional(),
+          onFailure: z.enum(['continue', 'refuse']).default('continue'),
+          syslog: notYet('audit.syslog'),
+        })
         .prefault({}),
       admin: z.strictObject({ bind: Bind }).optional(),
       trustedProxies: z.array(AddressRange).default([]),
@@ -71,3 +81,14 @@ export function configSchema(resolvePath: (path: string) => string) {
 }
 
 export type Config = z.output<ReturnType<typeof configSchema>>
+
+/** The same as JSON Schema, for editors; config/sallyport.schema.json holds it, and a test fails when that is stale. */
+export const configJsonSchema = (): string =>
+  `${JSON.stringify(
+    z.toJSONSchema(
+      configSchema(path => path),
+      { io: 'input', unrepresentable: 'any' },
+    ),
+    undefined,
+    2,
+  )}\n`

@@ -2,14 +2,19 @@
  * The headers that an upstream gets: hop-by-hop out, whatever could pose as ours out in every spelling, ours in once.
  *
  * An upstream believes these headers, so nothing that a client sent under their names may pass: `X_Remote_User` is the
- * same name as `X-Remote-User` to WSGI and CGI. Source: CVE-2025-64484 (oauth2-proxy), gunicorn message.py.
+ * same name as `X-Remote-User` to WSGI and CGI. Source: CVE-2025-64484 (oauth2-proxy), gunicorn message.py; RFC 9113 8.2.3
+ * (cookies).
  */
 import type { Principal } from '../identity/principal.ts'
 import type { HeaderList } from '../listener/exchange.ts'
 import { withoutHopByHop } from './hop-by-hop.ts'
 
-/** One spelling for all: lower case, dashes for underscores, no blanks or tabs at the ends. */
-export const normalName = (name: string): string => name.trim().toLowerCase().replaceAll('_', '-')
+/** One spelling for all that some server takes for one name: CGI and WSGI fold the underscore, others every sign. */
+export const normalName = (name: string): string =>
+  name
+    .trim()
+    .toLowerCase()
+    .replace(/[^a-z0-9]/g, '-')
 
 const spoofable = new Set([
   'forwarded',
@@ -18,7 +23,15 @@ const spoofable = new Set([
   'x-original-url',
   'x-original-uri',
   'x-original-host',
+  'x-original-method',
   'x-rewrite-url',
+  'x-host',
+  // gunicorn takes these for the path itself: an open route would lead to what another one guards.
+  'script-name',
+  'path-info',
+  'x-script-name',
+  // CGI makes HTTP_PROXY of it, which libraries call through (CVE-2016-5385).
+  'proxy',
   'x-http-method-override',
   'x-http-method',
   'x-method-override',
@@ -36,16 +49,32 @@ const spoofable = new Set([
   'x-webauth-user',
   'expect',
 ])
-const spoofablePrefixes = ['x-forwarded-', 'x-remote-', 'x-ssl-', 'ssl-client-', 'x-client-cert', 'x-client-verify', 'x-client-dn', 'x-client-s-dn', 'x-auth-request-', 'x-authenticated-', 'x-sallyport-']
+const spoofablePrefixes = [
+  'x-forwarded-',
+  'x-remote-',
+  'x-ssl-',
+  'ssl-client-',
+  'x-client-cert',
+  'x-client-verify',
+  'x-client-dn',
+  'x-client-s-dn',
+  'x-auth-request-',
+  'x-authenticated-',
+  'x-sallyport-',
+]
 
-const isSpoofable = (normal: string) => spoofable.has(normal) || spoofablePrefixes.some(prefix => normal.startsWith(prefix))
+const isSpoofable = (normal: string) =>
+  spoofable.has(normal) || spoofablePrefixes.some(prefix => normal.startsWith(prefix))
 
 /** UTF-8, percent-encoded where it is not a plain letter, digit or `-._@ `: nothing in a name can split a header or a list. */
 export const headerText = (name: string): string =>
   Array.from(Buffer.from(name, 'utf8'), byte => {
     const char = String.fromCharCode(byte)
     return /[A-Za-z0-9\-._@ ]/.test(char) ? char : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
-  }).join('')
+  })
+    .join('')
+    // Blanks at the ends get lost on the way, and with them the difference between two names.
+    .replace(/^ +| +$/g, blanks => '%20'.repeat(blanks.length))
 
 /** The Cookie header without what is ours; undefined when nothing is left. */
 export function foreignCookies(value: string): string | undefined {
@@ -99,21 +128,21 @@ function ours({ id, authority, forwardedFor, principal }: RequestFacts, { forwar
 export function upstreamRequestHeaders(headers: HeaderList, facts: RequestFacts, terms: RequestTerms): HeaderList {
   const replaced = new Set(Object.keys(terms.added).map(normalName))
   const kept: [string, string][] = []
+  const cookies: string[] = []
   for (const [name, value] of withoutHopByHop(headers)) {
     const normal = normalName(name)
     if (isSpoofable(normal) || replaced.has(normal) || normal === 'host') continue
     if (normal === 'accept-encoding' && !terms.passAcceptEncoding) continue
     if (normal === 'authorization' && !terms.passAuthorization) continue
-    if (normal === 'cookie') {
-      const left = foreignCookies(value)
-      if (left !== undefined) kept.push([name, left])
-      continue
-    }
-    kept.push([name, value])
+    if (normal === 'cookie') cookies.push(value)
+    else kept.push([name, value])
   }
+  // HTTP/2 sends each cookie on a line of its own; HTTP/1.1 knows one line only, and WSGI would join two with a comma.
+  const cookie = foreignCookies(cookies.join('; '))
   return [
     ['host', facts.authority],
     ...kept,
+    ...(cookie === undefined ? [] : ([['cookie', cookie]] as const)),
     ...(terms.authorization === undefined ? [] : ([['authorization', terms.authorization]] as const)),
     ...ours(facts, terms),
     ...Object.entries(terms.added).map(([name, value]) => [name.toLowerCase(), value] as const),

@@ -36,7 +36,8 @@ export function publicLocation(location: string, { origin, route, upstreamOrigin
 
 /** A cookie of the upstream with the stripped prefix put back; undefined when it bears our name. */
 export function publicCookie(cookie: string, { route }: Pick<ResponseFacts, 'route'>): string | undefined {
-  if (/^\s*__(host|secure)-sallyport/i.test(cookie)) return undefined
+  // A cookie without a name goes back as its value alone, and would look like one of ours.
+  if (/^[\s=]*__(host|secure)-sallyport/i.test(cookie)) return undefined
   if (!route.strip || route.path === '/') return cookie
   return cookie.replace(/(;\s*path=)(\/[^;]*)/i, (_, name, path) => `${name}${route.path}${path === '/' ? '/' : path}`)
 }

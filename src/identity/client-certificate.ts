@@ -34,7 +34,7 @@ type Verdict =
 
 export type CertificateReader = (peer: TlsPeer & object, now: number) => Answer
 
-/** @param truststoreOf  the truststore of the listener that a connection came by; undefined: certificates are not asked for */
+/** @param truststore  of the listener that a connection came by; undefined: certificates are not asked for */
 export function createCertificateReader(
   realm: CertificateRealm,
   truststore: Truststore | undefined,
@@ -67,18 +67,20 @@ function judgePeer(peer: TlsPeer, realm: CertificateRealm, truststore: Truststor
   const dates = { notBefore: certificate.validFromDate.getTime(), notAfter: certificate.validToDate.getTime() }
   const no = (answer: Refused): Verdict => ({ kind: 'refused', answer, ...dates })
 
-  // Possession of the key is proved by the handshake; a certificate trusted by itself needs no chain.
-  const single = truststore.singles.has(fingerprint)
-  if (!single) {
+  // Possession of the key is proved by the handshake; a certificate trusted by itself needs no chain. `openssl req
+  // -x509` makes such certificates with CA:TRUE, so one that stands in the truststore is taken as it is all the same.
+  const listed = truststore.singles.has(fingerprint) || truststore.authorities.has(fingerprint)
+  if (!listed) {
     if (!peer.authorized) {
       const error = String(peer.authorizationError)
       return no(refused(error.includes('PURPOSE') ? 'certificate-wrong-use' : 'certificate-not-trusted', error))
     }
+    if (certificate.ca) return no(refused('certificate-wrong-use', "an authority's certificate is not for signing in"))
     if (!issuedByAuthorities(peer.getPeerCertificate(true), truststore)) {
       return no(refused('certificate-not-trusted', 'an issuer in its chain is no authority'))
     }
   }
-  const own = single ? realm.people.get(fingerprint) : undefined
+  const own = listed ? realm.people.get(fingerprint) : undefined
   const name = own ?? nameIn(certificate.raw, realm.name, certificate.serialNumber, fingerprint)
   if (name === undefined) return no(refused('certificate-without-one-name', `no single usable ${realm.name}`))
   return { kind: 'holder', name, fingerprint, ...dates }
@@ -125,7 +127,7 @@ function nameIn(
     name === undefined ||
     second !== undefined ||
     name.trim() === '' ||
-    /[\p{Cc}\p{Cf}]/u.test(name) ||
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(name) ||
     name.length > 256
   )
     return undefined

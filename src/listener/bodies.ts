@@ -12,6 +12,9 @@ export interface Progress {
   readonly bytes: number
 }
 
+/** A client that leaves is told to whoever reads or writes just then; where nobody does, it is no error of anybody. */
+const nobodyReads = (): void => undefined
+
 /** What an engine has for a request body: llhttp's IncomingMessage or an Http2Stream. */
 type Source = Pick<Readable, 'on' | 'pause' | 'resume'>
 
@@ -24,6 +27,7 @@ export class IncomingBody extends Readable implements Progress {
   constructor(source: Source) {
     super({ highWaterMark: 256 * 1024 })
     this.#source = source
+    this.on('error', nobodyReads)
   }
 
   override _read(): void {
@@ -70,6 +74,7 @@ export class OutgoingBody extends Writable implements Progress {
     super({ highWaterMark: 256 * 1024 })
     this.#sink = sink
     this.#abort = abort
+    this.on('error', nobodyReads)
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {

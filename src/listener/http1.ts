@@ -50,6 +50,10 @@ class Reply1 implements Reply {
     if (this.#isDraining()) response.shouldKeepAlive = false
     response.writeHead(status, STATUS_CODES[status] ?? '', flat(headers))
     if (!this.#message.complete) this.#linger()
+    // Node holds the head back until a byte of the body comes, which may take its time.
+    setImmediate(() => {
+      if (!response.destroyed && !response.writableEnded) response.flushHeaders()
+    })
     return sink
   }
 
@@ -62,6 +66,8 @@ class Reply1 implements Reply {
   }
 
   abort(): void {
+    // Gone already: then it was the client who went.
+    if (this.#response.destroyed) return
     this.aborted = true
     this.#response.destroy()
   }

@@ -72,6 +72,8 @@ class Reply2 implements Reply {
   status: number | undefined
   body: OutgoingBody | undefined
   aborted = false
+  /** END_STREAM goes out apart from the body. */
+  endsApart = false
   readonly #stream: ServerHttp2Stream
   readonly #method: string
 
@@ -95,7 +97,10 @@ class Reply2 implements Reply {
     this.body = sink
     if (this.#stream.destroyed || this.#stream.closed) return sink
     const bodiless = this.#method === 'HEAD' || status === 204 || status === 304
-    this.#stream.respond(toRecord(status, headers), { endStream: bodiless })
+    // Node ends a stream before it resets it, and a body that was cut would look whole. Where no length says better, the
+    // end is sent by itself, once the body is out.
+    this.endsApart = !bodiless && headerValues(headers, 'content-length').length === 0
+    this.#stream.respond(toRecord(status, headers), { endStream: bodiless, waitForTrailers: this.endsApart })
     return sink
   }
 
@@ -108,8 +113,10 @@ class Reply2 implements Reply {
   }
 
   abort(): void {
+    // Gone already: then it was the client who went.
+    if (this.#stream.destroyed || this.#stream.closed) return
     this.aborted = true
-    if (!this.#stream.destroyed) this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR)
   }
 }
 
@@ -138,8 +145,16 @@ export function createHttp2(take: Take, connectionOf: (socket: TLSSocket) => Con
     })
     stream.once('aborted', () => body?.cut())
     // RFC 9113 8.1: an answer that is complete before the request is, ends the stream without an error.
-    stream.once('finish', () => {
+    const letGo = () => {
       if (!stream.readableEnded && body !== undefined && !stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR)
+    }
+    stream.once('finish', () => {
+      if (!reply.endsApart) letGo()
+    })
+    stream.once('wantTrailers', () => {
+      if (reply.aborted || stream.destroyed || stream.closed) return
+      stream.sendTrailers({})
+      letGo()
     })
     take.exchange(
       { id: randomUUID(), startedAt: Date.now(), connection, request, reply, signal: gone.signal, finished },

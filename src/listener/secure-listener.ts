@@ -88,6 +88,10 @@ export async function listenSecure(
       })
       ;(protocol === 'HTTP/2' ? http2 : http1).accept(socket)
     })
+    one.on('error', (error: Error & { code?: string }) => {
+      // Accepting failed (too many open files): those who are in go on, and the next one may get in again.
+      if (one.listening) events.trouble(name, 'handshake', 'unknown', error.code ?? error.message)
+    })
     one.on('tlsClientError', (error: Error & { code?: string }, socket) => {
       events.trouble(name, 'handshake', plainAddress(socket.remoteAddress), error.code ?? error.message)
     })

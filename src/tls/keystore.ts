@@ -47,23 +47,36 @@ const keyBlock = /-----BEGIN ((?:RSA |EC |ENCRYPTED )?PRIVATE KEY)-----[\s\S]*?-
 /** The PEM certificates of a text, in order. */
 export const pemCertificates = (text: string): string[] => text.match(certificateBlocks) ?? []
 
-/** What OpenSSL says of a pair that does not go together, for a person. */
-function pairProblem(cause: unknown): { key: string; message: string } {
+const convert =
+  'openssl pkcs12 -legacy -in OLD.p12 -nodes -out all.pem && openssl pkcs12 -export -in all.pem -out NEW.p12'
+
+/** What OpenSSL says of a pair that does not go together, for a person. @param tried  a password was given */
+function pairProblem(cause: unknown, tried: boolean): { key: string; message: string } {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
   const text = cause instanceof Error ? cause.message : ''
-  if (/KEY_VALUES_MISMATCH|KEY_TYPE_MISMATCH/.test(code)) return { key: 'key', message: 'the key does not belong to this certificate' }
-  if (/mac verify failure/i.test(text)) return { key: 'password', message: 'the password does not open this PKCS#12 file' }
-  if (/Unsupported PKCS12/i.test(text)) {
-    return {
-      key: 'certificate',
-      message: 'this PKCS#12 file uses RC2, which OpenSSL 3 no longer reads; convert it: openssl pkcs12 -legacy -in OLD.p12 -nodes -out all.pem && openssl pkcs12 -export -in all.pem -out NEW.p12',
-    }
+  const certificate = (message: string) => ({ key: 'certificate', message })
+  const password = (message: string) => ({ key: 'password', message })
+
+  if (/KEY_VALUES_MISMATCH|KEY_TYPE_MISMATCH/.test(code)) {
+    return { key: 'key', message: 'the key does not belong to this certificate' }
   }
-  if (/BAD_DECRYPT|bad decrypt|BAD_PASSWORD|bad password/i.test(`${code} ${text}`)) return { key: 'password', message: 'the password does not open the key' }
-  if (/INTERRUPTED|MISSING_PASSPHRASE|passphrase|BAD_PASSWORD_READ/i.test(`${code} ${text}`)) return { key: 'password', message: 'the key is encrypted; give its password' }
-  if (/KEY_TOO_SMALL|EE_KEY_TOO_SMALL/.test(code)) return { key: 'certificate', message: 'the key of this certificate is too small to be safe (RSA needs 2048 bits)' }
-  if (/MD_TOO_WEAK/.test(code)) return { key: 'certificate', message: 'this certificate is signed with a broken digest (MD5 or SHA-1)' }
-  return { key: 'certificate', message: `OpenSSL does not accept this certificate and key (${code === '' ? text : code})` }
+  if (/mac verify failure/i.test(text)) {
+    return password(tried ? 'the password does not open this PKCS#12 file' : 'this PKCS#12 file is encrypted; give its password')
+  }
+  if (/Unsupported PKCS12/i.test(text)) {
+    return certificate(`this PKCS#12 file uses RC2, which OpenSSL 3 no longer reads; convert it: ${convert}`)
+  }
+  if (/Unable to load (private key|certificate) from PFX/i.test(text)) {
+    return certificate('this PKCS#12 file holds no certificate with its key')
+  }
+  if (/BAD_DECRYPT|BAD_PASSWORD|INTERRUPTED|MISSING_PASSPHRASE|bad decrypt|passphrase/i.test(`${code} ${text}`)) {
+    return password(tried ? 'the password does not open the key' : 'the key is encrypted; give its password')
+  }
+  if (/KEY_TOO_SMALL/.test(code)) {
+    return certificate('the key of this certificate is too small to be safe (RSA needs 2048 bits)')
+  }
+  if (/MD_TOO_WEAK/.test(code)) return certificate('this certificate is signed with a broken digest (MD5 or SHA-1)')
+  return certificate(`OpenSSL does not accept this certificate and key (${code === '' ? text : code})`)
 }
 
 /** @returns undefined when something is wrong; `report` has said what, under the keys certificate, key or password */
@@ -90,7 +103,7 @@ export function readKeystore(files: KeystoreFiles, now: number, report: Report):
     const { context } = createSecureContext(options)
     certificate = new X509Certificate(leafOf(context, options.cert))
   } catch (cause) {
-    const { key, message } = pairProblem(cause)
+    const { key, message } = pairProblem(cause, 'passphrase' in passphrase)
     report(key, message)
     return undefined
   }
@@ -112,6 +125,10 @@ function optionsOf(
 ): Keystore['options'] | undefined {
   const text = bytes.toString('latin1')
   if (!text.includes('-----BEGIN')) {
+    if (isDer(bytes)) {
+      report('certificate', `${files.certificate} is DER; make it PEM: openssl x509 -inform DER -in FILE -out FILE.pem`)
+      return undefined
+    }
     if (keyBytes !== undefined) {
       report('key', 'a PKCS#12 file holds its key; leave key out')
       return undefined
@@ -146,6 +163,15 @@ function leafOf(context: unknown, pem: SecureContextOptions['cert']): Buffer | s
     if (Buffer.isBuffer(der)) return der
   }
   throw new Error('this PKCS#12 file holds no certificate')
+}
+
+/** A bare certificate, as Windows exports it. */
+function isDer(bytes: Buffer): boolean {
+  try {
+    return bytes[0] === 0x30 && new X509Certificate(bytes).raw.length > 0
+  } catch {
+    return false // there is no other way to ask
+  }
 }
 
 function warnIfOpen(files: KeystoreFiles, keyBytes: Buffer | undefined, report: Report): void {

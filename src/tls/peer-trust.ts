@@ -1,8 +1,9 @@
 /**
  * How we judge a server that we call: its authorities, its name, and the certificate that we show it.
  */
+import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { checkServerIdentity, type ConnectionOptions, createSecureContext } from 'node:tls'
+import { checkServerIdentity, type ConnectionOptions } from 'node:tls'
 import type { PeerTrustSection } from '../config/tls.ts'
 import type { Secret } from '../kernel/secret.ts'
 import { pemCertificates, readKeystore, unreadable } from './keystore.ts'
@@ -31,14 +32,20 @@ export function readPeerTrust(section: PeerTrustSection, password: Secret | unde
 }
 
 function readAuthorities(file: string, report: Report): string[] | undefined {
+  let blocks: string[]
   try {
-    const blocks = pemCertificates(readFileSync(file, 'latin1'))
-    if (blocks.length === 0) report('ca', `${file} holds no certificate (PEM)`)
-    else createSecureContext({ ca: blocks })
-    return blocks
+    blocks = pemCertificates(readFileSync(file, 'latin1'))
   } catch (cause) {
-    const isRead = cause instanceof Error && 'syscall' in cause
-    report('ca', isRead ? unreadable(file, cause) : `${file} holds a certificate that cannot be read`)
+    report('ca', unreadable(file, cause))
     return undefined
   }
+  if (blocks.length === 0) report('ca', `${file} holds no certificate (PEM)`)
+  for (const [index, pem] of blocks.entries()) {
+    try {
+      new X509Certificate(pem) // node:tls passes over what it cannot read, and then trusts nobody
+    } catch {
+      report('ca', `certificate ${index + 1} of ${file} cannot be read`)
+    }
+  }
+  return blocks
 }

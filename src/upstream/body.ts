@@ -11,6 +11,8 @@ export class UpstreamBody extends Readable {
   constructor(controller: Dispatcher.DispatchController) {
     super({ highWaterMark: 256 * 1024 })
     this.#controller = controller
+    // Broken before anybody read it: told when somebody does.
+    this.on('error', () => undefined)
   }
 
   /** @returns false when the reader wants no more for now */

@@ -1,7 +1,7 @@
 /**
  * The forms in which a file can be sent, and the memory of those that had to be made.
  *
- * Compressing 17 MB of script takes most of a second: it is done off the event loop, once for all who wait, and kept
+ * Compressing 17 MB of script takes a quarter of a second: it is done off the event loop, once for all who wait, and kept
  * while it fits into 64 MB. Two at a time, because zlib's threads are also the file system's.
  * Not to forget: nothing here depends on who asked, so one client's going away stops nobody else's work.
  */

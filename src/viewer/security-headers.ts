@@ -53,5 +53,6 @@ export function securityHeaders(html: string | undefined, reach: readonly string
     ['cross-origin-resource-policy', 'same-origin'],
     ['referrer-policy', 'same-origin'],
     ['x-content-type-options', 'nosniff'],
+    ['strict-transport-security', 'max-age=63072000'],
   ]
 }

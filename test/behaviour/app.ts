@@ -47,7 +47,9 @@ export async function endingOf({ gateway }: Pick<App, 'gateway'>, path: string, 
 }
 
 async function endingHttp1(gateway: TestGateway, path: string): Promise<Ended> {
-  const answer = await gateway.open(path)
+  const answer = await gateway.open(path).catch((error: NodeJS.ErrnoException) => error)
+  // Cut so early that not even the head came.
+  if (answer instanceof Error) return { status: 0, ending: 'cut', how: answer.code, bytes: Buffer.alloc(0) }
   const parts: Buffer[] = []
   const how = await new Promise<string | undefined>(resolve => {
     answer.on('data', (part: Buffer) => parts.push(part))

@@ -1,17 +1,9 @@
 /**
- * Runs the real command as an operator would: in a folder, with standard input from a pipe or with a terminal.
+ * The real command as an operator meets it: with standard input from a pipe (test/fixture/command.ts), or at a terminal.
  */
 import { spawn } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
-
-const launcher = fileURLToPath(new URL('../../bin/sallyport.js', import.meta.url))
-
-export interface Ended {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
+import { program, runCommand } from '../fixture/command.ts'
 
 export interface Surroundings {
   readonly cwd: string
@@ -20,16 +12,9 @@ export interface Surroundings {
   readonly env?: NodeJS.ProcessEnv
 }
 
-export function sallyport(args: readonly string[], { cwd, input = '', env = {} }: Surroundings): Promise<Ended> {
-  const child = spawn(process.execPath, [launcher, ...args], { cwd, env: { ...process.env, NO_COLOR: '1', ...env } })
-  const { promise, resolve, reject } = Promise.withResolvers<Ended>()
-  let [stdout, stderr] = ['', '']
-  child.stdout.setEncoding('utf8').on('data', text => (stdout += text))
-  child.stderr.setEncoding('utf8').on('data', text => (stderr += text))
-  child.once('error', reject).once('close', code => resolve({ code, stdout, stderr }))
-  // A command that ends without reading what it was given is no fault of the test.
-  child.stdin.on('error', () => undefined).end(input)
-  return promise
+export async function sallyport(args: readonly string[], surroundings: Surroundings) {
+  const { exitCode: code, stdout, stderr } = await runCommand(args, surroundings)
+  return { code, stdout, stderr }
 }
 
 /** `script` of util-linux gives a terminal to whatever runs in it. */
@@ -43,7 +28,7 @@ export interface Line {
 
 /** The screen holds all that a person would have seen, echo included. */
 export function onTerminal(args: readonly string[], cwd: string, lines: readonly Line[]) {
-  const words = [process.execPath, launcher, ...args].map(word => `'${word.replaceAll("'", `'\\''`)}'`)
+  const words = [process.execPath, program, ...args].map(word => `'${word.replaceAll("'", `'\\''`)}'`)
   const child = spawn('/usr/bin/script', ['-qefc', words.join(' '), '/dev/null'], { cwd, stdio: 'pipe' })
   const { promise, resolve, reject } = Promise.withResolvers<{ code: number | null; screen: string }>()
   const left = [...lines]

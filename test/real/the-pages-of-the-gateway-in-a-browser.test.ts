@@ -1,4 +1,6 @@
 // The gateway's own pages, as people reach them: light, dark, and on a phone.
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import t from 'tap'
 import { chromiumTools, startChromium } from '../fixture/chromium.ts'
@@ -6,11 +8,11 @@ import { startTestGateway } from '../fixture/gateway.ts'
 import { requireReal } from '../fixture/real.ts'
 import { fillLogin, shoot, watch } from './in-browser.ts'
 
-/** Nobody listens on port 1. */
-const yaml = `
+/** Nobody listens on port 1. @param root  of the viewer */
+const yamlOf = (root: string) => `
 administrators: [pacs-admins]
 upstreams:
-  viewer: { kind: ohif, root: no-viewer }
+  viewer: { kind: ohif, root: ${root} }
   orthanc: { kind: orthanc, url: "http://127.0.0.1:1" }
   omero: { kind: omero-web, url: "http://127.0.0.1:1" }
 routes:
@@ -39,7 +41,8 @@ const layout = `(() => {
 
 t.test('login, home, refusal and fault can be read in light, in dark and on a phone', async t => {
   if (!requireReal(t, chromiumTools)) return
-  const gateway = await startTestGateway(t, { yaml, accounts, certificate: 'none' })
+  const root = t.testdir({ 'index.html': '' })
+  const gateway = await startTestGateway(t, { yaml: yamlOf(root), accounts, certificate: 'none' })
   const { browser } = await startChromium(t, { caFile: gateway.authority.caFile })
 
   for (const { name: look, ...wishes } of looks) {
@@ -81,7 +84,8 @@ const doors = (page: Page) =>
 
 t.test('the home page lists the doors that are open to the one who looks', async t => {
   if (!requireReal(t, chromiumTools)) return
-  const gateway = await startTestGateway(t, { yaml, accounts, certificate: 'none' })
+  const root = t.testdir({ 'index.html': '' })
+  const gateway = await startTestGateway(t, { yaml: yamlOf(root), accounts, certificate: 'none' })
   const { browser } = await startChromium(t, { caFile: gateway.authority.caFile })
   const homeOf = async (name: string) => {
     const page = await (await browser.newContext()).newPage()
@@ -108,7 +112,9 @@ t.test('the home page lists the doors that are open to the one who looks', async
   )
   await shoot(bob, 'home-administrator')
 
+  rmSync(join(root, 'index.html'))
+  await bob.goto(`${gateway.url}/-/home`)
   await bob.getByRole('link', { name: 'Image viewer' }).click()
-  t.match(await bob.textContent('main'), 'sallyport viewer install', 'a viewer that is missing is said to be missing')
+  t.match(await bob.textContent('main'), 'sallyport viewer install', 'a viewer that went away is said to be missing')
   await shoot(bob, 'viewer-missing')
 })
