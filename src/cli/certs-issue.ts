@@ -158,7 +158,9 @@ async function whileMaking<T>(key: KeyKind | undefined, report: Report, make: ()
   if (key === undefined || !key.startsWith('rsa')) return make()
   const progress = report.progress(`making a key (${key})`)
   const begun = Date.now()
-  const ticking = setInterval(() => progress.step(undefined, `${Math.floor((Date.now() - begun) / 1000)} s`), 200)
+  const tick = () => progress.step(undefined, `${Math.floor((Date.now() - begun) / 1000)} s`)
+  tick()
+  const ticking = setInterval(tick, 200)
   try {
     return await make()
   } finally {

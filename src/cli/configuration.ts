@@ -40,5 +40,5 @@ export function requireConfiguration(file: string, report: Report): Configuratio
 
 export const invalid = (file: string, problems: readonly Problem[]): CommandEnd => {
   const count = problems.filter(problem => problem.severity !== 'warning').length
-  return new CommandEnd(2, `${file} has ${count === 1 ? 'a problem' : `${count} problems`}; nothing was started`)
+  return new CommandEnd(2, `${file} has ${count === 1 ? 'a problem' : `${count} problems`}; nothing was done`)
 }

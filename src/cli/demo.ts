@@ -20,6 +20,7 @@ import type { Command } from './main.ts'
 import { prepareQuickStart } from './quick-start.ts'
 import { CommandEnd, type Report } from './report.ts'
 import { runGateway } from './run-gateway.ts'
+import { refuseForeign } from './state-owner.ts'
 
 interface Arguments {
   port: number
@@ -133,6 +134,7 @@ ${studyUid === undefined || !viewer ? '' : `  The study     ${origin}/viewer?Stu
 
 async function runDemo(argv: Arguments, report: Report): Promise<void> {
   const dir = resolve(argv.dir)
+  refuseForeign(dir)
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const viewer = resolve('state/ohif')
   const archive = await startArchive(argv, report)

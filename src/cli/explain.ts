@@ -65,14 +65,11 @@ function holderOf(file: string, group: readonly string[], config: Config): Answe
   const issuer = truststore.pem
     .map(pem => new X509Certificate(pem))
     .find(one => one.ca && certificate.checkIssued(one) && certificate.verify(one.publicKey))
-  const legacy = certificate.toLegacyObject()
   const answer = createCertificateReader(config.realms.certificate, truststore)(
     {
       authorized: issuer !== undefined,
       authorizationError: new Error('issued by no authority of the truststore'),
       getPeerX509Certificate: () => certificate,
-      // Only issuerCertificate, ca and fingerprint256 are read of it, and those are there.
-      getPeerCertificate: () => ({ ...legacy, issuerCertificate: issuer?.toLegacyObject() }) as never,
     },
     Date.now(),
   )

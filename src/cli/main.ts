@@ -36,9 +36,18 @@ const commands: readonly [name: string, what: string, load: () => Promise<Comman
 /** Named in the manual, and refused by name until they are built. */
 const later = ['ldap', 'accounts', 'sessions', 'import', 'audit']
 
+/** What may be given more than once; yargs makes a list of everything else that is, and no handler expects one. */
+const lists = new Set(['_', 'names', 'ip', 'group'])
+
+function refuseTwice(given: unknown): void {
+  const twice = Object.entries(given ?? {}).find(([name, value]) => Array.isArray(value) && !lists.has(name))
+  if (twice !== undefined) throw new CommandEnd(2, `--${twice[0]} was given more than once`)
+}
+
 export async function main(argv: readonly string[]): Promise<number> {
   const report = createReport(argv.includes('--json'))
   const run: Run = handler => async given => {
+    refuseTwice(given)
     await handler(given, report)
   }
   const parser = yargs([...argv])

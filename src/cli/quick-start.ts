@@ -67,7 +67,7 @@ ${viewerInstalled ? '  - { path: /, upstream: viewer, access: authenticated }' :
 export async function prepareQuickStart(places: QuickStartPlaces): Promise<QuickStart> {
   const { certs, state, viewer, account } = places
   mkdirSync(state, { recursive: true, mode: 0o700 })
-  mkdirSync(certs, { recursive: true })
+  mkdirSync(certs, { recursive: true, mode: 0o700 })
   const authorityDir = join(certs, 'authority')
   const authority = existsSync(authorityFiles(authorityDir).key)
     ? await openAuthority(authorityDir)

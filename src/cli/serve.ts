@@ -8,17 +8,20 @@ import type { Command } from './main.ts'
 import { prepareQuickStart } from './quick-start.ts'
 import { CommandEnd, type Report } from './report.ts'
 import { runGateway } from './run-gateway.ts'
+import { refuseForeign } from './state-owner.ts'
 
 async function serveFile(file: string, report: Report): Promise<void> {
   const { config, locate } = requireConfiguration(file, report)
   const { materials, problems } = inspect(config, locate, process.env, Date.now())
   tellProblems(report, file, problems)
   if (materials === undefined) throw invalid(file, problems)
+  refuseForeign(config.state)
   await runGateway(config, materials, report)
 }
 
 async function serveQuickStart(report: Report): Promise<void> {
   const viewer = resolve('state/ohif')
+  refuseForeign(resolve('state'))
   const { config, password, viewerInstalled } = await prepareQuickStart({
     certs: resolve('certs'),
     state: resolve('state'),

@@ -3,9 +3,11 @@
  *
  * The gateway looks at the file each time, so what is changed here counts at once. A password is never printed.
  */
+import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { PersonName } from '../config/scalars.ts'
 import { type LocalAccount, type LocalAccounts, openLocalAccounts, usablePassword } from '../identity/local-accounts.ts'
+import { openSessionStore } from '../identity/session-store.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { configFile, requireConfiguration } from './configuration.ts'
 import { confirmed, newPassword } from './password-input.ts'
@@ -34,9 +36,13 @@ const weakness = (password: string): string | undefined => {
     : undefined
 }
 
+const dayLong = 86_400_000
+
 interface Place {
   readonly file: string
   readonly accounts: LocalAccounts
+  /** Ends whoever is signed in under this name; how many that were, as a half sentence. */
+  endSessions(name: string): string
 }
 
 function open({ config: named }: AccountsArguments, report: Report, purpose: 'read' | 'change'): Place {
@@ -50,7 +56,18 @@ function open({ config: named }: AccountsArguments, report: Report, purpose: 're
     refuseForeign(config?.state ?? resolve('state'))
     refuseForeignOwner(dirname(file))
   }
-  return { file, accounts: openLocalAccounts({ file, clock: systemClock }) }
+  const store = config?.sessions.store ?? resolve('state/sallyport.db')
+  return {
+    file,
+    accounts: openLocalAccounts({ file, clock: systemClock }),
+    endSessions(name) {
+      if (!existsSync(store)) return ''
+      const { idle, absolute } = config?.sessions ?? { idle: dayLong, absolute: dayLong }
+      using sessions = openSessionStore({ file: store, idle, absolute, clock: systemClock })
+      const ended = sessions.closeAllOf(name, 'local')
+      return ended === 0 ? '' : `; ${ended === 1 ? 'one session' : `${ended} sessions`} ended`
+    },
+  }
 }
 
 const unknown = ({ file }: Place, name: string) =>
@@ -115,7 +132,7 @@ export async function changePassword(argv: WithPassword, report: Report): Promis
     report,
   )
   if (!(await place.accounts.setPassword(name, password))) throw unknown(place, name)
-  report.result(`account ${name} has a new password`, known(place, name))
+  report.result(`account ${name} has a new password${place.endSessions(name)}`, known(place, name))
 }
 
 export const setLocked =
@@ -125,8 +142,9 @@ export const setLocked =
     const before = known(place, argv.name)
     if (!(await place.accounts.setLocked(argv.name, locked))) throw unknown(place, argv.name)
     const state = locked ? 'locked' : 'unlocked'
+    const ended = locked ? place.endSessions(argv.name) : ''
     report.result(
-      `account ${argv.name} ${before.locked === locked ? `was ${state} already` : `is ${state}`}`,
+      `account ${argv.name} ${before.locked === locked ? `was ${state} already` : `is ${state}`}${ended}`,
       known(place, argv.name),
     )
   }
@@ -142,7 +160,10 @@ export async function removeAccount(argv: RemoveArguments, report: Report): Prom
     throw new CommandEnd(1, 'not removed')
   }
   if (!(await place.accounts.remove(argv.name))) throw unknown(place, argv.name)
-  report.result(`account ${argv.name} removed from ${shownPath(place.file)}`, { ...account, removed: true })
+  report.result(`account ${argv.name} removed from ${shownPath(place.file)}${place.endSessions(argv.name)}`, {
+    ...account,
+    removed: true,
+  })
 }
 
 export function listAccounts(argv: AccountsArguments, report: Report): void {

@@ -7,7 +7,7 @@
  */
 import type { Principal } from '../identity/principal.ts'
 import type { HeaderList } from '../listener/exchange.ts'
-import { withoutHopByHop } from './hop-by-hop.ts'
+import { isHopByHop, withoutHopByHop } from './hop-by-hop.ts'
 
 /** One spelling for all that some server takes for one name: CGI and WSGI fold the underscore, others every sign. */
 export const normalName = (name: string): string =>
@@ -62,6 +62,9 @@ const spoofablePrefixes = [
   'x-authenticated-',
   'x-sallyport-',
 ]
+
+/** Framing in another spelling: WSGI and CGI read `Content_Length` as Content-Length. */
+const isFraming = (normal: string) => isHopByHop(normal) || normal.startsWith('content-')
 
 const isSpoofable = (normal: string) =>
   spoofable.has(normal) || spoofablePrefixes.some(prefix => normal.startsWith(prefix))
@@ -132,6 +135,7 @@ export function upstreamRequestHeaders(headers: HeaderList, facts: RequestFacts,
   for (const [name, value] of withoutHopByHop(headers)) {
     const normal = normalName(name)
     if (isSpoofable(normal) || replaced.has(normal) || normal === 'host') continue
+    if (name !== normal && isFraming(normal)) continue
     if (normal === 'accept-encoding' && !terms.passAcceptEncoding) continue
     if (normal === 'authorization' && !terms.passAuthorization) continue
     if (normal === 'cookie') cookies.push(value)
@@ -139,12 +143,16 @@ export function upstreamRequestHeaders(headers: HeaderList, facts: RequestFacts,
   }
   // HTTP/2 sends each cookie on a line of its own; HTTP/1.1 knows one line only, and WSGI would join two with a comma.
   const cookie = foreignCookies(cookies.join('; '))
-  return [
+  const made: HeaderList = [
     ['host', facts.authority],
     ...kept,
     ...(cookie === undefined ? [] : ([['cookie', cookie]] as const)),
     ...(terms.authorization === undefined ? [] : ([['authorization', terms.authorization]] as const)),
     ...ours(facts, terms),
+  ]
+  return [
+    // Each once: where the operator sets one of ours, the operator's counts.
+    ...made.filter(([name]) => !replaced.has(normalName(name))),
     ...Object.entries(terms.added).map(([name, value]) => [name.toLowerCase(), value] as const),
   ]
 }

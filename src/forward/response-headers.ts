@@ -22,14 +22,16 @@ export interface ResponseFacts {
 
 /** Dropped whatever they say: ours to give, or nothing that an upstream may tell our clients. */
 const dropped = new Set(['x-request-id', 'strict-transport-security', 'alt-svc', 'authorization', 'proxy-authenticate', 'public-key-pins'])
+/** Which other sites may read is the gateway's to say (cors.origins): certificates and Basic go along by themselves. */
 const corsNames = /^access-control-/
 
 /** Location as the client must see it: our origin for the upstream's, the stripped prefix put back. */
 export function publicLocation(location: string, { origin, route, upstreamOrigin }: ResponseFacts): string {
   const prefix = route.strip && route.path !== '/' ? route.path : ''
   if (location.startsWith('/') && !location.startsWith('//')) return `${prefix}${location}`
-  if (!URL.canParse(location)) return location // relative: right as it is
-  const url = new URL(location)
+  const whole = location.startsWith('//') ? `${new URL(upstreamOrigin).protocol}${location}` : location
+  if (!URL.canParse(whole)) return location // relative: right as it is
+  const url = new URL(whole)
   const own = url.origin === upstreamOrigin || url.origin === origin || url.host === new URL(origin).host
   return own ? `${origin}${prefix}${url.pathname}${url.search}${url.hash}` : location
 }
@@ -38,8 +40,9 @@ export function publicLocation(location: string, { origin, route, upstreamOrigin
 export function publicCookie(cookie: string, { route }: Pick<ResponseFacts, 'route'>): string | undefined {
   // A cookie without a name goes back as its value alone, and would look like one of ours.
   if (/^[\s=]*__(host|secure)-sallyport/i.test(cookie)) return undefined
-  if (!route.strip || route.path === '/') return cookie
-  return cookie.replace(/(;\s*path=)(\/[^;]*)/i, (_, name, path) => `${name}${route.path}${path === '/' ? '/' : path}`)
+  // A __Host- cookie must have the path "/", or browsers drop it.
+  if (!route.strip || route.path === '/' || /^\s*__host-/i.test(cookie)) return cookie
+  return cookie.replace(/(;\s*path=)(\/[^;]*)/i, (_, name, path) => `${name}${route.path}${path}`)
 }
 
 /** @throws Fault upstream-broken when a header cannot be passed on without changing its meaning */
@@ -49,7 +52,7 @@ export function clientResponseHeaders(headers: HeaderList, facts: ResponseFacts)
     if (!/^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(name) || /[\x00-\x08\x0a-\x1f\x7f]/.test(value)) {
       throw new Fault('upstream-broken', { about: `the answer holds a header that is not allowed (${JSON.stringify(name.slice(0, 40))})` })
     }
-    if (dropped.has(name) || (facts.allowedOrigin !== undefined && corsNames.test(name))) continue
+    if (dropped.has(name) || corsNames.test(name)) continue
     if (name === 'www-authenticate' && !facts.passAuthorization) continue
     if (name === 'location' || name === 'content-location') kept.push([name, publicLocation(value, facts)])
     else if (name === 'set-cookie') {

@@ -118,6 +118,8 @@ async function splice(
   }
   using _open = onOpen(end)
   socket.on('error', end)
+  // Two pipelines listen on each, and Node would take that for a leak.
+  for (const side of [client, socket]) side.setMaxListeners(30)
   if (first.length > 0) client.write(first)
   if (exchange.upgrade.early.length > 0) socket.write(exchange.upgrade.early)
   // Either side's end is passed on; either side's failure ends both.

@@ -8,7 +8,7 @@
  * Source: RFC 5280 4.1.2, 4.2.1.6; RFC 8446 2.2; IHE ATNA ITI-19 (certificates trusted as they are).
  */
 import 'reflect-metadata'
-import type { DetailedPeerCertificate, TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import { X509Certificate as ParsedCertificate, SubjectAlternativeNameExtension } from '@peculiar/x509'
 import type { CertificateRealm } from '../config/realm.ts'
 import { fingerprintOf, type Truststore } from '../tls/truststore.ts'
@@ -17,7 +17,7 @@ import { type Answer, absent, proven, type Refused, refused } from './answer.ts'
 /** The facts needed of a connection; a TLSSocket has them, and so has a literal in a test. */
 export type TlsPeer = Pick<
   TLSSocket,
-  'authorized' | 'authorizationError' | 'getPeerX509Certificate' | 'getPeerCertificate'
+  'authorized' | 'authorizationError' | 'getPeerX509Certificate'
 >
 
 /** What the handshake proved, for as long as the connection lasts. Dates are the only thing that changes with time. */
@@ -76,31 +76,11 @@ function judgePeer(peer: TlsPeer, realm: CertificateRealm, truststore: Truststor
       return no(refused(error.includes('PURPOSE') ? 'certificate-wrong-use' : 'certificate-not-trusted', error))
     }
     if (certificate.ca) return no(refused('certificate-wrong-use', "an authority's certificate is not for signing in"))
-    if (!issuedByAuthorities(peer.getPeerCertificate(true), truststore)) {
-      return no(refused('certificate-not-trusted', 'an issuer in its chain is no authority'))
-    }
   }
   const own = listed ? realm.people.get(fingerprint) : undefined
   const name = own ?? nameIn(certificate.raw, realm.name, certificate.serialNumber, fingerprint)
   if (name === undefined) return no(refused('certificate-without-one-name', `no single usable ${realm.name}`))
   return { kind: 'holder', name, fingerprint, ...dates }
-}
-
-/**
- * Every issuer up to the root must be a real authority, and the root one of ours. OpenSSL would take some old
- * certificates without basicConstraints for authorities; a certificate trusted by itself must never vouch for others.
- */
-function issuedByAuthorities(leaf: DetailedPeerCertificate, truststore: Truststore): boolean {
-  let at = leaf
-  for (let depth = 0; depth < 12; depth++) {
-    const above = at.issuerCertificate
-    if (above === undefined || above === at || above.fingerprint256 === at.fingerprint256)
-      return truststore.authorities.has(fingerprintOf(at))
-    if (above.ca !== true) return false
-    if (truststore.authorities.has(fingerprintOf(above))) return true
-    at = above
-  }
-  return false
 }
 
 const sanTypes = { email: 'email', upn: 'upn', dns: 'dns', uri: 'url' } as const

@@ -1,10 +1,8 @@
 /**
  * Health and metrics, on an address of their own and never on a public one.
  */
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { BindAddress } from '../config/scalars.ts'
+import { bindPlain } from './bind-plain.ts'
 import type { Bound } from './secure-listener.ts'
 
 export interface Readiness {
@@ -18,7 +16,7 @@ export interface AdminAnswers {
   metrics(): Promise<{ type: string; text: string }>
 }
 
-export async function listenAdmin(binds: readonly BindAddress[], answers: AdminAnswers): Promise<Bound> {
+export function listenAdmin(binds: readonly BindAddress[], answers: AdminAnswers): Promise<Bound> {
   const answer = async (path: string): Promise<{ status: number; type: string; text: string }> => {
     if (path === '/healthz') return { status: 200, type: 'text/plain; charset=utf-8', text: 'ok\n' }
     if (path === '/readyz') {
@@ -28,32 +26,12 @@ export async function listenAdmin(binds: readonly BindAddress[], answers: AdminA
     if (path === '/metrics') return { status: 200, ...(await answers.metrics()) }
     return { status: 404, type: 'text/plain; charset=utf-8', text: 'Here are /healthz, /readyz and /metrics.\n' }
   }
-  const servers = binds.map(() =>
-    createServer({ requestTimeout: 10_000 }, (message, response) => {
-      const path = (message.url ?? '/').split('?', 1)[0] ?? '/'
-      answer(path).then(
-        ({ status, type, text }) => response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(text),
-        () => response.writeHead(500).end(), // a metric that cannot be read must not end the gateway
-      )
-    }),
-  )
-  const close = async () => {
-    for (const one of servers) one.closeAllConnections()
-    await Promise.all(servers.map(one => new Promise<void>(resolve => one.close(() => resolve()))))
-  }
-  const urls: string[] = []
-  try {
-    for (const [index, { host, port }] of binds.entries()) {
-      const one = servers[index]
-      if (one === undefined) continue
-      one.listen({ host, port })
-      await once(one, 'listening')
-      // A bound TCP server has an AddressInfo.
-      urls.push(`http://${host.includes(':') ? `[${host}]` : host}:${(one.address() as AddressInfo).port}`)
-    }
-  } catch (cause) {
-    await close()
-    throw cause
-  }
-  return { name: 'admin', urls, drain: close, [Symbol.asyncDispose]: close }
+  return bindPlain('admin', binds, (message, response) => {
+    const path = (message.url ?? '/').split('?', 1)[0] ?? '/'
+    answer(path).then(
+      ({ status, type, text }) =>
+        response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(text),
+      () => response.writeHead(500).end(), // a metric that cannot be read must not end the gateway
+    )
+  })
 }

@@ -67,10 +67,10 @@ export class OutgoingBody extends Writable implements Progress {
   bytes = 0
   waiting = false
   readonly #sink: Writable
-  readonly #abort: () => void
+  readonly #abort: (clientLeft: boolean) => void
 
   /** @param abort  cuts the exchange, when this stream is destroyed before its end */
-  constructor(sink: Writable, abort: () => void) {
+  constructor(sink: Writable, abort: (clientLeft: boolean) => void) {
     super({ highWaterMark: 256 * 1024 })
     this.#sink = sink
     this.#abort = abort
@@ -102,8 +102,8 @@ export class OutgoingBody extends Writable implements Progress {
     })
   }
 
-  override _destroy(_error: Error | null, done: (error?: Error | null) => void): void {
-    if (!this.writableFinished) this.#abort()
+  override _destroy(reason: Error | null, done: (error?: Error | null) => void): void {
+    if (!this.writableFinished) this.#abort(reason instanceof ClientGone)
     // A client that left is an ending, not an error; what else went wrong has been reported where it happened.
     done()
   }

@@ -44,7 +44,7 @@ class Reply1 implements Reply {
     if (this.status !== undefined) throw new Error('the head of an answer goes out once')
     this.status = status
     const response = this.#response
-    const sink = new OutgoingBody(response, () => this.abort())
+    const sink = new OutgoingBody(response, clientLeft => this.#cut(!clientLeft))
     this.body = sink
     if (response.destroyed) return sink
     if (this.#isDraining()) response.shouldKeepAlive = false
@@ -66,9 +66,13 @@ class Reply1 implements Reply {
   }
 
   abort(): void {
+    this.#cut(true)
+  }
+
+  #cut(byUs: boolean): void {
     // Gone already: then it was the client who went.
     if (this.#response.destroyed) return
-    this.aborted = true
+    this.aborted = byUs
     this.#response.destroy()
   }
 

@@ -42,6 +42,8 @@ function readRequest(raw: readonly string[], ended: boolean, stream: ServerHttp2
   } else if (doubled || !/^[A-Z]+$/.test(method)) malformed = 'the method or target is not clear'
   else if ('malformed' in target) malformed = target.malformed
   else if (headers.length > limits.headerCount) malformed = `more than ${limits.headerCount} headers`
+  // The size is announced in SETTINGS, and Node leaves it to the client to heed it.
+  else if (headerBytes(raw) > limits.headerSize) malformed = `more than ${limits.headerSize} bytes of headers`
   else if (lengths.length > 0 && length === undefined) malformed = 'the length of the body is not clear'
 
   const body = ended ? undefined : new IncomingBody(stream)
@@ -57,6 +59,9 @@ function readRequest(raw: readonly string[], ended: boolean, stream: ServerHttp2
   }
   return { request, body }
 }
+
+/** As RFC 9113 6.5.2 counts them, without its 32 bytes for each field. */
+const headerBytes = (raw: readonly string[]): number => raw.reduce((sum, part) => sum + part.length, 0)
 
 /** Names with several values become a list; Node refuses a second value where the standard allows one. */
 function toRecord(status: number, headers: HeaderList): Record<string, string | string[]> {
@@ -93,7 +98,7 @@ class Reply2 implements Reply {
   head(status: number, headers: HeaderList): Writable {
     if (this.status !== undefined) throw new Error('the head of an answer goes out once')
     this.status = status
-    const sink = new OutgoingBody(this.#stream, () => this.abort())
+    const sink = new OutgoingBody(this.#stream, clientLeft => this.#cut(!clientLeft))
     this.body = sink
     if (this.#stream.destroyed || this.#stream.closed) return sink
     const bodiless = this.#method === 'HEAD' || status === 204 || status === 304
@@ -113,9 +118,13 @@ class Reply2 implements Reply {
   }
 
   abort(): void {
+    this.#cut(true)
+  }
+
+  #cut(byUs: boolean): void {
     // Gone already: then it was the client who went.
     if (this.#stream.destroyed || this.#stream.closed) return
-    this.aborted = true
+    this.aborted = byUs
     this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR)
   }
 }
@@ -152,7 +161,7 @@ export function createHttp2(take: Take, connectionOf: (socket: TLSSocket) => Con
       if (!reply.endsApart) letGo()
     })
     stream.once('wantTrailers', () => {
-      if (reply.aborted || stream.destroyed || stream.closed) return
+      if (stream.destroyed || stream.closed) return
       stream.sendTrailers({})
       letGo()
     })

@@ -4,7 +4,7 @@
  * It binds, limits and drains; it judges nobody. Facts of a connection are gathered once, after the handshake.
  */
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createServer, type TLSSocket } from 'node:tls'
 import type { SecureListener } from '../config/listener.ts'
@@ -32,6 +32,8 @@ export interface ListenerEvents {
   connections(listener: string, change: 1 | -1): void
 }
 
+const placeOf = ({ remoteAddress, remotePort, localPort }: Socket): string => `${remoteAddress} ${remotePort} ${localPort}`
+
 export async function listenSecure(
   name: string,
   section: SecureListener,
@@ -41,6 +43,8 @@ export async function listenSecure(
   const { limits } = section
   const facts = new WeakMap<Duplex, Connection>()
   const sockets = new Set<TLSSocket>()
+  /** Connections whose handshake is not over, by where they come from: no TLS socket is handed out for them yet. */
+  const shaking = new Map<string, Socket>()
   const connectionOf = (socket: Duplex): Connection => {
     const known = facts.get(socket)
     if (known === undefined) throw new Error('a socket without a handshake reached an engine')
@@ -69,7 +73,13 @@ export async function listenSecure(
       noDelay: true,
     })
     one.maxConnections = limits.connections
+    one.on('connection', (socket: Socket) => {
+      const from = placeOf(socket)
+      shaking.set(from, socket)
+      socket.once('close', () => shaking.delete(from))
+    })
     one.on('secureConnection', socket => {
+      shaking.delete(placeOf(socket))
       sockets.add(socket)
       events.connections(name, 1)
       socket.once('close', () => {
@@ -94,6 +104,8 @@ export async function listenSecure(
     })
     one.on('tlsClientError', (error: Error & { code?: string }, socket) => {
       events.trouble(name, 'handshake', plainAddress(socket.remoteAddress), error.code ?? error.message)
+      // Node tells of a handshake that takes too long, and leaves the connection open.
+      socket.destroy()
     })
     return one
   }
@@ -102,7 +114,7 @@ export async function listenSecure(
   const closeAll = async () => {
     pace[Symbol.dispose]()
     http1.close()
-    for (const socket of sockets) socket.destroy()
+    for (const socket of [...sockets, ...shaking.values()]) socket.destroy()
     await Promise.all(servers.map(one => new Promise<void>(resolve => one.close(() => resolve()))))
   }
   const urls: string[] = []
@@ -127,6 +139,7 @@ export async function listenSecure(
       const closed = Promise.all(servers.map(one => new Promise<void>(resolve => one.close(() => resolve()))))
       http1.drain()
       http2.drain()
+      for (const socket of shaking.values()) socket.destroy()
       // A connection that has just answered its last request turns idle a moment later.
       const sweep = setInterval(() => http1.drain(), 100)
       const deadline = setTimeout(() => {

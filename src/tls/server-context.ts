@@ -30,7 +30,7 @@ export function serverTlsOptions({ terms, keystore, clients, truststore }: Serve
     // A refused certificate is told on a page, or proves nothing: the verdict is read after the handshake.
     requestCert: asks,
     rejectUnauthorized: false,
-    ...(asks && truststore !== undefined ? { ca: [...truststore.pem] } : {}),
+    ...(asks && truststore !== undefined ? { ca: [...truststore.anchors] } : {}),
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION | (asks ? constants.SSL_OP_NO_TICKET : 0),
   }
 }

@@ -2,16 +2,22 @@
  * Whom a listener believes: authorities, and single certificates trusted just as they are, mixed in one PEM file.
  *
  * A certificate with basicConstraints CA:TRUE is an authority; every other one is compared byte for byte and can
- * vouch for nobody but itself. Source: IHE ATNA ITI-19 (direct comparison), Orthanc SslTrustedClientCertificates.
+ * vouch for nobody but itself. Node does not hand out the chain that OpenSSL built, so OpenSSL is given nothing that it
+ * could take for an authority by mistake. Source: IHE ATNA ITI-19 (direct comparison), Orthanc
+ * SslTrustedClientCertificates, openssl X509_check_ca.
  */
+import 'reflect-metadata'
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { BasicConstraintsExtension, X509Certificate as ParsedCertificate } from '@peculiar/x509'
 import { pemCertificates, unreadable } from './keystore.ts'
 import type { Report } from './protocol-floor.ts'
 
 export interface Truststore {
-  /** All certificates as PEM, for OpenSSL and for the list of names that browsers choose by. */
+  /** All certificates as PEM. */
   readonly pem: readonly string[]
+  /** Those for OpenSSL: the authorities, and for the list of names that browsers choose by what says CA:FALSE. */
+  readonly anchors: readonly string[]
   /** SHA-256 of the whole certificate, upper-case hex without colons. */
   readonly singles: ReadonlySet<string>
   readonly authorities: ReadonlySet<string>
@@ -38,6 +44,7 @@ export function readTruststore(file: string, now: number, report: Report): Trust
 
   const singles = new Set<string>()
   const authorities = new Set<string>()
+  const anchors: string[] = []
   for (const [index, pem] of blocks.entries()) {
     let certificate: X509Certificate
     try {
@@ -50,6 +57,16 @@ export function readTruststore(file: string, now: number, report: Report): Trust
       report('truststore', `certificate ${index + 1} of ${file} expired on ${certificate.validTo}`, 'warning')
     }
     ;(certificate.ca ? authorities : singles).add(fingerprintOf(certificate))
+    if (certificate.ca || saysNoAuthority(certificate)) anchors.push(pem)
   }
-  return { pem: blocks, singles, authorities }
+  return { pem: blocks, anchors, singles, authorities }
+}
+
+/**
+ * Whether the certificate says CA:FALSE in so many words. Of one that is silent, OpenSSL makes an authority if it is of
+ * version 1 or may sign certificates by its key usage.
+ */
+function saysNoAuthority(certificate: X509Certificate): boolean {
+  const parsed = new ParsedCertificate(new Uint8Array(certificate.raw))
+  return parsed.getExtension(BasicConstraintsExtension)?.ca === false
 }

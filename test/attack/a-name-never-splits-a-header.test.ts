@@ -24,16 +24,15 @@ const written: Readonly<Record<string, string>> = {
   'Müller, Jörg': 'M%C3%BCller%2C J%C3%B6rg',
   'а\u0301lice': '%D0%B0%CC%81lice',
   'alice\u2028X-Remote-User': 'alice%E2%80%A8X-Remote-User',
-  '李雷': '%E6%9D%8E%E9%9B%B7',
-  '__proto__': '%5F%5Fproto%5F%5F',
+  李雷: '%E6%9D%8E%E9%9B%B7',
   constructor: 'constructor',
 }
-const names = Object.keys(written).filter(name => !name.includes(':'))
+const names = Object.keys(written)
 
 const gateway = await startTestGateway(t, {
-  accounts: Object.fromEntries([
-    ...names.map(name => [name, { password: 'correct horse', groups: [name, 'second, third', ' admins '] }]),
-  ]),
+  accounts: Object.fromEntries(
+    names.map(name => [name, { password: 'correct horse', groups: [name, 'second, third', ' admins '] }]),
+  ),
   yaml: `
 upstreams: { app: { kind: generic, url: "${upstream.url}" } }
 routes: [{ path: /, upstream: app, access: authenticated }]
@@ -43,7 +42,7 @@ routes: [{ path: /, upstream: app, access: authenticated }]
 t.test('every account is one name and its own three groups, by Basic', async t => {
   for (const name of names) {
     const { status } = await gateway.ask('/who', { basic: `${name}:correct horse` })
-    t.equal(status, 200, JSON.stringify(name))
+    t.equal(status, 200, `a name that is written ${written[name]}`)
     const request = upstream.received.at(-1)
     if (request === undefined) throw new Error('nothing arrived')
     t.same(valuesOf(request, 'x-remote-user'), [written[name]])

@@ -140,9 +140,10 @@ t.test('a client certificate', async t => {
   await t.test('trusted as it is needs neither authority nor purpose, and vouches for nobody else', async t => {
     const bare = make({ subject: '/CN=bare', by: null })
     const forServers = make({ subject: '/CN=pacs', by: null, extensions: [leaf, 'extendedKeyUsage=serverAuth'] })
+    const signer = make({ subject: '/CN=signer', by: null, extensions: ['keyUsage=digitalSignature,keyCertSign'] })
     const issued = pairOf(await authority.client('issued'))
     const selfMade = make({ subject: '/CN=openssl default', by: null, extensions: ['basicConstraints=critical,CA:TRUE'] })
-    const trusted = [bare.cert, forServers.cert, issued.cert.slice(0, issued.cert.indexOf(authority.caPem)), selfMade.cert]
+    const trusted = [bare.cert, forServers.cert, signer.cert, issued.cert.slice(0, issued.cert.indexOf(authority.caPem)), selfMade.cert]
     const singles = await startDoor(t, authority, trusted)
     const people = { [`sha256:${printOf(issued)}`]: 'ct-scanner-1', [printOf(selfMade)]: 'workstation' }
     const read = createCertificateReader(realm({ people }), singles.truststore)
@@ -153,7 +154,7 @@ t.test('a client certificate', async t => {
     t.equal(await holder(selfMade), 'workstation', 'also if it calls itself an authority, as openssl makes them')
 
     t.equal(await holder(alice), 'certificate-not-trusted', 'its authority is not among the trusted')
-    for (const by of [bare, forServers, issued]) {
+    for (const by of [bare, forServers, signer, issued]) {
       const child = make({ subject: '/CN=admin', by, extensions: forClients })
       t.match(await holder({ ...child, cert: `${child.cert}${by.cert}` }), /^certificate-(not-trusted|wrong-use)$/)
     }

@@ -119,17 +119,21 @@ t.test('uploads and exports stream: the gateway never holds them whole', async t
     for (let sent = 0; sent < 50; sent++) yield chunk
     atTheEnd = held() - before
   }
-  const upload = await gateway.ask('/omero/upload/', { method: 'POST', body: Readable.from(fiftyMegabytes()) })
-  t.same(JSON.parse(upload.text), { bytes: 50 * MB }, 'all of it arrived')
-  t.ok(atTheEnd < 15, 'and was passed on as it came', { atTheEnd })
+  const taken = await gateway.ask('/omero/upload/', {
+    method: 'POST',
+    headers: { 'content-length': String(50 * MB) },
+    body: Readable.from(fiftyMegabytes()),
+  })
+  t.same(JSON.parse(taken.text), { bytes: 50 * MB }, 'all of it arrived')
+  t.ok(atTheEnd < 25, 'and was passed on as it came', { atTheEnd })
 
   const download = await gateway.open('/omero/export/?n=50')
   let received = 0
-  for await (const part of download as AsyncIterable<Buffer>) {
-    // no encoding is set
+  const parts: AsyncIterable<Buffer> = download // no encoding is set
+  for await (const part of parts) {
     if (received < 10 * MB && received + part.length >= 10 * MB) {
       await pause(500)
-      t.ok(held() - before < 15, 'a client that stops reading stops the export', { held: held() - before })
+      t.ok(held() - before < 25, 'a client that stops reading stops the export', { held: held() - before })
     }
     received += part.length
   }

@@ -2,6 +2,7 @@
 import { connect as connectHttp2 } from 'node:http2'
 import { Readable } from 'node:stream'
 import t from 'tap'
+import { within } from '../behaviour/app.ts'
 import { curl, curlTools } from '../fixture/curl.ts'
 import { rawTls } from '../fixture/raw-tls.ts'
 import { requireReal } from '../fixture/real.ts'
@@ -34,11 +35,10 @@ for (const protocol of ['HTTP/1.1', 'HTTP/2'] as const) {
     const streamed = await store(3, true)
     t.equal(streamed.status, 200, streamed.text)
     t.equal(await count(), 7)
+    const changes = () => gateway.audit().filter(line => line['kind'] === 'change')
+    t.ok(await within(1_000, () => changes().length === 2))
     t.same(
-      gateway
-        .audit()
-        .filter(line => line['kind'] === 'change')
-        .map(({ who, where }) => ({ who, where })),
+      changes().map(({ who, where }) => ({ who, where })),
       Array(2).fill({
         who: { name: 'writer', realm: 'local', proof: 'password' },
         where: { method: 'POST', path: '/dicom-web/studies', route: 'routes[0]' },
@@ -66,6 +66,7 @@ for (const protocol of ['HTTP/1.1', 'HTTP/2'] as const) {
     t.equal(await count(), 2)
     t.equal((await remove('keeper')).status, 200)
     t.equal(await count(), 1)
+    t.ok(await within(1_000, () => gateway.audit().at(-1)?.['kind'] === 'deletion'))
     t.match(gateway.audit().at(-1), {
       kind: 'deletion',
       who: { name: 'keeper' },
