@@ -111,6 +111,7 @@ export async function startGateway(
 
   const routes = compileRoutes(config)
   const access = createAccessLog(log, metrics, now)
+  const noteworthy = createNoteworthy(now)
   const portal = createPortal({
     sessions,
     passwords,
@@ -118,12 +119,16 @@ export async function startGateway(
     routes,
     administrators: config.administrators,
     upstreams: [...destinations.values()].map(({ upstream }) => upstream),
-    audit: (id, event) => audit.record(id, event),
+    async audit(id, event) {
+      if (event.kind === 'login') metrics.logins.inc({ outcome: 'signed-in' })
+      if (event.kind === 'login-refused') metrics.logins.inc({ outcome: event.reason })
+      await audit.record(id, event)
+    },
     now,
   })
   const record = createRecorder({
     audit,
-    noteworthy: createNoteworthy(now),
+    noteworthy,
     metrics,
     onFailure: config.audit.onFailure,
   })

@@ -11,9 +11,10 @@ import type { AuditEvent } from './event.ts'
 export interface AuditLog extends AsyncDisposable {
   /**
    * @param id  of the request, or of the run for start and stop
-   * @returns settles once the line is written; rejects with Fault audit-unavailable only where the site chose `refuse`
+   * @returns whether the line was written, once that is known; rejects with Fault audit-unavailable where it was not and
+   *   the site chose `refuse`
    */
-  record(id: string, event: AuditEvent): Promise<void>
+  record(id: string, event: AuditEvent): Promise<boolean>
 }
 
 export interface AuditSettings {
@@ -57,14 +58,14 @@ export async function openAuditLog({ file, onFailure, now, alarm }: AuditSetting
   return {
     record(id, event) {
       const line = `${JSON.stringify({ time: new Date(now()).toISOString(), id, ...event })}\n`
-      const written = new Promise<void>((resolve, reject) => {
+      const written = new Promise<boolean>((resolve, reject) => {
         waiting.push({
           line,
           settle(cause) {
-            if (cause === undefined) return resolve()
+            if (cause === undefined) return resolve(true)
             alarm(cause)
             if (onFailure === 'refuse') reject(new Fault('audit-unavailable', { cause }))
-            else resolve()
+            else resolve(false)
           },
         })
       })

@@ -10,26 +10,65 @@ const studyWindow = 60 * 60_000
 /** The same denial of the same caller is told once in this time, so that a robot cannot fill the disk. */
 const denialWindow = 60_000
 const remembered = 50_000
+/** Denials of one address that are told within a minute, each; what comes on top is counted in the next line. */
+const denialsOfAddress = 100
+/** Paths are told up to this length: 64 KB of it would be a way to fill the disk. */
+const longestPath = 512
 
 export const whoOf = ({ name, realm, proof }: Principal): Who => ({ name, realm, proof: proof.kind })
 
-/** The study that a request is about: DICOMweb and Orthanc name it in the path, WADO-URI in the query. */
+/**
+ * What a read is about: the study, which DICOMweb and Orthanc name in the path and WADO-URI in the query; else the patient,
+ * series or instance that Orthanc names alone.
+ */
 export function studyOf({ path, query }: CanonicalTarget): string | undefined {
-  const inPath = /\/studies\/([A-Za-z0-9.-]{3,64})(?=\/|$)/.exec(path)?.[1]
-  return inPath ?? (query === undefined ? undefined : (new URLSearchParams(query).get('studyUID') ?? undefined))
+  const [, level, id] = /\/(studies|patients|series|instances)\/([A-Za-z0-9.-]{3,64})(?=\/|$)/.exec(path) ?? []
+  if (id !== undefined) return level === 'studies' ? id : `${level}/${id}`
+  if (query === undefined) return undefined
+  const asked = new URLSearchParams(query)
+  for (const name of ['studyUID', 'seriesUID', 'objectUID']) {
+    // Two of one name: which of them the archive takes is its own affair, so both are told.
+    const named = asked.getAll(name).join(' ').slice(0, 256)
+    if (named !== '') return name === 'studyUID' ? named : `${name} ${named}`
+  }
+  return undefined
 }
 
 /** Remembers when something was told; the oldest is forgotten first. */
 function createMemory(window: number, now: () => number) {
   const told = new Map<string, number>()
-  return (key: string): boolean => {
-    const at = told.get(key)
-    if (at !== undefined && now() - at < window) return false
-    told.delete(key)
-    told.set(key, now())
-    const oldest = told.size > remembered ? told.keys().next().value : undefined
-    if (oldest !== undefined) told.delete(oldest)
-    return true
+  return {
+    isNew(key: string): boolean {
+      const at = told.get(key)
+      if (at !== undefined && now() - at < window) return false
+      told.delete(key)
+      told.set(key, now())
+      const oldest = told.size > remembered ? told.keys().next().value : undefined
+      if (oldest !== undefined) told.delete(oldest)
+      return true
+    },
+    forget: (key: string) => told.delete(key),
+  }
+}
+
+/** Counts what each address has been told for, and what was left out since. */
+function createAllowance(now: () => number) {
+  const counts = new Map<string, { since: number; told: number; left: number }>()
+  return (address: string): { readonly leftOut: number } | undefined => {
+    const known = counts.get(address)
+    if (known === undefined || now() - known.since >= denialWindow) {
+      counts.delete(address)
+      counts.set(address, { since: now(), told: 1, left: 0 })
+      const oldest = counts.size > remembered ? counts.keys().next().value : undefined
+      if (oldest !== undefined) counts.delete(oldest)
+      return { leftOut: known?.left ?? 0 }
+    }
+    if (known.told >= denialsOfAddress) {
+      known.left++
+      return undefined
+    }
+    known.told++
+    return { leftOut: 0 }
   }
 }
 
@@ -38,37 +77,66 @@ export interface Noteworthy {
   ofDenial(denial: Denial, where: Where, address: string): AuditEvent | undefined
   /** A certificate that was turned down, once for each connection-making client within the window. */
   ofCertificate(reason: string, detail: string, address: string): AuditEvent | undefined
+  /** A sign-in that failed; those that the throttle turned away are told like denials. */
+  ofRefusedLogin(event: Extract<AuditEvent, { kind: 'login-refused' }>): AuditEvent | undefined
+  /** The line could not be written: the next one of its kind is told again. */
+  forget(event: AuditEvent): void
 }
 
 export function createNoteworthy(now: () => number): Noteworthy {
-  const isNewStudy = createMemory(studyWindow, now)
-  const isNewDenial = createMemory(denialWindow, now)
+  const studies = createMemory(studyWindow, now)
+  const denials = createMemory(denialWindow, now)
+  const allowance = createAllowance(now)
+  const undo = new WeakMap<AuditEvent, () => void>()
+
+  /** The event, if its key is new, with the way to forget that it was told. */
+  function once(memory: typeof studies, key: string, event: AuditEvent): AuditEvent | undefined {
+    if (!memory.isNew(key)) return undefined
+    undo.set(event, () => memory.forget(key))
+    return event
+  }
+  const brief = (where: Where): Where => ({ ...where, path: where.path.slice(0, longestPath) })
+
   return {
     ofPermit({ route, operation, principal }, target, address) {
-      const where = { method: operation.method, path: target.path, route: route.label }
+      const where = brief({ method: operation.method, path: target.path, route: route.label })
       const who = principal === undefined ? {} : { who: whoOf(principal) }
       if (operation.method === 'DELETE') return { kind: 'deletion', ...who, address, where }
       if (operation.needs !== 'read') return { kind: 'change', ...who, address, where }
-      const study = studyOf(target)
-      if (study === undefined || route.kind === 'ohif' || !isNewStudy(`${principal?.realm}\n${principal?.name ?? address}\n${study}`)) return undefined
-      return { kind: 'study', ...who, study, address, where }
+      const study = route.kind === 'ohif' ? undefined : studyOf(target)
+      if (study === undefined) return undefined
+      const key = `${principal?.realm}\n${principal?.name ?? address}\n${study}`
+      return once(studies, key, { kind: 'study', ...who, study, address, where })
     },
     ofDenial({ reason, detail, principal, refusal }, where, address) {
-      const name = principal?.name ?? refusal?.claimed ?? ''
-      if (!isNewDenial(`${address}\n${reason}\n${name}\n${where.route}`)) return undefined
+      // Names that were only claimed are free to make up: once the throttle speaks, they tell nothing more.
+      const name = principal?.name ?? (reason === 'throttled' ? '' : (refusal?.claimed ?? ''))
       const said = detail ?? refusal?.detail
-      return {
+      const event: AuditEvent = {
         kind: 'denial',
         ...(principal === undefined ? {} : { who: whoOf(principal) }),
         ...(refusal?.claimed === undefined ? {} : { claimed: refusal.claimed.slice(0, 256) }),
         reason,
         ...(said === undefined ? {} : { detail: said }),
         address,
-        where,
+        where: brief(where),
       }
+      const told = once(denials, `${address}\n${reason}\n${name}\n${where.route}`, event)
+      const allowed = told === undefined ? undefined : allowance(address)
+      if (allowed === undefined) return undefined
+      return allowed.leftOut === 0 ? event : { ...event, leftOut: allowed.leftOut }
     },
     ofCertificate(reason, detail, address) {
-      return isNewDenial(`${address}\n${reason}\ncertificate`) ? { kind: 'certificate-refused', reason, detail, address } : undefined
+      return once(denials, `${address}\n${reason}\ncertificate`, {
+        kind: 'certificate-refused',
+        reason,
+        detail,
+        address,
+      })
     },
+    ofRefusedLogin(event) {
+      return event.reason === 'throttled' ? once(denials, `${event.address}\nthrottled\nlogin`, event) : event
+    },
+    forget: event => undo.get(event)?.(),
   }
 }

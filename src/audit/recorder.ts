@@ -30,16 +30,36 @@ export interface RecorderParts {
   readonly onFailure: 'continue' | 'refuse'
 }
 
-export function createRecorder({ audit, noteworthy, metrics, onFailure }: RecorderParts): (recorded: Recorded) => Promise<void> {
+export function createRecorder({
+  audit,
+  noteworthy,
+  metrics,
+  onFailure,
+}: RecorderParts): (recorded: Recorded) => Promise<void> {
   return async ({ id, method, target, client, route, decision, identity }) => {
     const { certificateAnswer: certificate } = identity
     const where = { method, path: target.path, route: route?.label ?? '' }
     const events: (AuditEvent | undefined)[] = [
-      certificate.kind === 'refused' ? noteworthy.ofCertificate(certificate.reason, certificate.detail, client) : undefined,
-      decision.outcome === 'permit' ? noteworthy.ofPermit(decision, target, client) : noteworthy.ofDenial(decision, where, client),
+      certificate.kind === 'refused'
+        ? noteworthy.ofCertificate(certificate.reason, certificate.detail, client)
+        : undefined,
+      decision.outcome === 'permit'
+        ? noteworthy.ofPermit(decision, target, client)
+        : noteworthy.ofDenial(decision, where, client),
     ]
     if (decision.outcome === 'deny') metrics.denials.inc({ reason: decision.reason })
-    const written = Promise.all(events.map(event => (event === undefined ? undefined : audit.record(id, event))))
+    const written = Promise.all(
+      events.map(async event => {
+        if (event === undefined) return
+        let isWritten = false
+        try {
+          isWritten = await audit.record(id, event)
+        } finally {
+          // What was not written has not been told: asking again must not be a way past it.
+          if (!isWritten) noteworthy.forget(event)
+        }
+      }),
+    )
     // With `continue` a failed line never rejects; the alarm has been raised where it failed.
     if (onFailure === 'refuse') await written
   }

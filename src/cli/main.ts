@@ -33,6 +33,8 @@ const commands: readonly [name: string, what: string, load: () => Promise<Comman
   ['viewer', 'the OHIF viewer', async () => (await import('./viewer.ts')).viewer],
 ]
 
+const usageHint = 'sallyport --help lists the commands, sallyport COMMAND --help its options'
+
 /** Named in the manual, and refused by name until they are built. */
 const later = ['ldap', 'accounts', 'sessions', 'import', 'audit']
 
@@ -65,9 +67,9 @@ export async function main(argv: readonly string[]): Promise<number> {
     .wrap(Math.min(110, process.stdout.columns ?? 100))
     .exitProcess(false)
     .fail((message, error) => {
-      throw (
-        error ?? new CommandEnd(2, message, 'sallyport --help lists the commands, sallyport COMMAND --help its options')
-      )
+      // yargs has an error of its own for what was typed wrongly; all others come from a handler.
+      if (error !== undefined && error !== null && error.name !== 'YError') throw error
+      throw new CommandEnd(2, error?.message ?? message, usageHint)
     })
   for (const [name, what, load] of commands) {
     parser.command({

@@ -6,23 +6,24 @@ import { Bind, ByteSize, Duration, type FileScalars, HttpsOrigin, Name } from '.
 import { clientsSection, keystoreSection, Terms } from './tls.ts'
 
 /** What one client may cost. Every default is a span in which an honest client on a poor line gets by. */
-const Limits = z
-  .strictObject({
-    handshake: Duration.default(10_000),
-    /** From the first byte of a request to the end of its head. */
-    headers: Duration.default(20_000),
-    headerSize: ByteSize.default(64 * 1024).meta({ description: 'All headers together; long DICOMweb queries fit in 64 KB' }),
-    headerCount: z.int().min(20).max(2000).default(200),
-    /** A connection without a request is closed after this. */
-    keepAlive: Duration.default(75_000),
-    /** No byte either way for so long ends an exchange. */
-    idle: Duration.default(120_000),
-    /** Bytes a second that a request or answer body must make on average once `idle` has passed; 0 turns it off. */
-    minimumRate: ByteSize.default(256),
-    connections: z.int().min(1).default(10_000),
-    /** HTTP/2 streams at one time on a connection: OHIF asks for up to 200. */
-    streams: z.int().min(1).max(1000).default(200),
-  })
+const Limits = z.strictObject({
+  handshake: Duration.default(10_000),
+  /** From the first byte of a request to the end of its head. */
+  headers: Duration.default(20_000),
+  headerSize: ByteSize.default(64 * 1024).meta({
+    description: 'All headers together; long DICOMweb queries fit in 64 KB',
+  }),
+  headerCount: z.int().min(20).max(2000).default(200),
+  /** A connection without a request is closed after this. */
+  keepAlive: Duration.default(75_000),
+  /** No byte either way for so long ends an exchange. */
+  idle: Duration.default(120_000),
+  /** Bytes a second that a request or answer body must make on average once `idle` has passed; 0 turns it off. */
+  minimumRate: ByteSize.default(256),
+  connections: z.int().min(1).default(10_000),
+  /** HTTP/2 streams at one time on a connection: OHIF asks for up to 200. */
+  streams: z.int().min(1).max(1000).default(200),
+})
 
 export type Limits = z.output<typeof Limits>
 
@@ -50,7 +51,9 @@ export const listenerSection = (scalars: FileScalars) =>
       bind: Bind,
       redirect: Name.optional(),
       publicUrl: HttpsOrigin.optional(),
-      proxyProtocol: z.literal('none', { error: 'the PROXY protocol is not built yet; leave it out or write none' }).optional(),
+      proxyProtocol: z
+        .literal('none', { error: 'the PROXY protocol is not built yet; leave it out or write none' })
+        .optional(),
       tls: Terms.optional(),
       keystore: keystoreSection(scalars).optional(),
       clients: clientsSection(scalars).optional(),
@@ -61,7 +64,11 @@ export const listenerSection = (scalars: FileScalars) =>
       if (redirect !== undefined) {
         for (const key of ['publicUrl', 'proxyProtocol', 'tls', 'keystore', 'clients', 'limits'] as const) {
           if (listener[key] === undefined) continue
-          context.addIssue({ code: 'custom', path: [key], message: `a plain listener only redirects; "${key}" belongs to a listener with TLS` })
+          context.addIssue({
+            code: 'custom',
+            path: [key],
+            message: `a plain listener only redirects; "${key}" belongs to a listener with TLS`,
+          })
         }
         return { kind: 'plain', bind, redirect }
       }
@@ -69,7 +76,8 @@ export const listenerSection = (scalars: FileScalars) =>
         context.addIssue({
           code: 'custom',
           path: ['keystore'],
-          message: 'a listener needs a keystore (its certificate and key), or redirect: NAME if it only sends people to https',
+          message:
+            'a listener needs a keystore (its certificate and key), or redirect: NAME if it only sends people to https',
         })
         return z.NEVER
       }

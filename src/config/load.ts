@@ -21,7 +21,10 @@ export type Loaded =
 export type Locate = (problem: Problem) => Problem
 
 /** Of a failed union, the branch that got furthest: what the operator most likely meant. */
-function* flatten(issues: readonly Issue[], prefix: readonly PropertyKey[] = []): Generator<{ issue: Issue; path: PropertyKey[] }> {
+function* flatten(
+  issues: readonly Issue[],
+  prefix: readonly PropertyKey[] = [],
+): Generator<{ issue: Issue; path: PropertyKey[] }> {
   for (const issue of issues) {
     const path = [...prefix, ...issue.path]
     const depth = (branch: readonly Issue[]) => Math.max(0, ...branch.map(inner => inner.path.length))
@@ -37,7 +40,8 @@ function toProblems(error: z.ZodError): Problem[] {
   for (const { issue, path } of flatten(error.issues)) {
     const keys = path.map(key => (typeof key === 'number' ? key : String(key)))
     if (issue.code === 'unrecognized_keys') {
-      for (const key of issue.keys) problems.push({ path: [...keys, key], message: `unknown key "${key}"; check its spelling and place` })
+      for (const key of issue.keys)
+        problems.push({ path: [...keys, key], message: `unknown key "${key}"; check its spelling and place` })
     } else {
       problems.push({ path: keys, message: wordsFor(issue, String(keys.at(-1) ?? 'configuration')) })
     }
@@ -69,7 +73,9 @@ export function parseConfig(text: string, directory: string): Loaded {
       const path = problem.path.slice(0, length)
       const last = path.at(-1)
       const holder = length === 0 ? undefined : document.getIn(path.slice(0, -1), true)
-      const key = isMap(holder) ? holder.items.map(pair => pair.key).find(name => isScalar(name) && String(name.value) === String(last)) : undefined
+      const key = isMap(holder)
+        ? holder.items.map(pair => pair.key).find(name => isScalar(name) && String(name.value) === String(last))
+        : undefined
       const node = key ?? (length === 0 ? document.contents : document.getIn(path, true))
       if (isNode(node) && node.range) {
         const { line, col } = lines.linePos(node.range[0])
@@ -103,7 +109,13 @@ export function loadConfig(file: string): Loaded {
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable'
     const message =
-      code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'this account may not read the file' : code === 'EISDIR' ? 'this is a folder, not a file' : `the file cannot be read (${code})`
+      code === 'ENOENT'
+        ? 'there is no such file'
+        : code === 'EACCES'
+          ? 'this account may not read the file'
+          : code === 'EISDIR'
+            ? 'this is a folder, not a file'
+            : `the file cannot be read (${code})`
     return { ok: false, problems: [{ path: [], message }] }
   }
   return parseConfig(text, dirname(resolve(file)))

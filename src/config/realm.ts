@@ -9,14 +9,18 @@ import { peerTrustSection } from './tls.ts'
 
 export const certificateNames = ['commonName', 'email', 'upn', 'dns', 'uri', 'serial', 'fingerprint'] as const
 
-const Fingerprint = z
-  .string()
-  .transform((text, context): string => {
-    const hex = text.replace(/^sha256:/i, '').replace(/[:\s-]/g, '').toUpperCase()
-    if (/^[0-9A-F]{64}$/.test(hex)) return hex
-    context.addIssue({ code: 'custom', message: `"${text}" is no SHA-256 fingerprint (sha256: and 64 hex digits, as "sallyport certs show" prints)` })
-    return z.NEVER
+const Fingerprint = z.string().transform((text, context): string => {
+  const hex = text
+    .replace(/^sha256:/i, '')
+    .replace(/[:\s-]/g, '')
+    .toUpperCase()
+  if (/^[0-9A-F]{64}$/.test(hex)) return hex
+  context.addIssue({
+    code: 'custom',
+    message: `"${text}" is no SHA-256 fingerprint (sha256: and 64 hex digits, as "sallyport certs show" prints)`,
   })
+  return z.NEVER
+})
 
 const CertificateRealm = z
   .strictObject(
@@ -26,16 +30,26 @@ const CertificateRealm = z
       /** SHA-256 fingerprint -> name, for certificates trusted one by one. */
       people: z.record(z.string(), PersonName).default({}),
       issuers: notYet('issuers'),
-      directory: z.literal(false, { error: 'looking up certificate holders in the directory is not built yet; leave it out' }).optional(),
+      directory: z
+        .literal(false, { error: 'looking up certificate holders in the directory is not built yet; leave it out' })
+        .optional(),
     },
-    { error: issue => (Array.isArray(issue.input) ? 'several certificate realms are not built yet; write one' : undefined) },
+    {
+      error: issue =>
+        Array.isArray(issue.input) ? 'several certificate realms are not built yet; write one' : undefined,
+    },
   )
   .transform((realm, context) => {
     const people = new Map<string, string>()
     for (const [written, name] of Object.entries(realm.people)) {
       const fingerprint = Fingerprint.safeParse(written)
       if (fingerprint.success) people.set(fingerprint.data, name)
-      else context.addIssue({ code: 'custom', path: ['people', written], message: fingerprint.error.issues[0]?.message ?? 'no fingerprint' })
+      else
+        context.addIssue({
+          code: 'custom',
+          path: ['people', written],
+          message: fingerprint.error.issues[0]?.message ?? 'no fingerprint',
+        })
     }
     return { name: realm.name, groups: realm.groups, people }
   })
@@ -54,8 +68,10 @@ const mapping = (required: string) =>
       .map(part => part.split(/=(.*)/s))
     const map = new Map(pairs.map(([key = '', value = '']) => [key, value] as const))
     const wrong = [...map].find(([, value]) => !/^[A-Za-z][A-Za-z0-9-]*$|^\d+(\.\d+)+$/.test(value))
-    if (wrong !== undefined) context.addIssue({ code: 'custom', message: `"${wrong[0]}" needs the name of an LDAP attribute behind its =` })
-    if (!map.has(required)) context.addIssue({ code: 'custom', message: `a mapping for ${required} is needed, e.g. ${required}=cn` })
+    if (wrong !== undefined)
+      context.addIssue({ code: 'custom', message: `"${wrong[0]}" needs the name of an LDAP attribute behind its =` })
+    if (!map.has(required))
+      context.addIssue({ code: 'custom', message: `a mapping for ${required} is needed, e.g. ${required}=cn` })
     return map
   })
 
@@ -80,10 +96,15 @@ const directorySection = (scalars: FileScalars) =>
     password: scalars.SecretRef.optional(),
     base: z.string().default('ou=example,o=com'),
     userFilter: z.string().default('(objectClass=person)'),
-    userMapping: mapping('omeName').prefault('omeName=cn,firstName=givenName,lastName=sn,email=mail,institution=department,middleName=middleName'),
+    userMapping: mapping('omeName').prefault(
+      'omeName=cn,firstName=givenName,lastName=sn,email=mail,institution=department,middleName=middleName',
+    ),
     groupFilter: z.string().default('(objectClass=groupOfNames)'),
     groupMapping: mapping('name').prefault('name=cn'),
-    newUserGroup: z.string().regex(/^(?!:)[^\p{Cc}]+$|^:query:./u, groupSpecHint).default('default'),
+    newUserGroup: z
+      .string()
+      .regex(/^(?!:)[^\p{Cc}]+$|^:query:./u, groupSpecHint)
+      .default('default'),
     newUserGroupOwner: z.literal('', { error: 'newUserGroupOwner is not built yet; leave it out' }).default(''),
     syncOnLogin: notYet('syncOnLogin'),
     referral: z.literal('ignore', { error: 'referrals other than "ignore" are not built yet' }).default('ignore'),
@@ -104,11 +125,16 @@ export const realmsSection = (scalars: FileScalars) =>
       passwordProvider: z
         .enum(['chained', 'directory', 'local'], {
           error: issue =>
-            issue.input === 'chained431' ? 'chained431 is not built yet; known: chained, directory, local' : 'known: chained, directory, local',
+            issue.input === 'chained431'
+              ? 'chained431 is not built yet; known: chained, directory, local'
+              : 'known: chained, directory, local',
         })
         .default('chained'),
       ignoreCase: z.literal(false, { error: 'ignoreCase is not built yet; leave it out' }).default(false),
-      basic: z.boolean().default(false).meta({ description: 'Authorization: Basic for scripts, besides the login page' }),
+      basic: z
+        .boolean()
+        .default(false)
+        .meta({ description: 'Authorization: Basic for scripts, besides the login page' }),
     })
     .prefault({})
 

@@ -12,12 +12,16 @@ const known = (names: Iterable<string>) => {
 /** Bytes to these never leave the machine. @param host  as a URL has it */
 const isLoopback = (host: string) => /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(host)
 
-function* routeProblems({ routes, upstreams }: Config): Generator<Problem> {
+function* routeProblems({ routes, upstreams, listeners }: Config): Generator<Problem> {
+  const certificates = Object.values(listeners).some(one => one.kind === 'secure' && one.clients.certificate !== 'none')
   const seen = new Map<string, number>()
   for (const [index, route] of routes.entries()) {
     const at = ['routes', index]
     if (!Object.hasOwn(upstreams, route.upstream)) {
-      yield { path: [...at, 'upstream'], message: `no upstream is called "${route.upstream}"; ${known(Object.keys(upstreams))}` }
+      yield {
+        path: [...at, 'upstream'],
+        message: `no upstream is called "${route.upstream}"; ${known(Object.keys(upstreams))}`,
+      }
       continue
     }
     const kind = upstreams[route.upstream]?.kind
@@ -26,15 +30,28 @@ function* routeProblems({ routes, upstreams }: Config): Generator<Problem> {
     if (first !== undefined) yield { path: [...at, 'path'], message: `routes[${first}] already has this host and path` }
     else seen.set(key, index)
     if (kind === 'ohif' && (route.path !== '/' || route.strip)) {
-      yield { path: [...at, 'path'], message: 'the viewer is built for the root of an origin: its route has path / and no strip' }
+      yield {
+        path: [...at, 'path'],
+        message: 'the viewer is built for the root of an origin: its route has path / and no strip',
+      }
     }
     if (kind === 'omero-web' && route.strip) {
       yield { path: [...at, 'strip'], message: 'OMERO.web wants its prefix kept (omero.web.prefix); leave strip out' }
     }
     if (Array.isArray(route.access)) {
       for (const [number, rule] of route.access.entries()) {
+        if (certificates && rule.people !== undefined && rule.proof === undefined) {
+          yield {
+            path: [...at, 'access', number, 'people'],
+            severity: 'warning',
+            message: 'any realm may vouch for these names, every authority of the truststore too; say by what: proof',
+          }
+        }
         if (rule.dangerous && kind !== 'orthanc') {
-          yield { path: [...at, 'access', number, 'dangerous'], message: 'dangerous is known for upstreams of kind orthanc only' }
+          yield {
+            path: [...at, 'access', number, 'dangerous'],
+            message: 'dangerous is known for upstreams of kind orthanc only',
+          }
         }
       }
     }
@@ -44,7 +61,11 @@ function* routeProblems({ routes, upstreams }: Config): Generator<Problem> {
 function* listenerProblems({ listeners, admin }: Config): Generator<Problem> {
   const secure = Object.keys(listeners).filter(name => listeners[name]?.kind === 'secure')
   const bound = new Map<string, string>()
-  const claim = function* (owner: string, path: readonly string[], addresses: readonly { host: string; port: number }[]): Generator<Problem> {
+  const claim = function* (
+    owner: string,
+    path: readonly string[],
+    addresses: readonly { host: string; port: number }[],
+  ): Generator<Problem> {
     for (const { host, port } of addresses) {
       const key = `${host}:${port}`
       const other = port === 0 ? undefined : bound.get(key)
@@ -55,7 +76,10 @@ function* listenerProblems({ listeners, admin }: Config): Generator<Problem> {
   for (const [name, listener] of Object.entries(listeners)) {
     yield* claim(`listeners.${name}`, ['listeners', name, 'bind'], listener.bind)
     if (listener.kind === 'plain' && !secure.includes(listener.redirect)) {
-      yield { path: ['listeners', name, 'redirect'], message: `no listener with TLS is called "${listener.redirect}"; ${known(secure)}` }
+      yield {
+        path: ['listeners', name, 'redirect'],
+        message: `no listener with TLS is called "${listener.redirect}"; ${known(secure)}`,
+      }
     }
   }
   if (admin !== undefined) yield* claim('admin', ['admin', 'bind'], admin.bind)
@@ -64,11 +88,17 @@ function* listenerProblems({ listeners, admin }: Config): Generator<Problem> {
 function* realmProblems({ realms }: Config): Generator<Problem> {
   const { directory, passwordProvider } = realms
   if (passwordProvider === 'directory' && !directory.enabled) {
-    yield { path: ['realms', 'passwordProvider'], message: 'passwords are asked of the directory only, but realms.directory is not enabled' }
+    yield {
+      path: ['realms', 'passwordProvider'],
+      message: 'passwords are asked of the directory only, but realms.directory is not enabled',
+    }
   }
   if (!directory.enabled) return
   if (directory.username !== undefined && directory.password === undefined) {
-    yield { path: ['realms', 'directory', 'username'], message: 'a reader account without a password would search anonymously; give its password, or leave both out' }
+    yield {
+      path: ['realms', 'directory', 'username'],
+      message: 'a reader account without a password would search anonymously; give its password, or leave both out',
+    }
   }
   if (directory.username === undefined && directory.password !== undefined) {
     yield { path: ['realms', 'directory', 'password'], message: 'a password without a username is never used' }
@@ -78,7 +108,11 @@ function* realmProblems({ realms }: Config): Generator<Problem> {
     yield { path: ['realms', 'directory', 'tls'], message: 'tls needs an ldaps:// URL' }
   }
   if (url.startsWith('ldap:') && !isLoopback(new URL(url).hostname)) {
-    yield { path: ['realms', 'directory', 'urls'], severity: 'warning', message: 'passwords travel unencrypted to this directory; use an ldaps:// URL' }
+    yield {
+      path: ['realms', 'directory', 'urls'],
+      severity: 'warning',
+      message: 'passwords travel unencrypted to this directory; use an ldaps:// URL',
+    }
   }
 }
 
@@ -89,21 +123,35 @@ function* upstreamProblems({ upstreams }: Config): Generator<Problem> {
       yield { path: ['upstreams', name, 'tls'], message: 'tls needs an https:// url' }
     }
     if (upstream.credentials !== undefined && upstream.authorization === 'pass') {
-      yield { path: ['upstreams', name, 'authorization'], message: 'either the gateway signs in (credentials) or the client does (pass)' }
+      yield {
+        path: ['upstreams', name, 'authorization'],
+        message: 'either the gateway signs in (credentials) or the client does (pass)',
+      }
     }
     if (upstream.credentials !== undefined && upstream.url.protocol === 'http:' && !isLoopback(upstream.url.hostname)) {
-      yield { path: ['upstreams', name, 'url'], severity: 'warning', message: 'the password for this upstream travels unencrypted' }
+      yield {
+        path: ['upstreams', name, 'url'],
+        severity: 'warning',
+        message: 'the password for this upstream travels unencrypted',
+      }
     }
   }
 }
 
 function* otherProblems({ sessions, cors }: Config): Generator<Problem> {
   if (sessions.idle > sessions.absolute) {
-    yield { path: ['sessions', 'idle'], message: 'a session cannot idle for longer than it may last (sessions.absolute)' }
+    yield {
+      path: ['sessions', 'idle'],
+      message: 'a session cannot idle for longer than it may last (sessions.absolute)',
+    }
   }
   for (const [index, origin] of cors.origins.entries()) {
     if (origin.protocol !== 'https:') {
-      yield { path: ['cors', 'origins', index], severity: 'warning', message: 'this site is unencrypted: whoever sits on the line can call the gateway in its name' }
+      yield {
+        path: ['cors', 'origins', index],
+        severity: 'warning',
+        message: 'this site is unencrypted: whoever sits on the line can call the gateway in its name',
+      }
     }
   }
 }

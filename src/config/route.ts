@@ -10,18 +10,27 @@ const AccessRule = z
   .strictObject({
     groups: z.array(PersonName).min(1).optional(),
     people: z.array(PersonName).min(1).optional(),
-    may: z.union([z.enum(['read', 'write', 'everything']), Methods], { error: 'write read, write, everything, or a list of methods' }),
+    may: z.union([z.enum(['read', 'write', 'everything']), Methods], {
+      error: 'write read, write, everything, or a list of methods',
+    }),
     /** What can run code, stop the server, reach other servers or export; only `everything` gives it, and only with this. */
     dangerous: z.boolean().default(false),
     /** Absent: any proof will do. */
-    proof: z.array(z.enum(['certificate', 'password', 'session'])).min(1).optional(),
+    proof: z
+      .array(z.enum(['certificate', 'password', 'session']))
+      .min(1)
+      .optional(),
   })
   .superRefine((rule, context) => {
     if (rule.groups === undefined && rule.people === undefined) {
       context.addIssue({ code: 'custom', message: 'a rule names groups, people, or both' })
     }
     if (rule.dangerous && rule.may !== 'everything') {
-      context.addIssue({ code: 'custom', path: ['dangerous'], message: 'dangerous: true goes with may: everything only' })
+      context.addIssue({
+        code: 'custom',
+        path: ['dangerous'],
+        message: 'dangerous: true goes with may: everything only',
+      })
     }
   })
 
@@ -36,7 +45,10 @@ export type Access = z.output<typeof Access>
 const Host = z
   .string()
   .transform(host => host.toLowerCase())
-  .refine(host => /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/.test(host), 'a host is a DNS name or an IPv4 address, without port')
+  .refine(
+    host => /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/.test(host),
+    'a host is a DNS name or an IPv4 address, without port',
+  )
 
 export const RouteSection = z.strictObject({
   host: Host.optional(),

@@ -22,7 +22,9 @@ const sizeUnits = { B: 1, KB: 1024, MB: 1024 ** 2, GB: 1024 ** 3, TB: 1024 ** 4 
 
 /** A size with its unit ("512 KB"), powers of 1024; bytes inside. A bare 0 means no limit where the field says so. */
 export const ByteSize = z
-  .union([z.literal(0), z.string().regex(/^\d{1,9} ?(B|KB|MB|GB|TB)$/)], { error: 'write a number and a unit: 512 KB, 2 GB' })
+  .union([z.literal(0), z.string().regex(/^\d{1,9} ?(B|KB|MB|GB|TB)$/)], {
+    error: 'write a number and a unit: 512 KB, 2 GB',
+  })
   .transform(value =>
     // The cast is safe: the pattern above lets no other unit through.
     value === 0 ? 0 : Number.parseInt(value, 10) * sizeUnits[value.replace(/^\d+ ?/, '') as keyof typeof sizeUnits],
@@ -52,30 +54,40 @@ const OneBindAddress = z.string({ error: bindHint }).transform((text, context): 
 export const Bind = z
   .union([OneBindAddress.transform(one => [one]), z.array(OneBindAddress).min(1)], {
     error: ({ input }) =>
-      input === undefined ? `"bind" is missing; ${bindHint}` : `${JSON.stringify(input)} is no address to listen on; ${bindHint}`,
+      input === undefined
+        ? `"bind" is missing; ${bindHint}`
+        : `${JSON.stringify(input)} is no address to listen on; ${bindHint}`,
   })
   .meta({ description: 'address:port, or a list of them', examples: ['0.0.0.0:8443', '[::]:8443'] })
 
 /** A path in a URL, by whole segments: begins with a slash, ends with one only when it is "/". */
 export const PathPrefix = z
   .string()
-  .regex(/^\/[A-Za-z0-9._~\-/]*$/, { error: 'a path begins with / and holds letters, digits and . _ ~ - only', abort: true })
+  .regex(/^\/[A-Za-z0-9._~\-/]*$/, {
+    error: 'a path begins with / and holds letters, digits and . _ ~ - only',
+    abort: true,
+  })
   .refine(path => !/(^|\/)\.\.?(\/|$)|\/\//.test(path), 'a path holds no empty segment, . or ..')
   .transform(path => (path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path))
 
 /** A scheme and an authority, nothing behind it; kept as the URL parser writes it. */
-export const Origin = z
-  .string()
-  .transform((text, context): URL => {
-    const url = URL.canParse(text) ? new URL(text) : undefined
-    if (url === undefined || url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '' || !/^\/?$/.test(url.pathname)) {
-      // What stands before an @ may be a password.
-      const shown = text.includes('@') ? 'this' : `"${text}"`
-      context.addIssue({ code: 'custom', message: `${shown} is not of the form https://host:port (no path, no user)` })
-      return z.NEVER
-    }
-    return url
-  })
+export const Origin = z.string().transform((text, context): URL => {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (
+    url === undefined ||
+    url.username !== '' ||
+    url.password !== '' ||
+    url.search !== '' ||
+    url.hash !== '' ||
+    !/^\/?$/.test(url.pathname)
+  ) {
+    // What stands before an @ may be a password.
+    const shown = text.includes('@') ? 'this' : `"${text}"`
+    context.addIssue({ code: 'custom', message: `${shown} is not of the form https://host:port (no path, no user)` })
+    return z.NEVER
+  }
+  return url
+})
 
 export const HttpsOrigin = Origin.refine(url => url.protocol === 'https:', 'must begin with https://')
 export const HttpOrigin = Origin.refine(url => /^https?:$/.test(url.protocol), 'must begin with http:// or https://')

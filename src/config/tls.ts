@@ -12,7 +12,10 @@ export type ProtocolVersion = 'TLSv1.2' | 'TLSv1.3'
 
 /** Any dialect: tls1_2 (IceSSL), TLSv1.2 (nginx, Node), 1.2. Older versions are refused by name. */
 const Protocol = z.union([z.string(), z.number()]).transform((written, context): ProtocolVersion => {
-  const plain = String(written).toLowerCase().replace(/^tlsv?_?/, '').replace('_', '.')
+  const plain = String(written)
+    .toLowerCase()
+    .replace(/^tlsv?_?/, '')
+    .replace('_', '.')
   if (plain === '1.2') return 'TLSv1.2'
   if (plain === '1.3') return 'TLSv1.3'
   const message = ['1', '1.0', '1.1'].includes(plain)
@@ -30,26 +33,34 @@ const Floor = z.enum(floorNames, {
 })
 
 /** `ciphers` are those of TLS 1.2; the suites of TLS 1.3 belong to the floor. */
-export const Terms = z
-  .strictObject({
-    floor: Floor.default('mozilla-intermediate'),
-    minimum: Protocol.optional(),
-    maximum: Protocol.optional(),
-    ciphers: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).optional(),
-    groups: z.array(z.string().regex(/^[A-Za-z0-9_-]+$/)).min(1).optional(),
-  })
+export const Terms = z.strictObject({
+  floor: Floor.default('mozilla-intermediate'),
+  minimum: Protocol.optional(),
+  maximum: Protocol.optional(),
+  ciphers: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).optional(),
+  groups: z
+    .array(z.string().regex(/^[A-Za-z0-9_-]+$/))
+    .min(1)
+    .optional(),
+})
 
 export type Terms = z.output<typeof Terms>
 
 export const keystoreSection = ({ File, SecretRef }: FileScalars) =>
-  z.strictObject({
-    /** PEM chain, PEM with the key in it (either order), or PKCS#12. */
-    certificate: File,
-    /** Absent: the certificate file holds it. */
-    key: File.optional(),
-    password: SecretRef.optional(),
-    acme: notYet('acme'),
-  }, { error: issue => (Array.isArray(issue.input) ? 'several keystores, picked by SNI, are not built yet; name one' : undefined) })
+  z.strictObject(
+    {
+      /** PEM chain, PEM with the key in it (either order), or PKCS#12. */
+      certificate: File,
+      /** Absent: the certificate file holds it. */
+      key: File.optional(),
+      password: SecretRef.optional(),
+      acme: notYet('acme'),
+    },
+    {
+      error: issue =>
+        Array.isArray(issue.input) ? 'several keystores, picked by SNI, are not built yet; name one' : undefined,
+    },
+  )
 
 export type KeystoreSection = z.output<ReturnType<typeof keystoreSection>>
 
@@ -64,10 +75,18 @@ export const clientsSection = ({ File }: FileScalars) =>
     })
     .superRefine((clients, context) => {
       if (clients.certificate !== 'none' && clients.truststore === undefined) {
-        context.addIssue({ code: 'custom', path: ['truststore'], message: 'client certificates need a truststore: whom to believe' })
+        context.addIssue({
+          code: 'custom',
+          path: ['truststore'],
+          message: 'client certificates need a truststore: whom to believe',
+        })
       }
       if (clients.certificate === 'none' && clients.truststore !== undefined) {
-        context.addIssue({ code: 'custom', path: ['truststore'], message: 'this truststore would never be asked: certificate is "none"' })
+        context.addIssue({
+          code: 'custom',
+          path: ['truststore'],
+          message: 'this truststore would never be asked: certificate is "none"',
+        })
       }
     })
 
@@ -94,7 +113,11 @@ export const peerTrustSection = ({ File, SecretRef }: FileScalars) =>
         context.addIssue({ code: 'custom', path: ['platformCas'], message: 'name either ca or platformCas: true' })
       }
       if (tls.ca === undefined && tls.platformCas === false) {
-        context.addIssue({ code: 'custom', path: ['platformCas'], message: 'without platform authorities a ca is needed' })
+        context.addIssue({
+          code: 'custom',
+          path: ['platformCas'],
+          message: 'without platform authorities a ca is needed',
+        })
       }
       if (tls.certificate === undefined && (tls.key !== undefined || tls.password !== undefined)) {
         context.addIssue({ code: 'custom', path: ['certificate'], message: 'a key needs its certificate' })

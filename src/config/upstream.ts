@@ -19,7 +19,10 @@ const httpFields = (scalars: FileScalars) => ({
   tls: peerTrustSection(scalars).optional(),
   credentials: z
     .strictObject({
-      username: z.string().min(1).refine(name => !name.includes(':'), 'a user name for HTTP Basic cannot hold a colon'),
+      username: z
+        .string()
+        .min(1)
+        .refine(name => !name.includes(':'), 'a user name for HTTP Basic cannot hold a colon'),
       password: scalars.SecretRef,
     })
     .optional(),
@@ -35,9 +38,7 @@ const httpFields = (scalars: FileScalars) => ({
   /** 0: no limit. */
   maxBody: ByteSize.default(0),
   /** Added to every request, in place of what the client sent under these names. */
-  headers: z
-    .record(z.string().regex(token, 'not a header name'), z.string().regex(/^[\x20-\x7e]*$/, 'a header value is printable ASCII'))
-    .default({}),
+  headers: z.record(HeaderName, z.string().regex(/^[\x20-\x7e]*$/, 'a header value is printable ASCII')).default({}),
   authorization: z.enum(['strip', 'pass']).default('strip'),
   cache: notYet('cache'),
   compress: notYet('compress'),

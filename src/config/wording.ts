@@ -27,7 +27,10 @@ export function wordsFor(issue: Issue, key: string): string {
     return issue.input === undefined ? `"${key}" is missing; ${cure}` : cure
   }
   if (issue.code === 'invalid_value') {
-    const values = `write ${issue.values.map(String).join(', ').replace(/, ([^,]*)$/, ' or $1')}`
+    const values = `write ${issue.values
+      .map(String)
+      .join(', ')
+      .replace(/, ([^,]*)$/, ' or $1')}`
     return issue.input === undefined ? `"${key}" is missing; ${values}` : values
   }
   if (issue.code === 'too_big') return `at most ${issue.maximum}${issue.origin === 'string' ? ' characters' : ''}`

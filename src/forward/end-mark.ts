@@ -45,7 +45,9 @@ export function endMarkOf(headers: HeaderList): EndMark | undefined {
     const tail = createTail(delimiter.length + 8)
     return {
       saw: tail.saw,
-      isThere: () => boundary !== undefined && `\r\n${tail.bytes().toString('latin1')}`.replace(/[ \t\r\n]+$/, '').endsWith(delimiter),
+      isThere: () =>
+        boundary !== undefined &&
+        `\r\n${tail.bytes().toString('latin1')}`.replace(/[ \t\r\n]+$/, '').endsWith(delimiter),
     }
   }
   if (/^application\/(zip|x-zip-compressed)\b/i.test(type)) {
@@ -54,7 +56,11 @@ export function endMarkOf(headers: HeaderList): EndMark | undefined {
       saw: tail.saw,
       isThere() {
         const bytes = tail.bytes()
-        for (let at = bytes.lastIndexOf(endRecord); at >= 0; at = at === 0 ? -1 : bytes.lastIndexOf(endRecord, at - 1)) {
+        for (
+          let at = bytes.lastIndexOf(endRecord);
+          at >= 0;
+          at = at === 0 ? -1 : bytes.lastIndexOf(endRecord, at - 1)
+        ) {
           if (bytes.length - at >= 22 && bytes.readUInt16LE(at + 20) === bytes.length - at - 22) return true
         }
         return false

@@ -20,13 +20,25 @@ const fixed = new Set([
 ])
 
 /** Needed for the message itself: never taken out, whatever `Connection` says. */
-const essential = new Set(['host', 'content-length', 'content-type', 'content-encoding', 'cookie', 'authorization', 'set-cookie', 'location', 'cache-control'])
+const essential = new Set([
+  'host',
+  'content-length',
+  'content-type',
+  'content-encoding',
+  'cookie',
+  'authorization',
+  'set-cookie',
+  'location',
+  'cache-control',
+])
 
 /** @param name  lower case */
 export const isHopByHop = (name: string): boolean => fixed.has(name)
 
 export function withoutHopByHop(headers: HeaderList): HeaderList {
-  const named = headerValues(headers, 'connection').flatMap(value => value.split(',').map(token => token.trim().toLowerCase()))
+  const named = headerValues(headers, 'connection').flatMap(value =>
+    value.split(',').map(token => token.trim().toLowerCase()),
+  )
   const listed = new Set(named.filter(name => !essential.has(name)))
   return headers.filter(([name]) => !fixed.has(name) && !listed.has(name))
 }

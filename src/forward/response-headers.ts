@@ -1,6 +1,7 @@
 /**
  * The headers that a client gets: hop-by-hop out, what is ours kept ours, places rewritten to what people typed.
  */
+import { isUtf8 } from 'node:buffer'
 import { Fault } from '../kernel/fault.ts'
 import { type HeaderList, headerValues } from '../listener/exchange.ts'
 import type { Route } from '../route/route.ts'
@@ -21,7 +22,14 @@ export interface ResponseFacts {
 }
 
 /** Dropped whatever they say: ours to give, or nothing that an upstream may tell our clients. */
-const dropped = new Set(['x-request-id', 'strict-transport-security', 'alt-svc', 'authorization', 'proxy-authenticate', 'public-key-pins'])
+const dropped = new Set([
+  'x-request-id',
+  'strict-transport-security',
+  'alt-svc',
+  'authorization',
+  'proxy-authenticate',
+  'public-key-pins',
+])
 /** Which other sites may read is the gateway's to say (cors.origins): certificates and Basic go along by themselves. */
 const corsNames = /^access-control-/
 
@@ -45,16 +53,38 @@ export function publicCookie(cookie: string, { route }: Pick<ResponseFacts, 'rou
   return cookie.replace(/(;\s*path=)(\/[^;]*)/i, (_, name, path) => `${name}${route.path}${path}`)
 }
 
+/**
+ * A file name with other than ASCII bytes, said as RFC 6266 wants it: Node cuts an answer that has raw ones here.
+ *
+ * @param value  one character for each byte
+ */
+export function plainDisposition(value: string): string {
+  if (!/[\x80-\xff]/.test(value)) return value
+  const bytes = Buffer.from(value, 'latin1')
+  const text = isUtf8(bytes) ? bytes.toString('utf8') : value
+  const plain = text.replace(/[^\x20-\x7e]/g, '_')
+  const name = /;\s*filename="([^"]*)"/i.exec(text)?.[1]
+  if (name === undefined || /filename\*=/i.test(text)) return plain
+  const encoded = encodeURIComponent(name.toWellFormed()).replace(
+    /['()*]/g,
+    char => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
+  return `${plain}; filename*=UTF-8''${encoded}`
+}
+
 /** @throws Fault upstream-broken when a header cannot be passed on without changing its meaning */
 export function clientResponseHeaders(headers: HeaderList, facts: ResponseFacts): HeaderList {
   const kept: [string, string][] = []
   for (const [name, value] of withoutHopByHop(headers)) {
     if (!/^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(name) || /[\x00-\x08\x0a-\x1f\x7f]/.test(value)) {
-      throw new Fault('upstream-broken', { about: `the answer holds a header that is not allowed (${JSON.stringify(name.slice(0, 40))})` })
+      throw new Fault('upstream-broken', {
+        about: `the answer holds a header that is not allowed (${JSON.stringify(name.slice(0, 40))})`,
+      })
     }
     if (dropped.has(name) || corsNames.test(name)) continue
     if (name === 'www-authenticate' && !facts.passAuthorization) continue
-    if (name === 'location' || name === 'content-location') kept.push([name, publicLocation(value, facts)])
+    if (name === 'content-disposition') kept.push([name, plainDisposition(value)])
+    else if (name === 'location' || name === 'content-location') kept.push([name, publicLocation(value, facts)])
     else if (name === 'set-cookie') {
       const cookie = publicCookie(value, facts)
       if (cookie !== undefined) kept.push([name, cookie])

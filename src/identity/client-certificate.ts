@@ -15,10 +15,7 @@ import { fingerprintOf, type Truststore } from '../tls/truststore.ts'
 import { type Answer, absent, proven, type Refused, refused } from './answer.ts'
 
 /** The facts needed of a connection; a TLSSocket has them, and so has a literal in a test. */
-export type TlsPeer = Pick<
-  TLSSocket,
-  'authorized' | 'authorizationError' | 'getPeerX509Certificate'
->
+export type TlsPeer = Pick<TLSSocket, 'authorized' | 'authorizationError' | 'getPeerX509Certificate'>
 
 /** What the handshake proved, for as long as the connection lasts. Dates are the only thing that changes with time. */
 type Verdict =

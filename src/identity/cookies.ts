@@ -16,9 +16,9 @@ export const loggedOutCookie = '__Host-sallyport-out'
 export function readCookie(headers: HeaderList, name: string): string | undefined | null {
   const values = headerValues(headers, 'cookie')
     .flatMap(line => line.split(';'))
-    .map(pair => /^\s*([^=\s]+)=(.*?)\s*$/s.exec(pair))
-    .filter(parts => parts?.[1] === name)
-    .map(parts => parts?.[2] ?? '')
+    .map(pair => pair.split(/=(.*)/s, 2).map(part => part.trim()))
+    .filter(([given]) => given === name)
+    .map(([, value = '']) => value)
   return values.length > 1 ? null : values[0]
 }
 

@@ -5,7 +5,8 @@ import { BlockList, isIP } from 'node:net'
 import { type HeaderList, headerValues } from './exchange.ts'
 
 /** IPv4-mapped IPv6 addresses as plain IPv4, so that one client has one spelling. */
-export const plainAddress = (address: string | undefined): string => (address ?? 'unknown').replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '')
+export const plainAddress = (address: string | undefined): string =>
+  (address ?? 'unknown').replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '')
 
 export type TrustsProxy = (address: string) => boolean
 
@@ -30,10 +31,13 @@ export function trustedProxies(ranges: readonly string[]): TrustsProxy {
  */
 export function forwardedFor(peer: string, headers: HeaderList, trusts: TrustsProxy): string[] {
   if (!trusts(peer)) return [peer]
-  const chain = headerValues(headers, 'x-forwarded-for').flatMap(value => value.split(',').map(part => plainAddress(part.trim())))
+  const chain = headerValues(headers, 'x-forwarded-for').flatMap(value =>
+    value.split(',').map(part => plainAddress(part.trim())),
+  )
   // One part that is no address makes the whole chain unbelievable.
   return chain.every(part => isIP(part) !== 0) ? [...chain, peer] : [peer]
 }
 
 /** The client behind trusted proxies: the last address of the chain that is not one of them. */
-export const clientOf = (chain: readonly string[], trusts: TrustsProxy): string => chain.findLast(address => !trusts(address)) ?? chain[0] ?? 'unknown'
+export const clientOf = (chain: readonly string[], trusts: TrustsProxy): string =>
+  chain.findLast(address => !trusts(address)) ?? chain[0] ?? 'unknown'

@@ -10,6 +10,7 @@ import type { Limits } from '../config/listener.ts'
 import { OutgoingBody } from './bodies.ts'
 import type { Connection, Ending, HeaderList, Reply, UpgradeExchange } from './exchange.ts'
 import { readRequest } from './http1-request.ts'
+import { closeSoon } from './last-words.ts'
 
 /** Anything else that asks for an upgrade is an ordinary request, and its Upgrade header goes no further. */
 export const isWebSocket = (message: IncomingMessage): boolean =>
@@ -40,7 +41,11 @@ export function upgradeOf(
       reply.status = status
       // The handshake failed: no second request is read from this connection.
       socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${line(headers)}connection: close\r\n\r\n`)
-      return new OutgoingBody(socket, () => reply.abort())
+      // Nothing but a tunnel may be quiet for long here.
+      message.socket.setTimeout(limits.idle, () => socket.destroy())
+      const sink = new OutgoingBody(socket, () => reply.abort())
+      sink.once('finish', () => closeSoon(socket))
+      return sink
     },
     send(status, headers, body) {
       const bytes = typeof body === 'string' ? Buffer.from(body) : body

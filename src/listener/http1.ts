@@ -14,6 +14,7 @@ import type { Engine, Take } from './engine.ts'
 import type { Connection, Ending, Exchange, HeaderList, Reply } from './exchange.ts'
 import { flat, readRequest } from './http1-request.ts'
 import { isWebSocket, upgradeOf } from './http1-upgrade.ts'
+import { sayLast } from './last-words.ts'
 
 /** Bytes that a client may still send after it was answered early, before the connection is cut. */
 const lingering = 512 * 1024
@@ -108,6 +109,10 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
   // Node would leave out what is over its count without a word; ours is counted and refused.
   server.maxHeadersCount = 0
 
+  /** Connections that have made a request, and those with an answer under way. */
+  const spoken = new WeakSet<Duplex>()
+  const answering = new WeakSet<Duplex>()
+
   const exchangeOf = (
     message: IncomingMessage,
     response: ServerResponse,
@@ -141,6 +146,10 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
 
   const open = (message: IncomingMessage, response: ServerResponse, expectsContinue: boolean) => {
     response.on('error', () => undefined) // told by 'close'
+    const { socket } = message
+    spoken.add(socket)
+    answering.add(socket)
+    response.once('close', () => answering.delete(socket))
     const exchange = exchangeOf(message, response, expectsContinue)
     take.exchange(exchange, () => [exchange.body, exchange.reply.body])
   }
@@ -150,25 +159,31 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
     response.writeHead(417, { connection: 'close', 'content-length': '0' }).end()
   })
   server.on('connect', (_message, socket) =>
-    socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n'),
+    sayLast(socket, 'HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n'),
   )
-  server.on('upgrade', (message, socket, early) =>
-    take.upgrade(upgradeOf(message, socket, early, connectionOf, limits)),
-  )
+  server.on('upgrade', (message, socket, early) => {
+    spoken.add(socket)
+    take.upgrade(upgradeOf(message, socket, early, connectionOf, limits))
+  })
   server.on('clientError', (error: Error & { code?: string }, socket) => {
-    if (!socket.writable || error.code === 'ECONNRESET') {
+    // In the middle of an answer, a 400 would pass for more of its body.
+    if (!socket.writable || error.code === 'ECONNRESET' || answering.has(socket)) {
       socket.destroy()
       return
     }
     const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400
-    socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+    sayLast(socket, `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
     take.malformed(connectionOf(socket), error.code ?? error.message)
   })
   // Node starts its watch over slow headers on this event, which a server that never listens itself does not get.
   server.emit('listening')
 
   return {
-    accept: (socket: TLSSocket) => server.emit('connection', socket),
+    accept(socket: TLSSocket) {
+      server.emit('connection', socket)
+      // Node begins to count with the first byte: who never says anything would keep the connection for ever.
+      setTimeout(() => spoken.has(socket) || socket.destroy(), limits.headers + 2_000).unref()
+    },
     drain() {
       draining = true
       server.closeIdleConnections()

@@ -13,6 +13,7 @@ import { IncomingBody, OutgoingBody } from './bodies.ts'
 import type { Engine, Take } from './engine.ts'
 import type { Connection, Ending, Exchange, Header, HeaderList, Reply } from './exchange.ts'
 import { headerValues } from './exchange.ts'
+import { closeSoon } from './last-words.ts'
 
 /** Fills a line of 1 Gbit/s with 10 ms of delay. */
 const windowSize = 2 * 1024 * 1024
@@ -63,7 +64,7 @@ function readRequest(raw: readonly string[], ended: boolean, stream: ServerHttp2
 /** As RFC 9113 6.5.2 counts them, without its 32 bytes for each field. */
 const headerBytes = (raw: readonly string[]): number => raw.reduce((sum, part) => sum + part.length, 0)
 
-/** Names with several values become a list; Node refuses a second value where the standard allows one. */
+/** Names with several values become a list. */
 function toRecord(status: number, headers: HeaderList): Record<string, string | string[]> {
   const record: Record<string, string | string[]> = Object.assign(Object.create(null), { ':status': String(status) })
   for (const [name, value] of headers) {
@@ -179,13 +180,17 @@ export function createHttp2(take: Take, connectionOf: (socket: TLSSocket) => Con
         maxSessionMemory: 32,
         maxSessionInvalidFrames: 100,
         maxSettings: 32,
+        // What an upstream says twice (X-Content-Type-Options, behind another proxy) is passed on as it came.
+        strictSingleValueFields: false,
       })
       sessions.add(session)
       const connection = connectionOf(socket)
       session.setTimeout(limits.keepAlive, () => {
-        if (!session.destroyed && !busy.has(session)) session.close()
+        if (session.destroyed || busy.has(session)) return
+        session.close()
+        closeSoon(session)
       })
-      session.on('connect', () => session.setLocalWindowSize(windowSize * 4))
+      session.on('connect', () => session.destroyed || session.setLocalWindowSize(windowSize * 4))
       session.on('stream', (stream, _headers, flags, raw) => {
         busy.set(session, (busy.get(session) ?? 0) + 1)
         stream.once('close', () => {

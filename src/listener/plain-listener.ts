@@ -14,7 +14,11 @@ export interface RedirectTarget {
 }
 
 /** Where a plain request is sent. @returns undefined when it names no clear place */
-export function redirectLocation(host: string | undefined, url: string, { publicOrigin, port }: RedirectTarget): string | undefined {
+export function redirectLocation(
+  host: string | undefined,
+  url: string,
+  { publicOrigin, port }: RedirectTarget,
+): string | undefined {
   const authority = parseAuthority(host ?? '')
   if (authority === undefined) return undefined
   const target = originForm(url, authority.text)

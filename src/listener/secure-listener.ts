@@ -16,6 +16,9 @@ import { createHttp1 } from './http1.ts'
 import { createHttp2 } from './http2.ts'
 import { watchPace } from './pace.ts'
 
+/** Milliseconds in which a client may read the end of what we said, and hang up. */
+const lastWord = 2_000
+
 export interface Bound extends AsyncDisposable {
   readonly name: string
   /** `https://127.0.0.1:8443`, one for each bound address. */
@@ -32,7 +35,8 @@ export interface ListenerEvents {
   connections(listener: string, change: 1 | -1): void
 }
 
-const placeOf = ({ remoteAddress, remotePort, localPort }: Socket): string => `${remoteAddress} ${remotePort} ${localPort}`
+const placeOf = ({ remoteAddress, remotePort, localPort }: Socket): string =>
+  `${remoteAddress} ${remotePort} ${localPort}`
 
 export async function listenSecure(
   name: string,
@@ -87,6 +91,8 @@ export async function listenSecure(
         events.connections(name, -1)
       })
       socket.on('error', () => undefined) // told by 'close'; engines add their own
+      // Our last word is out. A client that does not hang up then is cut: half-open connections would add up for ever.
+      socket.once('finish', () => setTimeout(() => socket.destroy(), lastWord).unref())
       const protocol = socket.alpnProtocol === 'h2' ? 'HTTP/2' : 'HTTP/1.1'
       facts.set(socket, {
         socket,

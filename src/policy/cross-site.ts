@@ -40,7 +40,12 @@ function siteOf(headers: HeaderList, authority: string, rules: SiteRules): 'ours
  * @returns undefined when the request may go on; else what was wrong, for the audit trail
  */
 export function crossSiteProblem(
-  request: { readonly method: string; readonly headers: HeaderList; readonly authority: string; readonly webSocket: boolean },
+  request: {
+    readonly method: string
+    readonly headers: HeaderList
+    readonly authority: string
+    readonly webSocket: boolean
+  },
   rules: SiteRules,
   proof: string | undefined,
 ): string | undefined {
@@ -50,6 +55,7 @@ export function crossSiteProblem(
     const origin = headerValues(request.headers, 'origin').join(', ')
     return `the request comes from another site (${origin === '' ? 'Sec-Fetch-Site' : `Origin ${origin.slice(0, 200)}`})`
   }
-  if (site === 'unsaid' && request.webSocket && proof === 'session') return 'a WebSocket with a session cookie must say its Origin'
+  if (site === 'unsaid' && request.webSocket && proof === 'session')
+    return 'a WebSocket with a session cookie must say its Origin'
   return undefined
 }

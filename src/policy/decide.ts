@@ -21,7 +21,14 @@ export interface Permit {
   readonly principal: Principal | undefined
 }
 
-export type DenialReason = 'no-identity' | 'not-a-member' | 'proof-needed' | 'not-permitted' | 'dangerous' | 'cross-site' | RefusalReason
+export type DenialReason =
+  | 'no-identity'
+  | 'not-a-member'
+  | 'proof-needed'
+  | 'not-permitted'
+  | 'dangerous'
+  | 'cross-site'
+  | RefusalReason
 
 export interface Denial {
   readonly outcome: 'deny'
@@ -44,7 +51,9 @@ const named = (rule: AccessRule, who: Principal) =>
 
 /** A session stands for the proof that opened it as well as for itself. */
 const proved = (rule: AccessRule, { proof }: Principal) =>
-  rule.proof === undefined || rule.proof.includes(proof.kind) || (proof.kind === 'session' && rule.proof.includes(proof.by))
+  rule.proof === undefined ||
+  rule.proof.includes(proof.kind) ||
+  (proof.kind === 'session' && rule.proof.includes(proof.by))
 
 function allows(may: AccessRule['may'], { method, needs }: Operation): boolean {
   if (Array.isArray(may)) return may.includes(method)
@@ -83,7 +92,10 @@ export function decide(route: Route, operation: Operation, answer: Answer): Deci
 }
 
 /** Requests from other sites are turned down before any rule is asked; see policy/cross-site.ts. */
-export const denyCrossSite = (detail: string, principal: Principal | undefined): Denial => ({ ...deny('cross-site', principal), detail })
+export const denyCrossSite = (detail: string, principal: Principal | undefined): Denial => ({
+  ...deny('cross-site', principal),
+  detail,
+})
 
 const nobody = (answer: Answer): Denial =>
   answer.kind === 'refused'

@@ -17,8 +17,24 @@ export interface Operation {
 }
 
 /** First segments under which everything reaches other servers, exports, or hands files out and in past the rules. */
-const dangerousRoots = new Set(['peers', 'modalities', 'queries', 'exports', 'transfers', 'webdav', 'storage-commitment'])
+const dangerousRoots = new Set([
+  'peers',
+  'modalities',
+  'queries',
+  'exports',
+  'transfers',
+  'webdav',
+  'storage-commitment',
+  'auth', // share links of the authorization plugin: a way past these rules
+])
 const dangerousTools = new Set(['execute-script', 'reset', 'shutdown', 'dicom-echo'])
+/** Settings of the whole server: anybody may read them. */
+const serverSettings = new Set([
+  'accepted-transfer-syntaxes',
+  'unknown-sop-class-accepted',
+  'default-encoding',
+  'metrics',
+])
 /** POST that only asks. */
 const askingTools = new Set(['find', 'lookup', 'count-resources'])
 
@@ -26,8 +42,12 @@ function isDangerous(segments: readonly string[], method: string): boolean {
   const [first = '', second = ''] = segments
   if (dangerousRoots.has(first)) return true
   if (first === 'tools' && (dangerousTools.has(second) || second.startsWith('log-level'))) return true
+  const changes = method !== 'GET' && method !== 'OPTIONS'
+  if (first === 'tools' && changes && serverSettings.has(second)) return true
+  // Plugins that take orders read files of the server (advanced-storage) or run what they like.
+  if (first === 'plugins' && changes) return true
   // Cancel, pause, resume, resubmit, fetch the output; asking for the state of a job is reading.
-  if (first === 'jobs' && (segments.length > 2 || (method !== 'GET' && method !== 'OPTIONS'))) return true
+  if (first === 'jobs' && (segments.length > 2 || changes)) return true
   return segments.includes('servers') || segments.includes('export')
 }
 

@@ -22,7 +22,12 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 /** One segment, decoded once; undefined when it is not valid UTF-8. */
 function decode(segment: string): string | undefined {
   try {
-    return utf8.decode(Uint8Array.from(segment.replace(/%([0-9A-Fa-f]{2})/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16))), char => char.charCodeAt(0)))
+    return utf8.decode(
+      Uint8Array.from(
+        segment.replace(/%([0-9A-Fa-f]{2})/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16))),
+        char => char.charCodeAt(0),
+      ),
+    )
   } catch {
     return undefined // TextDecoder's only way to say so
   }
@@ -34,7 +39,8 @@ function segmentProblem(segment: string): string | undefined {
   if (text === undefined) return 'bytes that are not UTF-8'
   if (/[/\\]/.test(text)) return 'an encoded slash or a backslash'
   if (/\p{Cc}/u.test(text)) return 'a control character'
-  if (/^\.{1,2}(;.*)?$/.test(text)) return 'a dot segment'
+  // Dot segments, and more: Orthanc's web server drops dots at the end of a segment, so "/tools/reset." is "/tools/reset".
+  if (/\.(;.*)?$/.test(text)) return 'a segment that ends with a dot'
   // Decoded twice by some upstreams: then this would become a separator.
   if (/%(2e|2f|5c|0[0-9a-f]|1[0-9a-f]|7f|25)/i.test(text)) return 'a doubly encoded character'
   return undefined
@@ -54,9 +60,9 @@ export function canonicalTarget(target: string): CanonicalTarget | AmbiguousTarg
     const problem = segmentProblem(segment)
     if (problem !== undefined) return { ambiguous: problem }
   }
-  const canonical = path.replace(/%([0-9A-Fa-f]{2})/g, (escape, hex) => {
+  const canonical = path.replace(/%([0-9A-Fa-f]{2})/g, (whole, hex) => {
     const char = String.fromCharCode(Number.parseInt(hex, 16))
-    return unreserved.test(char) ? char : escape.toUpperCase()
+    return unreserved.test(char) ? char : whole.toUpperCase()
   })
   return { path: canonical, query }
 }

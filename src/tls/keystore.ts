@@ -41,7 +41,8 @@ export function unreadable(file: string, cause: unknown): string {
   return `${file} cannot be read (${code === '' ? 'unknown reason' : code})`
 }
 
-const certificateBlocks = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[\s\S]*?-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g
+const certificateBlocks =
+  /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[\s\S]*?-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g
 const keyBlock = /-----BEGIN ((?:RSA |EC |ENCRYPTED )?PRIVATE KEY)-----[\s\S]*?-----END \1-----/
 
 /** The PEM certificates of a text, in order. */
@@ -61,7 +62,9 @@ function pairProblem(cause: unknown, tried: boolean): { key: string; message: st
     return { key: 'key', message: 'the key does not belong to this certificate' }
   }
   if (/mac verify failure/i.test(text)) {
-    return password(tried ? 'the password does not open this PKCS#12 file' : 'this PKCS#12 file is encrypted; give its password')
+    return password(
+      tried ? 'the password does not open this PKCS#12 file' : 'this PKCS#12 file is encrypted; give its password',
+    )
   }
   if (/Unsupported PKCS12/i.test(text)) {
     return certificate(`this PKCS#12 file uses RC2, which OpenSSL 3 no longer reads; convert it: ${convert}`)
@@ -110,8 +113,14 @@ export function readKeystore(files: KeystoreFiles, now: number, report: Report):
 
   const left = certificate.validToDate.getTime() - now
   if (left <= 0) report('certificate', `this certificate expired on ${certificate.validTo}`)
-  else if (left < 30 * day) report('certificate', `this certificate expires on ${certificate.validTo}, in ${Math.floor(left / day)} days`, 'warning')
-  if (certificate.validFromDate.getTime() > now) report('certificate', `this certificate is not valid before ${certificate.validFrom}`)
+  else if (left < 30 * day)
+    report(
+      'certificate',
+      `this certificate expires on ${certificate.validTo}, in ${Math.floor(left / day)} days`,
+      'warning',
+    )
+  if (certificate.validFromDate.getTime() > now)
+    report('certificate', `this certificate is not valid before ${certificate.validFrom}`)
   warnIfOpen(files, keyBytes, report)
   return { options, certificate }
 }
@@ -146,7 +155,12 @@ function optionsOf(
   }
   const key = keyBlock.exec(keyBytes?.toString('latin1') ?? text)?.[0]
   if (key === undefined) {
-    report('key', files.key === undefined ? `${files.certificate} holds no private key, and none is named` : `${files.key} holds no private key`)
+    report(
+      'key',
+      files.key === undefined
+        ? `${files.certificate} holds no private key, and none is named`
+        : `${files.key} holds no private key`,
+    )
     return undefined
   }
   return { cert: `${chain.join('\n')}\n`, key, ...passphrase }
@@ -158,7 +172,12 @@ function optionsOf(
  */
 function leafOf(context: unknown, pem: SecureContextOptions['cert']): Buffer | string {
   if (typeof pem === 'string') return pem
-  if (typeof context === 'object' && context !== null && 'getCertificate' in context && typeof context.getCertificate === 'function') {
+  if (
+    typeof context === 'object' &&
+    context !== null &&
+    'getCertificate' in context &&
+    typeof context.getCertificate === 'function'
+  ) {
     const der: unknown = context.getCertificate()
     if (Buffer.isBuffer(der)) return der
   }
@@ -179,6 +198,10 @@ function warnIfOpen(files: KeystoreFiles, keyBytes: Buffer | undefined, report: 
   const mode = statSync(holder).mode & 0o777
   if ((mode & 0o077) !== 0) {
     const octal = mode.toString(8).padStart(4, '0')
-    report(keyBytes === undefined ? 'certificate' : 'key', `${holder} holds a private key and others may read it (mode ${octal}); chmod 600`, 'warning')
+    report(
+      keyBytes === undefined ? 'certificate' : 'key',
+      `${holder} holds a private key and others may read it (mode ${octal}); chmod 600`,
+      'warning',
+    )
   }
 }

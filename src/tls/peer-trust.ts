@@ -3,15 +3,23 @@
  */
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { checkServerIdentity, type ConnectionOptions } from 'node:tls'
+import { type ConnectionOptions, checkServerIdentity } from 'node:tls'
 import type { PeerTrustSection } from '../config/tls.ts'
 import type { Secret } from '../kernel/secret.ts'
 import { pemCertificates, readKeystore, unreadable } from './keystore.ts'
 import type { Report } from './protocol-floor.ts'
 
-export type PeerTrust = Pick<ConnectionOptions, 'ca' | 'cert' | 'key' | 'pfx' | 'passphrase' | 'servername' | 'checkServerIdentity' | 'minVersion'>
+export type PeerTrust = Pick<
+  ConnectionOptions,
+  'ca' | 'cert' | 'key' | 'pfx' | 'passphrase' | 'servername' | 'checkServerIdentity' | 'minVersion'
+>
 
-export function readPeerTrust(section: PeerTrustSection, password: Secret | undefined, now: number, report: Report): PeerTrust | undefined {
+export function readPeerTrust(
+  section: PeerTrustSection,
+  password: Secret | undefined,
+  now: number,
+  report: Report,
+): PeerTrust | undefined {
   let failed = false
   const fail: Report = (key, message, severity) => {
     if (severity !== 'warning') failed = true
@@ -19,7 +27,9 @@ export function readPeerTrust(section: PeerTrustSection, password: Secret | unde
   }
   const ca = section.ca === undefined ? undefined : readAuthorities(section.ca, fail)
   const own =
-    section.certificate === undefined ? undefined : readKeystore({ certificate: section.certificate, key: section.key, password }, now, fail)
+    section.certificate === undefined
+      ? undefined
+      : readKeystore({ certificate: section.certificate, key: section.key, password }, now, fail)
   if (failed) return undefined
   const { name } = section
   return {
@@ -27,7 +37,11 @@ export function readPeerTrust(section: PeerTrustSection, password: Secret | unde
     ...(ca === undefined ? {} : { ca }),
     ...own?.options,
     ...(name === undefined ? {} : { servername: name }),
-    ...(section.checkName ? (name === undefined ? {} : { checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate) }) : { checkServerIdentity: () => undefined }),
+    ...(section.checkName
+      ? name === undefined
+        ? {}
+        : { checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate) }
+      : { checkServerIdentity: () => undefined }),
   }
 }
 

@@ -78,10 +78,16 @@ export function effectiveTerms(terms: Terms, report: Report): EffectiveTerms | u
   const asked = terms.ciphers === undefined ? floor.ciphers12 : [terms.ciphers].flat()
   const older = asked.map(openSslName).join(':')
   if (minimum === 'TLSv1.2' && older === '') {
-    report('minimum', `the floor ${terms.floor} has no cipher suites for TLS 1.2; name some under ciphers, or leave minimum out`)
+    report(
+      'minimum',
+      `the floor ${terms.floor} has no cipher suites for TLS 1.2; name some under ciphers, or leave minimum out`,
+    )
     return undefined
   }
-  const ciphers = [...(maximum === 'TLSv1.3' ? floor.suites13 : []), ...(minimum === 'TLSv1.2' ? [older, '!aNULL', '!eNULL'] : [])].join(':')
+  const ciphers = [
+    ...(maximum === 'TLSv1.3' ? floor.suites13 : []),
+    ...(minimum === 'TLSv1.2' ? [older, '!aNULL', '!eNULL'] : []),
+  ].join(':')
   try {
     createSecureContext({ ciphers, minVersion: minimum, maxVersion: maximum })
   } catch {

@@ -24,7 +24,8 @@ export interface Truststore {
 }
 
 /** Upper-case hex without colons: the form that the configuration is kept in. */
-export const fingerprintOf = (certificate: Pick<X509Certificate, 'fingerprint256'>): string => certificate.fingerprint256.replaceAll(':', '')
+export const fingerprintOf = (certificate: Pick<X509Certificate, 'fingerprint256'>): string =>
+  certificate.fingerprint256.replaceAll(':', '')
 
 /** @returns undefined when nothing trustworthy came of the file; `report` has said why. Never falls back to system roots. */
 export function readTruststore(file: string, now: number, report: Report): Truststore | undefined {
@@ -40,7 +41,8 @@ export function readTruststore(file: string, now: number, report: Report): Trust
     report('truststore', `${file} holds no certificate (PEM), so nobody could be trusted`)
     return undefined
   }
-  if (/PRIVATE KEY-----/.test(text)) report('truststore', `${file} holds a private key; a truststore wants certificates only`, 'warning')
+  if (/PRIVATE KEY-----/.test(text))
+    report('truststore', `${file} holds a private key; a truststore wants certificates only`, 'warning')
 
   const singles = new Set<string>()
   const authorities = new Set<string>()

@@ -3,8 +3,10 @@
  *
  * undici stands behind this small interface and can be replaced. It knows nothing of clients, identities or permits.
  */
+import { isIP } from 'node:net'
 import type { Readable } from 'node:stream'
-import { type Dispatcher, Pool } from 'undici'
+import { checkServerIdentity } from 'node:tls'
+import { buildConnector, type Dispatcher, Pool } from 'undici'
 import type { HttpUpstreamSection } from '../config/upstream.ts'
 import { Fault } from '../kernel/fault.ts'
 import type { HeaderList } from '../listener/exchange.ts'
@@ -58,6 +60,16 @@ export function openUpstream(
 ): Upstream {
   const profile = profiles[section.kind]
   const record = createHealthRecord(now)
+  // What the server must prove to be. Said everywhere, because undici would take it from the Host that a client sends.
+  const expected = trust?.servername ?? section.url.hostname.replace(/^\[|\]$/g, '')
+  const connect = buildConnector({
+    timeout: section.timeouts.connect,
+    allowH2: false,
+    // A resumed TLS session skips checkServerIdentity in Node: every connection proves itself anew.
+    maxCachedSessions: 0,
+    checkServerIdentity: (_host, certificate) => checkServerIdentity(expected, certificate),
+    ...trust,
+  })
   const pool = new Pool(section.url.origin, {
     connections: section.connections,
     pipelining: 1,
@@ -69,9 +81,7 @@ export function openUpstream(
     bodyTimeout: section.timeouts.idle,
     maxHeaderSize: 64 * 1024,
     connectTimeout: section.timeouts.connect,
-    // A resumed TLS session skips checkServerIdentity in Node: every connection proves itself anew.
-    maxCachedSessions: 0,
-    connect: { timeout: section.timeouts.connect, maxCachedSessions: 0, ...trust },
+    connect: (options, done) => connect({ ...options, servername: isIP(expected) === 0 ? expected : '' }, done),
   })
   let running = 0
 
@@ -90,48 +100,48 @@ export function openUpstream(
         request.signal.removeEventListener('abort', leave)
       }
       running++
-      pool.dispatch(
-        {
-          method: request.method,
-          path: request.target,
-          headers: request.headers.flat(),
-          body: request.body ?? null,
+      // `servername` is read by undici's client, though its types do not say so; another one would make it reconnect.
+      const call: Dispatcher.DispatchOptions & { servername: string } = {
+        method: request.method,
+        path: request.target,
+        headers: request.headers.flat(),
+        body: request.body ?? null,
+        servername: expected,
+      }
+      pool.dispatch(call, {
+        onRequestStart(controller) {
+          control = controller
+          if (request.signal.aborted) controller.abort(gone(request.signal))
         },
-        {
-          onRequestStart(controller) {
-            control = controller
-            if (request.signal.aborted) controller.abort(gone(request.signal))
-          },
-          onResponseStart(controller, status) {
-            if (status < 200) return // informational; nothing that a client was promised
-            record.answered()
-            const headers = headerList(controller.rawHeaders)
-            const framed = headers.some(([header]) => header === 'content-length' || header === 'transfer-encoding')
-            answer = new UpstreamBody(controller)
-            resolve({
-              status,
-              headers,
-              closeDelimited: !framed && status !== 204 && status !== 304 && request.method !== 'HEAD',
-              body: answer,
-            })
-          },
-          onResponseData(controller, chunk) {
-            if (answer?.receive(chunk) === false) controller.pause()
-          },
-          onResponseEnd() {
-            done()
-            answer?.finish()
-          },
-          onResponseError(_controller, error) {
-            done()
-            if (answer === undefined) reject(error)
-            else
-              answer.break(
-                request.signal.aborted ? gone(request.signal) : upstreamFault(error, `${name}, while answering`),
-              )
-          },
+        onResponseStart(controller, status) {
+          if (status < 200) return // informational; nothing that a client was promised
+          record.answered()
+          const headers = headerList(controller.rawHeaders)
+          const framed = headers.some(([header]) => header === 'content-length' || header === 'transfer-encoding')
+          answer = new UpstreamBody(controller)
+          resolve({
+            status,
+            headers,
+            closeDelimited: !framed && status !== 204 && status !== 304 && request.method !== 'HEAD',
+            body: answer,
+          })
         },
-      )
+        onResponseData(controller, chunk) {
+          if (answer?.receive(chunk) === false) controller.pause()
+        },
+        onResponseEnd() {
+          done()
+          answer?.finish()
+        },
+        onResponseError(_controller, error) {
+          done()
+          if (answer === undefined) reject(error)
+          else
+            answer.break(
+              request.signal.aborted ? gone(request.signal) : upstreamFault(error, `${name}, while answering`),
+            )
+        },
+      })
     })
 
   return {
@@ -162,6 +172,7 @@ export function openUpstream(
     async probe() {
       try {
         const { statusCode, body } = await pool.request({
+          ...{ servername: expected },
           method: 'GET',
           path: section.kind === 'orthanc' ? '/system' : '/',
           headersTimeout: section.timeouts.connect,

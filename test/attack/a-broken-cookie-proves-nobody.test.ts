@@ -35,8 +35,8 @@ const broken: Readonly<Record<string, string>> = {
   'a name with another prefix': `__Secure-sallyport=${id}`,
   'a comma where a semicolon belongs': `a=b, ${session}`,
   'the name as a value': `a=${session}`,
-  'SQL': `${name}=' or '1'='1' --`,
-  '__proto__': `${name}=__proto__; __proto__=${id}`,
+  SQL: `${name}=' or '1'='1' --`,
+  __proto__: `${name}=__proto__; __proto__=${id}`,
   'eight kilobytes': `${name}=${'a'.repeat(8_192)}`,
   'forty kilobytes of others': Array.from({ length: 2_000 }, (_, at) => `c${at}=aaaaaaaaaaaa`).join('; '),
 }
@@ -59,7 +59,11 @@ for (const [title, cookie] of Object.entries(broken)) {
       t.match({ status, location: headers['location'] }, { status: 303, location: '/-/login?next=%2Fx' })
     }
     t.equal(upstream.received.length, from, 'nothing arrived')
-    t.equal((await gateway.ask('/x', { cookie, basic: 'alice:correct horse' })).status, 200, 'another proof still counts')
+    t.equal(
+      (await gateway.ask('/x', { cookie, basic: 'alice:correct horse' })).status,
+      200,
+      'another proof still counts',
+    )
   })
 }
 
@@ -76,7 +80,9 @@ t.test('two lines of Cookie are one list', async t => {
 
 t.test('bytes that are no text in a cookie bring nothing down', async t => {
   for (const value of ['\xff\xfe', '\x80', 'a\x01b', '\u00e9'.repeat(43)]) {
-    const { text } = await talk(gateway, head(gateway, 'GET /x HTTP/1.1', [`Cookie: ${name}=${value}`]), { until: '\r\n\r\n' })
+    const { text } = await talk(gateway, head(gateway, 'GET /x HTTP/1.1', [`Cookie: ${name}=${value}`]), {
+      until: '\r\n\r\n',
+    })
     t.match(statuses(text)[0], /40[01]/)
   }
   await stillAnswers(t, gateway)
@@ -92,7 +98,11 @@ t.test('a session of another gateway is nobody’s here', async t => {
 
 t.test('an id in the query or in a header is no cookie', async t => {
   t.equal((await gateway.ask(`/x?${name}=${id}`)).status, 401)
-  t.equal((await gateway.ask('/x', { headers: { [name.toLowerCase()]: id, authorization: `Bearer ${id}`, 'x-session': id } })).status, 401)
+  t.equal(
+    (await gateway.ask('/x', { headers: { [name.toLowerCase()]: id, authorization: `Bearer ${id}`, 'x-session': id } }))
+      .status,
+    401,
+  )
   const bytes = head(gateway, 'GET /x HTTP/1.1', [`Cookie : ${session}`, basic('alice:correct horse')])
   t.same(statuses((await talk(gateway, bytes, { until: '\r\n\r\n' })).text), [400])
 })

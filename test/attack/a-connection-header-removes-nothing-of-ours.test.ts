@@ -40,7 +40,13 @@ const lists = {
 
 for (const [title, lines] of Object.entries(lists)) {
   t.test(`our headers survive being named in Connection: ${title} (CVE-2024-45410, CVE-2025-48865)`, async t => {
-    const sent = [...lines, basic('alice:correct horse'), 'Cookie: a=b', 'Content-Length: 3', 'Content-Type: text/plain']
+    const sent = [
+      ...lines,
+      basic('alice:correct horse'),
+      'Cookie: a=b',
+      'Content-Length: 3',
+      'Content-Type: text/plain',
+    ]
     const { text } = await talk(gateway, `${head(gateway, 'POST /x HTTP/1.1', sent)}abc`, { until: 'upstream"}' })
     t.same(statuses(text), [200])
     const request = upstream.received.at(-1)
@@ -71,12 +77,29 @@ t.test('our headers survive on a WebSocket handshake', async t => {
 })
 
 t.test('what is hop-by-hop goes no further, nor what Connection names', async t => {
-  const sent = ['Connection: X-Secret-Hop', 'X-Secret-Hop: 1', 'Keep-Alive: 5', 'Proxy-Connection: keep-alive', 'TE: trailers', 'Proxy-Authorization: Basic eA==']
-  const { text } = await talk(gateway, head(gateway, 'GET /x HTTP/1.1', [...sent, basic('alice:correct horse')]), { until: 'upstream"}' })
+  const sent = [
+    'Connection: X-Secret-Hop',
+    'X-Secret-Hop: 1',
+    'Keep-Alive: 5',
+    'Proxy-Connection: keep-alive',
+    'TE: trailers',
+    'Proxy-Authorization: Basic eA==',
+  ]
+  const { text } = await talk(gateway, head(gateway, 'GET /x HTTP/1.1', [...sent, basic('alice:correct horse')]), {
+    until: 'upstream"}',
+  })
   t.same(statuses(text), [200])
   const request = upstream.received.at(-1)
   if (request === undefined) throw new Error('nothing arrived')
-  for (const name of ['x-secret-hop', 'keep-alive', 'proxy-connection', 'te', 'proxy-authorization', 'trailer', 'upgrade']) {
+  for (const name of [
+    'x-secret-hop',
+    'keep-alive',
+    'proxy-connection',
+    'te',
+    'proxy-authorization',
+    'trailer',
+    'upgrade',
+  ]) {
     t.same(valuesOf(request, name), [], name)
   }
   await stillAnswers(t, gateway)
@@ -84,10 +107,16 @@ t.test('what is hop-by-hop goes no further, nor what Connection names', async t 
 
 t.test('over HTTP/2 connection headers are no part of a request', async t => {
   const from = upstream.received.length
-  const { status } = await gateway
-    .ask('/x', { protocol: 'HTTP/2', basic: 'alice:correct horse', headers: { te: 'trailers' } })
+  const { status } = await gateway.ask('/x', {
+    protocol: 'HTTP/2',
+    basic: 'alice:correct horse',
+    headers: { te: 'trailers' },
+  })
   t.equal(status, 200)
   const arrived = upstream.received.slice(from)
   t.equal(arrived.length, 1)
-  t.same(arrived.flatMap(request => valuesOf(request, 'te')), [])
+  t.same(
+    arrived.flatMap(request => valuesOf(request, 'te')),
+    [],
+  )
 })

@@ -17,7 +17,12 @@ routes: [{ path: /, upstream: app, access: authenticated }]
 })
 
 /** Signs in with whatever cookies the browser has besides its form cookie. */
-async function signInWith(cookies: readonly string[], name = 'alice', password = 'correct horse', more: Record<string, string> = {}) {
+async function signInWith(
+  cookies: readonly string[],
+  name = 'alice',
+  password = 'correct horse',
+  more: Record<string, string> = {},
+) {
   const form = await gateway.ask('/-/login', cookies.length === 0 ? {} : { cookie: cookies.join('; ') })
   const token = /name="token" value="([^"]+)"/.exec(form.text)?.[1] ?? ''
   const own = form.cookies.map(line => line.split(';')[0] ?? '')
@@ -41,14 +46,17 @@ t.test('an id that was planted before is not the one after signing in', async t 
   t.equal(await enters(cookie), true)
 })
 
-t.test('a live session of somebody else, planted, ends when the victim signs in, and shows nothing of the victim', async t => {
-  const mallorys = await gateway.signIn('mallory', 'battery staple')
-  const { cookie } = await signInWith([mallorys])
-  t.not(cookie, mallorys)
-  t.equal(await enters(mallorys), false, 'the planted one has ended')
-  await gateway.ask('/x', { cookie })
-  t.equal(upstream.received.at(-1)?.header('x-remote-user'), 'alice')
-})
+t.test(
+  'a live session of somebody else, planted, ends when the victim signs in, and shows nothing of the victim',
+  async t => {
+    const mallorys = await gateway.signIn('mallory', 'battery staple')
+    const { cookie } = await signInWith([mallorys])
+    t.not(cookie, mallorys)
+    t.equal(await enters(mallorys), false, 'the planted one has ended')
+    await gateway.ask('/x', { cookie })
+    t.equal(upstream.received.at(-1)?.header('x-remote-user'), 'alice')
+  },
+)
 
 t.test('signing in again gives another id, and the one before ends', async t => {
   const first = await signInWith([])
@@ -68,14 +76,14 @@ t.test('a wrong password changes no session and gives none', async t => {
 
 t.test('the cookie has every attribute, no Domain, and 256 bits that never come twice', async t => {
   const seen = new Set<string>()
-  for (let round = 0; round < 5; round++) {
+  for (let round = 0; round < 3; round++) {
     const { line } = await signInWith([])
     const [pair = '', ...attributes] = line.split('; ')
     t.match(pair, /^__Host-sallyport=[\w-]{43}$/)
     t.same(new Set(attributes), new Set(['Path=/', 'Secure', 'HttpOnly', 'SameSite=Lax']))
     seen.add(pair)
   }
-  t.equal(seen.size, 5)
+  t.equal(seen.size, 3)
 })
 
 t.test('the form cookie is as well kept, and proves nobody', async t => {

@@ -33,24 +33,97 @@ const may = async (name: string, method: string, path: string): Promise<boolean>
   const body = method === 'GET' || method === 'HEAD' ? {} : { body: '{}' }
   const { status } = await gateway.ask(path, { method, basic: `${name}:correct horse`, ...body })
   const arrived = upstream.received.length > from
-  if (arrived !== (status === 200)) throw new Error(`${method} ${path} gave ${status}, and ${arrived ? 'arrived' : 'did not arrive'}`)
+  if (arrived !== (status === 200))
+    throw new Error(`${method} ${path} gave ${status}, and ${arrived ? 'arrived' : 'did not arrive'}`)
   return arrived
 }
 
-const asking = ['POST /tools/find', 'POST /tools/lookup', 'POST /tools/count-resources', 'GET /studies', 'GET /system', 'GET /dicom-web/studies', 'HEAD /studies']
+const asking = [
+  'POST /tools/find',
+  'POST /tools/lookup',
+  'POST /tools/count-resources',
+  'GET /studies',
+  'GET /system',
+  'GET /dicom-web/studies',
+  'HEAD /studies',
+]
 const writing = ['POST /instances', 'POST /dicom-web/studies', 'POST /dicom-web/studies/1.2.3']
 const changing = [
-  ...['DELETE /studies/x', 'PUT /studies/x/metadata/4000', 'POST /studies/x/anonymize', 'POST /studies/x/modify', 'PATCH /studies/x'],
-  ...['POST /tools/find/x', 'POST /tools/find/', 'POST /instances/', 'POST /instances/x', 'POST /tools/bulk-delete', 'POST /tools/create-archive'],
-  ...['PUT /tools/metrics', 'POST /tools/reconstruct', 'DELETE /changes', 'PUT /patients/x/protected', 'POST /TOOLS/find', 'POST /x/tools/find'],
-  ...['POST /dicom-web/studies/1/series', 'DELETE /dicom-web/studies/1', 'PROPFIND /studies', 'MKCOL /x', 'POST /tools%20/find', 'POST /wado'],
+  ...[
+    'DELETE /studies/x',
+    'PUT /studies/x/metadata/4000',
+    'POST /studies/x/anonymize',
+    'POST /studies/x/modify',
+    'PATCH /studies/x',
+  ],
+  ...[
+    'POST /tools/find/x',
+    'POST /tools/find/',
+    'POST /instances/',
+    'POST /instances/x',
+    'POST /tools/bulk-delete',
+    'POST /tools/create-archive',
+  ],
+  ...[
+    'POST /tools/reconstruct',
+    'DELETE /changes',
+    'PUT /patients/x/protected',
+    'POST /TOOLS/find',
+    'POST /x/tools/find',
+  ],
+  ...[
+    'POST /dicom-web/studies/1/series',
+    'DELETE /dicom-web/studies/1',
+    'PROPFIND /studies',
+    'MKCOL /x',
+    'POST /tools%20/find',
+    'POST /wado',
+  ],
 ]
 const dangerous = [
-  ...['POST /tools/execute-script', 'POST /tools/reset', 'POST /tools/shutdown', 'PUT /tools/log-level', 'GET /tools/log-level-plugins'],
-  ...['GET /tools/execute-script', 'POST /tools/execute-script/', 'POST /tools/execute%2Dscript', 'POST /%74ools/reset', 'POST /tools;x/reset', 'POST /tools/reset;x'],
-  ...['GET /peers', 'POST /peers/x/store', 'GET /modalities', 'POST /modalities/x/store', 'POST /modalities/x/query', 'GET /queries'],
-  ...['GET /dicom-web/servers', 'POST /dicom-web/servers/x/stow', 'POST /instances/x/export', 'GET /exports', 'GET /webdav/', 'PUT /webdav/x'],
-  ...['POST /jobs/x/cancel', 'POST /jobs/x/resubmit', 'DELETE /jobs/x', 'GET /jobs/x/archive', 'POST /storage-commitment/x/remove', 'POST /transfers/send'],
+  ...[
+    'POST /tools/execute-script',
+    'POST /tools/reset',
+    'POST /tools/shutdown',
+    'PUT /tools/log-level',
+    'GET /tools/log-level-plugins',
+  ],
+  ...[
+    'GET /tools/execute-script',
+    'POST /tools/execute-script/',
+    'POST /tools/execute%2Dscript',
+    'POST /%74ools/reset',
+    'POST /tools;x/reset',
+    'POST /tools/reset;x',
+  ],
+  ...[
+    'GET /peers',
+    'POST /peers/x/store',
+    'GET /modalities',
+    'POST /modalities/x/store',
+    'POST /modalities/x/query',
+    'GET /queries',
+  ],
+  ...[
+    'GET /dicom-web/servers',
+    'POST /dicom-web/servers/x/stow',
+    'POST /instances/x/export',
+    'GET /exports',
+    'GET /webdav/',
+    'PUT /webdav/x',
+  ],
+  ...[
+    'POST /jobs/x/cancel',
+    'POST /jobs/x/resubmit',
+    'DELETE /jobs/x',
+    'GET /jobs/x/archive',
+    'POST /storage-commitment/x/remove',
+    'POST /transfers/send',
+    'PUT /tools/metrics',
+    'PUT /tools/default-encoding',
+    'POST /plugins/x/order',
+    'PUT /auth/tokens/x',
+  ],
 ]
 
 const table: Readonly<Record<string, readonly string[]>> = {

@@ -85,18 +85,21 @@ const outcomes: readonly (readonly [target: string, outcome: 400 | 401 | string]
   ['/api;x/admin', 400],
   ['/;/admin', 400],
   ['/;x=1/admin', 400],
+  // Some servers drop dots at the end of a name.
+  ['/admin.', 400],
+  ['/admin%2e', 400],
+  ['/admin./x', 400],
+  ['/api%2e/admin', 400],
+  ['/...', 400],
+  ['/.../admin', 400],
   // Another resource to every server that knows capitals: the rules of "/" hold, and the same bytes arrive.
   ['/ADMIN', '/ADMIN'],
-  ['/admin.', '/admin.'],
-  ['/admin%2e', '/admin.'],
   ['/admin%20', '/admin%20'],
   ['/adminx', '/adminx'],
-  ['/api%2e/admin', '/api./admin'],
   ['/api/%41dmin', '/api/Admin'],
   ['/%7Euser/a%2Db', '/~user/a-b'],
   ['/a%c3%a9b', '/a%C3%A9b'],
   ['/open;x=1/y', '/open;x=1/y'],
-  ['/...', '/...'],
   ['/.hidden', '/.hidden'],
   ['/a/b/', '/a/b/'],
   ['/open?next=//evil&x=%00%2e%2e/', '/open?next=//evil&x=%00%2e%2e/'],
@@ -107,7 +110,11 @@ t.test('HTTP/1.1: each is refused, judged by the closed route, or arrives as it 
     const from = upstream.received.length
     const { text } = await talk(gateway, head(gateway, `GET ${target} HTTP/1.1`), { until: /\r\n\r\n[\s\S]*\}/ })
     t.same(statuses(text), [typeof outcome === 'number' ? outcome : 200], target)
-    t.same(upstream.received.slice(from).map(request => request.target), typeof outcome === 'number' ? [] : [outcome], target)
+    t.same(
+      upstream.received.slice(from).map(request => request.target),
+      typeof outcome === 'number' ? [] : [outcome],
+      target,
+    )
   }
   t.same(upstream.malformed, [])
   await stillAnswers(t, gateway)
@@ -117,7 +124,11 @@ t.test('HTTP/2: the same', async t => {
   for (const [target, outcome] of outcomes) {
     const from = upstream.received.length
     await talkHttp2(gateway, pseudo(gateway, 'GET', target))
-    t.same(upstream.received.slice(from).map(request => request.target), typeof outcome === 'number' ? [] : [outcome], target)
+    t.same(
+      upstream.received.slice(from).map(request => request.target),
+      typeof outcome === 'number' ? [] : [outcome],
+      target,
+    )
   }
   t.same(upstream.malformed, [])
   await stillAnswers(t, gateway)
@@ -135,7 +146,20 @@ t.test('a WebSocket handshake goes by the same path', async t => {
 
 t.test('bytes that belong in no path are refused', async t => {
   const from = upstream.received.length
-  for (const target of ['/a\x00b', '/a\x01b', '/a\x7fb', '/a\x80', '/\xe9', '/a\tb', 'admin', '*', '', 'http://', 'http:/admin', '/a b']) {
+  for (const target of [
+    '/a\x00b',
+    '/a\x01b',
+    '/a\x7fb',
+    '/a\x80',
+    '/\xe9',
+    '/a\tb',
+    'admin',
+    '*',
+    '',
+    'http://',
+    'http:/admin',
+    '/a b',
+  ]) {
     const { text } = await talk(gateway, head(gateway, `GET ${target} HTTP/1.1`), { until: '\r\n\r\n', timeout: 500 })
     t.same(statuses(text), [400], JSON.stringify(target))
   }

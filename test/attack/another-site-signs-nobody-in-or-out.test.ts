@@ -21,8 +21,22 @@ const freshForm = async () => {
     cookie: form.cookies.map(line => line.split(';')[0]).join('; '),
   }
 }
-type Wish = { token?: string; cookie?: string; headers?: Record<string, string | string[]>; type?: string; path?: string; protocol?: 'HTTP/1.1' | 'HTTP/2' }
-async function post({ token, cookie, headers = { origin: gateway.url }, type = 'application/x-www-form-urlencoded', path = '/-/login', protocol = 'HTTP/1.1' }: Wish) {
+type Wish = {
+  token?: string
+  cookie?: string
+  headers?: Record<string, string | string[]>
+  type?: string
+  path?: string
+  protocol?: 'HTTP/1.1' | 'HTTP/2'
+}
+async function post({
+  token,
+  cookie,
+  headers = { origin: gateway.url },
+  type = 'application/x-www-form-urlencoded',
+  path = '/-/login',
+  protocol = 'HTTP/1.1',
+}: Wish) {
   const fields = { name: 'mallory', password: 'battery staple', ...(token === undefined ? {} : { token }) }
   return await gateway.ask(path, {
     method: 'POST',
@@ -87,7 +101,14 @@ t.test('a token of another browser, none, or one without its cookie, signs nobod
 })
 
 t.test('only a form is a form: types that another site can send without asking first are refused', async t => {
-  for (const type of ['text/plain', 'multipart/form-data; boundary=x', 'application/json', '', 'application/x-www-form-urlencodedx', 'text/plain; application/x-www-form-urlencoded']) {
+  for (const type of [
+    'text/plain',
+    'multipart/form-data; boundary=x',
+    'application/json',
+    '',
+    'application/x-www-form-urlencodedx',
+    'text/plain; application/x-www-form-urlencoded',
+  ]) {
     const { status, cookies } = await post({ ...(await freshForm()), type })
     t.equal(status, 415, type)
     t.equal(session(cookies), undefined)
@@ -96,7 +117,10 @@ t.test('only a form is a form: types that another site can send without asking f
 
 t.test('a link signs nobody in or out, whatever is in its query', async t => {
   const { token, cookie } = await freshForm()
-  for (const path of [`/-/login?name=mallory&password=battery+staple&token=${token}`, `/-/login?_method=POST&token=${token}`]) {
+  for (const path of [
+    `/-/login?name=mallory&password=battery+staple&token=${token}`,
+    `/-/login?_method=POST&token=${token}`,
+  ]) {
     const { cookies } = await gateway.ask(path, { cookie, headers: { 'x-http-method-override': 'POST' } })
     t.equal(session(cookies), undefined)
   }
@@ -121,5 +145,8 @@ t.test('a certificate enters by "Continue as" only with the token too', async t 
     body: 'action=certificate',
   })
   t.equal(forged.status, 403)
-  t.notOk(forged.cookies.some(line => line.startsWith('__Host-sallyport-out=;')), 'the mark stays')
+  t.notOk(
+    forged.cookies.some(line => line.startsWith('__Host-sallyport-out=;')),
+    'the mark stays',
+  )
 })

@@ -34,7 +34,9 @@ t.test('crumbs of HTTP/2 arrive as one line, ours left out', async t => {
 })
 
 t.test('two Cookie lines of HTTP/1.1 arrive as one', async t => {
-  const { text } = await talk(gateway, head(gateway, 'GET /x HTTP/1.1', ['Cookie: a=b', 'Cookie: c=d']), { until: 'upstream"}' })
+  const { text } = await talk(gateway, head(gateway, 'GET /x HTTP/1.1', ['Cookie: a=b', 'Cookie: c=d']), {
+    until: 'upstream"}',
+  })
   t.same(statuses(text), [200])
   t.same(arrived(), ['a=b; c=d'])
 })

@@ -34,13 +34,19 @@ t.test('the client’s Authorization stays here', async t => {
     t.equal(last()?.header('authorization'), undefined)
     t.equal((await gateway.ask('/own', { basic: 'alice:correct horse', protocol })).status, 200)
     t.equal(last()?.header('authorization'), `Basic ${Buffer.from('gateway:upstream-password').toString('base64')}`)
-    t.equal((await gateway.ask('/own', { cookie: session, protocol, headers: { authorization: 'Bearer evil' } })).status, 200)
+    t.equal(
+      (await gateway.ask('/own', { cookie: session, protocol, headers: { authorization: 'Bearer evil' } })).status,
+      200,
+    )
     t.equal(last()?.header('authorization'), `Basic ${Buffer.from('gateway:upstream-password').toString('base64')}`)
   }
   const bytes = head(gateway, 'GET /x HTTP/1.1', [...webSocketLines, basic('alice:correct horse')])
   t.same(statuses((await talk(gateway, bytes, { until: '\r\n\r\n' })).text), [101])
   t.equal(last()?.header('authorization'), undefined)
-  t.notOk(upstream.received.some(({ rawHead }) => rawHead.includes(clientsOwn)), 'the password never went on')
+  t.notOk(
+    upstream.received.some(({ rawHead }) => rawHead.includes(clientsOwn)),
+    'the password never went on',
+  )
 })
 
 t.test('where Authorization passes it is the application’s, and never tried on our accounts', async t => {
@@ -76,7 +82,11 @@ t.test('our cookies stay here, whatever stands around them', async t => {
   t.notMatch(last()?.rawHead, id)
   await gateway.ask('/x', { cookie: `__host-SALLYPORT=1; a=b`, basic: 'alice:correct horse' })
   t.equal(last()?.header('cookie'), 'a=b')
-  const bytes = head(gateway, 'GET /x HTTP/1.1', [...webSocketLines, `Cookie: a=b; ${session}`, `Origin: ${gateway.url}`])
+  const bytes = head(gateway, 'GET /x HTTP/1.1', [
+    ...webSocketLines,
+    `Cookie: a=b; ${session}`,
+    `Origin: ${gateway.url}`,
+  ])
   t.same(statuses((await talk(gateway, bytes, { until: '\r\n\r\n' })).text), [101])
   t.equal(last()?.header('cookie'), 'a=b')
 })

@@ -7,7 +7,10 @@ import { stillAnswers } from './raw-request.ts'
 
 const upstream = await startUpstream(t)
 const gateway = await startTestGateway(t, {
-  accounts: { reader: { password: 'correct horse', groups: ['readers'] }, other: { password: 'correct horse', groups: [] } },
+  accounts: {
+    reader: { password: 'correct horse', groups: ['readers'] },
+    other: { password: 'correct horse', groups: [] },
+  },
   yaml: `
 upstreams: { orthanc: { kind: orthanc, url: "${upstream.url}" } }
 routes: [{ path: /dicom-web, upstream: orthanc, access: [{ groups: [readers], may: read }] }]
@@ -16,9 +19,25 @@ routes: [{ path: /dicom-web, upstream: orthanc, access: [{ groups: [readers], ma
 
 const study = '/dicom-web/studies/1.2.840.1'
 const parts = [
-  ...['/dicom-web/studies', '/dicom-web/studies?PatientName=*', '/dicom-web/studies?StudyInstanceUID=1.2.840.1', '/dicom-web/series?PatientID=%2A'],
-  ...['/dicom-web/instances?includefield=all', study, `${study}/metadata`, `${study}/rendered`, `${study}/thumbnail`, `${study}/series/1/rendered`],
-  ...[`${study}/series/1/instances/1/frames/1,2,3`, `${study}/series/1/instances/1/bulk/7fe00010`, `${study}/series/1/instances/1/bulkdata`],
+  ...[
+    '/dicom-web/studies',
+    '/dicom-web/studies?PatientName=*',
+    '/dicom-web/studies?StudyInstanceUID=1.2.840.1',
+    '/dicom-web/series?PatientID=%2A',
+  ],
+  ...[
+    '/dicom-web/instances?includefield=all',
+    study,
+    `${study}/metadata`,
+    `${study}/rendered`,
+    `${study}/thumbnail`,
+    `${study}/series/1/rendered`,
+  ],
+  ...[
+    `${study}/series/1/instances/1/frames/1,2,3`,
+    `${study}/series/1/instances/1/bulk/7fe00010`,
+    `${study}/series/1/instances/1/bulkdata`,
+  ],
 ]
 
 t.test('who may read the study may read every part of it, and who may not may read none', async t => {

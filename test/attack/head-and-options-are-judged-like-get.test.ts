@@ -2,6 +2,7 @@
 import t from 'tap'
 import { startTestGateway } from '../fixture/gateway.ts'
 import { startUpstream } from '../fixture/upstream.ts'
+import { reply } from '../fixture/upstream-answers.ts'
 import { stillAnswers } from './raw-request.ts'
 
 const upstream = await startUpstream(t)
@@ -31,7 +32,11 @@ t.test('without a proof all three are 401, with the wrong groups 403', async t =
     for (const method of methods) {
       for (const protocol of protocols) {
         t.equal((await gateway.ask(path, { method, protocol })).status, 401, `${method} ${path}`)
-        t.equal((await gateway.ask(path, { method, protocol, basic: 'carol:battery staple' })).status, 403, `${method} ${path}`)
+        t.equal(
+          (await gateway.ask(path, { method, protocol, basic: 'carol:battery staple' })).status,
+          403,
+          `${method} ${path}`,
+        )
       }
     }
   }
@@ -50,9 +55,18 @@ t.test('HEAD goes where GET goes, with no body, and OPTIONS only where the rule 
 t.test('Orthanc never sees HEAD or OPTIONS, which it takes for WebDAV', async t => {
   const from = upstream.received.length
   for (const protocol of protocols) {
-    t.equal((await gateway.ask('/dicom-web/studies', { method: 'HEAD', basic: 'alice:correct horse', protocol })).status, 200)
-    t.equal((await gateway.ask('/dicom-web/studies', { method: 'OPTIONS', basic: 'alice:correct horse', protocol })).status, 204)
-    t.equal((await gateway.ask('/dicom-web/studies', { method: 'PROPFIND', basic: 'alice:correct horse', protocol })).status, 403)
+    t.equal(
+      (await gateway.ask('/dicom-web/studies', { method: 'HEAD', basic: 'alice:correct horse', protocol })).status,
+      200,
+    )
+    t.equal(
+      (await gateway.ask('/dicom-web/studies', { method: 'OPTIONS', basic: 'alice:correct horse', protocol })).status,
+      204,
+    )
+    t.equal(
+      (await gateway.ask('/dicom-web/studies', { method: 'PROPFIND', basic: 'alice:correct horse', protocol })).status,
+      403,
+    )
   }
   t.same(new Set(upstream.received.slice(from).map(({ method }) => method)), new Set(['GET']))
 })
@@ -74,20 +88,31 @@ t.test('a preflight gets a yes for a listed site only, and reaches no upstream',
         '*',
         '',
       ]) {
-        const { status, headers } = await gateway.ask(path, { method: 'OPTIONS', protocol, headers: { ...asked, origin } })
+        const { status, headers } = await gateway.ask(path, {
+          method: 'OPTIONS',
+          protocol,
+          headers: { ...asked, origin },
+        })
         t.equal(headers['access-control-allow-origin'], undefined, `${path} ${origin}`)
         t.equal(headers['access-control-allow-credentials'], undefined)
         t.ok(status >= 400 || status === 204, String(status))
       }
-      const { status, headers } = await gateway.ask(path, { method: 'OPTIONS', protocol, headers: { ...asked, origin: 'https://friend.example' } })
-      t.match({ status, ...headers }, { status: 204, 'access-control-allow-origin': 'https://friend.example', vary: 'Origin' })
+      const { status, headers } = await gateway.ask(path, {
+        method: 'OPTIONS',
+        protocol,
+        headers: { ...asked, origin: 'https://friend.example' },
+      })
+      t.match(
+        { status, ...headers },
+        { status: 204, 'access-control-allow-origin': 'https://friend.example', vary: 'Origin' },
+      )
     }
   }
   t.equal(upstream.received.length, from, 'nothing arrived')
 })
 
 t.test('an answer may be read by a listed site only, whatever the upstream says', async t => {
-  const other = await startUpstream(t, async () => (await import('../fixture/upstream-answers.ts')).reply({ headers: [['Access-Control-Allow-Origin', '*']], body: 'x' }))
+  const other = await startUpstream(t, () => reply({ headers: [['Access-Control-Allow-Origin', '*']], body: 'x' }))
   const house = await startTestGateway(t, {
     yaml: `
 cors: { origins: ["https://friend.example"] }

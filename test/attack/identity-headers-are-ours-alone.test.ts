@@ -102,10 +102,15 @@ for (const { path, lines, isAlice } of who) {
 }
 
 t.test('in trailers of HTTP/2 nobody can add to our headers', async t => {
-  const session = connect(gateway.url, { ca: gateway.authority.caPem, lookup: (_name, _options, done) => done(null, [{ address: '127.0.0.1', family: 4 }]) })
+  const session = connect(gateway.url, {
+    ca: gateway.authority.caPem,
+    lookup: (_name, _options, done) => done(null, [{ address: '127.0.0.1', family: 4 }]),
+  })
   try {
     const stream = session.request({ ':method': 'POST', ':path': '/open' }, { waitForTrailers: true, endStream: false })
-    stream.on('wantTrailers', () => stream.sendTrailers(Object.fromEntries(spoofs.map(name => [name.toLowerCase(), 'evil']))))
+    stream.on('wantTrailers', () =>
+      stream.sendTrailers(Object.fromEntries(spoofs.map(name => [name.toLowerCase(), 'evil']))),
+    )
     stream.end('abc')
     await Array.fromAsync(stream)
     const request = upstream.received.at(-1)
@@ -121,12 +126,18 @@ t.test('a blank or a tab before the colon is no way to spell a name', async t =>
   const from = upstream.received.length
   for (const name of [...always, ...identity]) {
     for (const blank of [' ', '\t', ' \t']) {
-      const { text } = await talk(gateway, head(gateway, 'GET /open HTTP/1.1', [`${name}${blank}: evil`]), { timeout: 500, until: '\r\n\r\n' })
+      const { text } = await talk(gateway, head(gateway, 'GET /open HTTP/1.1', [`${name}${blank}: evil`]), {
+        timeout: 500,
+        until: '\r\n\r\n',
+      })
       t.same(statuses(text), [400], JSON.stringify(name + blank))
     }
   }
   // A line that begins with a blank would go on with the line before it.
-  const folding = await talk(gateway, head(gateway, 'GET /open HTTP/1.1', ['X-Mine: a', ' X-Remote-User: evil']), { timeout: 500, until: '\r\n\r\n' })
+  const folding = await talk(gateway, head(gateway, 'GET /open HTTP/1.1', ['X-Mine: a', ' X-Remote-User: evil']), {
+    timeout: 500,
+    until: '\r\n\r\n',
+  })
   t.same(statuses(folding.text), [400])
   await stillAnswers(t, gateway)
   t.equal(upstream.received.length, from, 'nothing arrived')
@@ -134,7 +145,16 @@ t.test('a blank or a tab before the colon is no way to spell a name', async t =>
 
 t.test('names that HTTP/2 does not allow arrive nowhere as ours', async t => {
   const from = upstream.received.length
-  for (const name of ['X-Remote-User', 'x-remote-user ', ' x-remote-user', 'x-remote-user\t', 'x-remote-user:', 'x-mine\r\nx-remote-user', 'x-remote-user\0', '']) {
+  for (const name of [
+    'X-Remote-User',
+    'x-remote-user ',
+    ' x-remote-user',
+    'x-remote-user\t',
+    'x-remote-user:',
+    'x-mine\r\nx-remote-user',
+    'x-remote-user\0',
+    '',
+  ]) {
     const { came } = await talkHttp2(gateway, [...pseudo(gateway, 'GET', '/open'), [name, 'evil']])
     t.match(came, /reset|goaway|end|answer/, `${JSON.stringify(name)}: ${came}`)
   }

@@ -23,9 +23,36 @@ const open = new Set(['/-/login', '/-/portal.css', '/-/icon.svg'])
 const paths = [
   ...['/', '/app', '/app/', '/app/x', '/dicom-web/studies', '/dicom-web', '/other', '/favicon.ico', '/robots.txt'],
   ...['/healthz', '/readyz', '/metrics', '/-/healthz', '/-/readyz', '/-/metrics', '/-/board', '/-/certificates'],
-  ...['/-', '/-/', '/-/home', '/-/login', '/-/login/', '/-/login/x', '/-/LOGIN', '/-/login;x=1', '/-/portal.css', '/-/icon.svg'],
-  ...['/-/__proto__', '/-/constructor', '/-/toString', '/__proto__', '/.well-known/acme-challenge/x', '/-login', '/-/../app'],
-  ...['/app/-/login', '/app?next=/-/login', '/app;/-/login', '/-/login/../../app', '/-%2flogin', '/%2d/home', '/server-status'],
+  ...[
+    '/-',
+    '/-/',
+    '/-/home',
+    '/-/login',
+    '/-/login/',
+    '/-/login/x',
+    '/-/LOGIN',
+    '/-/login;x=1',
+    '/-/portal.css',
+    '/-/icon.svg',
+  ],
+  ...[
+    '/-/__proto__',
+    '/-/constructor',
+    '/-/toString',
+    '/__proto__',
+    '/.well-known/acme-challenge/x',
+    '/-login',
+    '/-/../app',
+  ],
+  ...[
+    '/app/-/login',
+    '/app?next=/-/login',
+    '/app;/-/login',
+    '/-/login/../../app',
+    '/-%2flogin',
+    '/%2d/home',
+    '/server-status',
+  ],
 ]
 
 t.test('a stranger gets nothing but the login page and what belongs to it, with every method', async t => {
@@ -42,7 +69,13 @@ t.test('a stranger gets nothing but the login page and what belongs to it, with 
 })
 
 t.test('a host that a route names is as closed as the rest', async t => {
-  for (const host of ['other.example', 'OTHER.example', 'other.example.', 'other.example:8443', `other.example:${gateway.port}`]) {
+  for (const host of [
+    'other.example',
+    'OTHER.example',
+    'other.example.',
+    'other.example:8443',
+    `other.example:${gateway.port}`,
+  ]) {
     const { status } = await gateway.ask('/x', { headers: { host } })
     t.equal(status, 401, host)
   }

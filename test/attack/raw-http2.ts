@@ -53,8 +53,8 @@ export async function talkHttp2(
     ]),
   )
   let seen: Buffer = Buffer.alloc(0)
-  for (const deadline = Date.now() + 1_500; Date.now() < deadline; ) {
-    const { bytes, ended } = await line.read({ timeout: 50 })
+  for (const deadline = Date.now() + 3_000; Date.now() < deadline; ) {
+    const { bytes, ended } = await line.read({ timeout: 200, until: /[\s\S]/ })
     seen = Buffer.concat([seen, bytes])
     const came = outcomeOf(seen)
     if (came !== undefined) return { came }

@@ -37,7 +37,7 @@ export const webSocketLines = [
 export async function talk(
   gateway: TestGateway,
   bytes: string | Buffer,
-  { until, timeout = 1_000, ...options }: RawTlsOptions & { until?: string | RegExp; timeout?: number } = {},
+  { until, timeout = 5_000, ...options }: RawTlsOptions & { until?: string | RegExp; timeout?: number } = {},
 ): Promise<RawAnswer> {
   using line = await openRaw(gateway, options)
   await line.write(bytes)

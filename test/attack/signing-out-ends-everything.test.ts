@@ -40,7 +40,9 @@ async function signOut(session: string, headers: Record<string, string> = { orig
 async function openWebSocket(session: string): Promise<RawTls> {
   const line = await openRaw(gateway)
   t.teardown(() => line.close())
-  await line.write(head(gateway, 'GET /ws HTTP/1.1', [...webSocketLines, `Cookie: ${session}`, `Origin: ${gateway.url}`]))
+  await line.write(
+    head(gateway, 'GET /ws HTTP/1.1', [...webSocketLines, `Cookie: ${session}`, `Origin: ${gateway.url}`]),
+  )
   return line
 }
 const ended = async (line: RawTls, timeout = 2_000) => ['end', 'error'].includes((await line.read({ timeout })).ended)
@@ -50,7 +52,8 @@ t.test('the session is gone for every tab, and the cookie is taken away', async 
   const { status, headers, cookies } = await signOut(session)
   t.match({ status, location: headers['location'] }, { status: 303, location: '/-/login?signed-out' })
   t.ok(cookies.some(line => /^__Host-sallyport=; Path=\/; Max-Age=0; Secure; HttpOnly; SameSite=Lax$/.test(line)))
-  for (const protocol of ['HTTP/1.1', 'HTTP/2'] as const) t.equal((await gateway.ask('/x', { cookie: session, protocol })).status, 401)
+  for (const protocol of ['HTTP/1.1', 'HTTP/2'] as const)
+    t.equal((await gateway.ask('/x', { cookie: session, protocol })).status, 401)
 })
 
 t.test('an open WebSocket is closed', async t => {
@@ -85,7 +88,10 @@ t.test('a download under way is cut', async t => {
 })
 
 t.test('another session of the same person goes on', async t => {
-  const [first, second] = [await gateway.signIn('alice', 'correct horse'), await gateway.signIn('alice', 'correct horse')]
+  const [first, second] = [
+    await gateway.signIn('alice', 'correct horse'),
+    await gateway.signIn('alice', 'correct horse'),
+  ]
   const line = await openWebSocket(second)
   await line.read({ until: '\r\n\r\n' })
   await signOut(first)
@@ -117,7 +123,9 @@ t.test('the back button finds no page of ours', async t => {
     t.equal((await gateway.ask(path, { cookie: session })).headers['cache-control'], 'no-store', path)
   }
   t.equal((await gateway.ask('/x', { cookie: session })).headers['cache-control'], 'private, no-store')
-  const { text } = await talk(gateway, head(gateway, 'GET /-/home HTTP/1.1', [`Cookie: ${session}`]), { until: '</html>' })
+  const { text } = await talk(gateway, head(gateway, 'GET /-/home HTTP/1.1', [`Cookie: ${session}`]), {
+    until: '</html>',
+  })
   t.match(text, 'Welcome, alice')
   await stillAnswers(t, gateway)
 })

@@ -2,7 +2,14 @@
 import { once } from 'node:events'
 import { connect as connectHttp2 } from 'node:http2'
 import t from 'tap'
-import { type Answer, closeDelimited, reply, resetBeforeHead, resetMidBody, withTail } from '../fixture/upstream-answers.ts'
+import {
+  type Answer,
+  closeDelimited,
+  reply,
+  resetBeforeHead,
+  resetMidBody,
+  withTail,
+} from '../fixture/upstream-answers.ts'
 import { type Ending, endingOf, protocols, startApp } from './app.ts'
 
 const multipart = 'multipart/related; type="application/dicom"; boundary=the-boundary'
@@ -14,7 +21,12 @@ const commented = Buffer.concat([zipEnd.subarray(0, 20), Buffer.from([9, 0]), Bu
 const closing: readonly (readonly [title: string, type: string, body: string | Buffer, Ending])[] = [
   ['multipart with its closing delimiter', multipart, `${part}${part}--the-boundary--\r\n`, 'whole'],
   ['multipart without a line break at its end', multipart, `${part}--the-boundary--`, 'whole'],
-  ['multipart with a quoted boundary', multipart.replace('the-boundary', '"the-boundary"'), `${part}--the-boundary--`, 'whole'],
+  [
+    'multipart with a quoted boundary',
+    multipart.replace('the-boundary', '"the-boundary"'),
+    `${part}--the-boundary--`,
+    'whole',
+  ],
   ['multipart of one delimiter only', multipart, '--the-boundary--', 'whole'],
   ['multipart that ends within a part', multipart, `${part}--the-boundary\r\nContent-Type: appl`, 'cut'],
   ['multipart that ends between two parts', multipart, part, 'cut'],
@@ -30,19 +42,22 @@ const closing: readonly (readonly [title: string, type: string, body: string | B
 ]
 
 for (const protocol of protocols) {
-  t.test(`over ${protocol} an answer of Orthanc without a length is whole only with the end mark of its format`, async t => {
-    let answer: Answer = reply()
-    const app = await startApp(t, () => answer, {
-      kind: 'orthanc',
-      accounts: { reader: { password: 'reader-password' } },
-    })
-    for (const [title, type, body, ending] of closing) {
-      answer = closeDelimited(body, [['Content-Type', type]])
-      const ended = await endingOf(app, '/studies/1/archive', protocol)
-      t.match(ended, { ending }, title)
-      if (ending === 'whole') t.match(ended, { status: 200, bytes: Buffer.from(body) }, `${title}: every byte`)
-    }
-  })
+  t.test(
+    `over ${protocol} an answer of Orthanc without a length is whole only with the end mark of its format`,
+    async t => {
+      let answer: Answer = reply()
+      const app = await startApp(t, () => answer, {
+        kind: 'orthanc',
+        accounts: { reader: { password: 'reader-password' } },
+      })
+      for (const [title, type, body, ending] of closing) {
+        answer = closeDelimited(body, [['Content-Type', type]])
+        const ended = await endingOf(app, '/studies/1/archive', protocol)
+        t.match(ended, { ending }, title)
+        if (ending === 'whole') t.match(ended, { status: 200, bytes: Buffer.from(body) }, `${title}: every byte`)
+      }
+    },
+  )
 
   t.test(`over ${protocol} a body with a length or in chunks that breaks off is cut`, async t => {
     let answer: Answer = reply()

@@ -42,7 +42,11 @@ export interface Ended {
 export const protocols = ['HTTP/1.1', 'HTTP/2'] as const
 
 /** GET, and whether the client could believe that the answer is whole. */
-export async function endingOf({ gateway }: Pick<App, 'gateway'>, path: string, protocol: (typeof protocols)[number]): Promise<Ended> {
+export async function endingOf(
+  { gateway }: Pick<App, 'gateway'>,
+  path: string,
+  protocol: (typeof protocols)[number],
+): Promise<Ended> {
   return protocol === 'HTTP/1.1' ? await endingHttp1(gateway, path) : await endingHttp2(gateway, path)
 }
 

@@ -20,7 +20,10 @@ async function begin({ gateway }: App, protocol: (typeof protocols)[number], pat
   if (protocol === 'HTTP/2') {
     const session = connectHttp2(gateway.url, { ca: gateway.authority.caPem })
     session.on('error', () => undefined)
-    const stream = session.request({ ':path': path, ':method': upload === undefined ? 'GET' : 'POST' }, { endStream: upload === undefined })
+    const stream = session.request(
+      { ':path': path, ':method': upload === undefined ? 'GET' : 'POST' },
+      { endStream: upload === undefined },
+    )
     stream.on('error', () => undefined)
     if (upload !== undefined) upload.pipe(stream)
     return { answered: once(stream, 'response').then(() => stream.resume()), leave: () => session.destroy() }
@@ -34,44 +37,59 @@ async function begin({ gateway }: App, protocol: (typeof protocols)[number], pat
 }
 
 for (const protocol of protocols) {
-  t.test(`over ${protocol} a client that leaves within a download ends the upstream's connection within a second`, async t => {
-    const app = await startApp(t, ({ target }) => (target === '/endless' ? endless : json({ all: 'well' })))
-    const { answered, leave } = await begin(app, protocol, '/endless')
-    await answered
-    t.equal(app.upstream.openConnections, 1)
-    leave()
-    t.ok(await within(1_000, () => app.upstream.openConnections === 0), 'it is closed')
-    t.match(await app.gateway.ask('/x'), { status: 200, text: '{"all":"well"}' })
-    t.equal(app.upstream.received.at(-1)?.connection, 2, 'the next request gets a new one')
-    t.ok(await within(1_000, () => app.gateway.log().some(line => line['ending'] === 'client-gone')))
-    t.notOk(app.gateway.log().some(({ level }) => level === 'warn' || level === 'error'), 'and it is no fault of anybody')
-  })
+  t.test(
+    `over ${protocol} a client that leaves within a download ends the upstream's connection within a second`,
+    async t => {
+      const app = await startApp(t, ({ target }) => (target === '/endless' ? endless : json({ all: 'well' })))
+      const { answered, leave } = await begin(app, protocol, '/endless')
+      await answered
+      t.equal(app.upstream.openConnections, 1)
+      leave()
+      t.ok(await within(1_000, () => app.upstream.openConnections === 0), 'it is closed')
+      t.match(await app.gateway.ask('/x'), { status: 200, text: '{"all":"well"}' })
+      t.equal(app.upstream.received.at(-1)?.connection, 2, 'the next request gets a new one')
+      t.ok(await within(1_000, () => app.gateway.log().some(line => line['ending'] === 'client-gone')))
+      t.notOk(
+        app.gateway.log().some(({ level }) => level === 'warn' || level === 'error'),
+        'and it is no fault of anybody',
+      )
+    },
+  )
 
-  t.test(`over ${protocol} a client that leaves before the answer ends the upstream's connection within a second`, async t => {
-    const app = await startApp(t, ({ target }) => (target === '/slow' ? hang : json({ all: 'well' })))
-    const { answered, leave } = await begin(app, protocol, '/slow')
-    answered.catch(() => undefined) // it never comes
-    t.ok(await within(2_000, () => app.upstream.received.length === 1))
-    leave()
-    t.ok(await within(1_000, () => app.upstream.openConnections === 0))
-    t.equal((await app.gateway.ask('/x')).status, 200)
-    t.equal(app.upstream.received.at(-1)?.connection, 2)
-  })
+  t.test(
+    `over ${protocol} a client that leaves before the answer ends the upstream's connection within a second`,
+    async t => {
+      const app = await startApp(t, ({ target }) => (target === '/slow' ? hang : json({ all: 'well' })))
+      const { answered, leave } = await begin(app, protocol, '/slow')
+      answered.catch(() => undefined) // it never comes
+      t.ok(await within(2_000, () => app.upstream.received.length === 1))
+      leave()
+      t.ok(await within(1_000, () => app.upstream.openConnections === 0))
+      t.equal((await app.gateway.ask('/x')).status, 200)
+      t.equal(app.upstream.received.at(-1)?.connection, 2)
+    },
+  )
 
-  t.test(`over ${protocol} a client that leaves within an upload ends the upstream's connection within a second`, async t => {
-    const app = await startApp(t)
-    const upload = new Readable({ read: () => undefined })
-    upload.push(Buffer.alloc(100_000, 'x'))
-    const { answered, leave } = await begin(app, protocol, '/upload', upload)
-    answered.catch(() => undefined) // it never comes
-    t.ok(await within(2_000, () => (app.upstream.received[0]?.bodyLength ?? 0) === 100_000), 'what was sent came through at once')
-    leave()
-    t.ok(await within(1_000, () => app.upstream.openConnections === 0))
-    t.equal(app.upstream.received[0]?.complete, false, 'a cut upload does not look whole')
-    t.equal((await app.gateway.ask('/x')).status, 200)
-    t.equal(app.upstream.received.at(-1)?.connection, 2)
-    t.equal(app.upstream.malformed.length, 0, 'and no byte of it was taken for a request')
-  })
+  t.test(
+    `over ${protocol} a client that leaves within an upload ends the upstream's connection within a second`,
+    async t => {
+      const app = await startApp(t)
+      const upload = new Readable({ read: () => undefined })
+      upload.push(Buffer.alloc(100_000, 'x'))
+      const { answered, leave } = await begin(app, protocol, '/upload', upload)
+      answered.catch(() => undefined) // it never comes
+      t.ok(
+        await within(2_000, () => (app.upstream.received[0]?.bodyLength ?? 0) === 100_000),
+        'what was sent came through at once',
+      )
+      leave()
+      t.ok(await within(1_000, () => app.upstream.openConnections === 0))
+      t.equal(app.upstream.received[0]?.complete, false, 'a cut upload does not look whole')
+      t.equal((await app.gateway.ask('/x')).status, 200)
+      t.equal(app.upstream.received.at(-1)?.connection, 2)
+      t.equal(app.upstream.malformed.length, 0, 'and no byte of it was taken for a request')
+    },
+  )
 }
 
 t.test('one HTTP/2 stream that is given up leaves the others of its connection alone', async t => {
@@ -107,5 +125,8 @@ t.test('a client that leaves while it waits in the queue never reaches the upstr
   await pause(100)
   first.leave()
   t.equal((await third).status, 200)
-  t.same(app.upstream.received.map(({ target }) => target), ['/first', '/third'])
+  t.same(
+    app.upstream.received.map(({ target }) => target),
+    ['/first', '/third'],
+  )
 })

@@ -1,10 +1,11 @@
 // What an upstream does wrong is told by status and reason, and never with its address or the gateway's credentials.
-import { createServer } from 'node:net'
+
 import { once } from 'node:events'
+import { createServer } from 'node:net'
 import t from 'tap'
 import { startTestGateway } from '../fixture/gateway.ts'
-import { hang, reply } from '../fixture/upstream-answers.ts'
 import { startUpstream } from '../fixture/upstream.ts'
+import { hang, reply } from '../fixture/upstream-answers.ts'
 import { protocols, startApp } from './app.ts'
 
 /** A port on which nobody listens. */
@@ -46,20 +47,40 @@ ${['nobody-there', 'hanging', 'nameless', 'distrustful', 'untrusted'].map(name =
       ['untrusted', 502, 'upstream-untrusted'],
     ] as const
     const forbidden = new RegExp(
-      [`127\\.0\\.0\\.1`, hidden, silent.port, refusing.port, 'no-such-host', 'gatekeeper', 'a-secret', 'Secure Area', 'ECONN', 'ENOTFOUND'].join('|'),
+      [
+        `127\\.0\\.0\\.1`,
+        hidden,
+        silent.port,
+        refusing.port,
+        'no-such-host',
+        'gatekeeper',
+        'a-secret',
+        'Secure Area',
+        'ECONN',
+        'ENOTFOUND',
+      ].join('|'),
     )
     for (const [name, status, reason] of expected) {
       const program = await gateway.ask(`/${name}/x`, { protocol })
       t.match(program, { status, headers: { 'content-type': 'application/problem+json' } }, name)
       t.match(JSON.parse(program.text), { status, reason, upstream: name, requestId: program.headers['x-request-id'] })
-      const person = await gateway.ask(`/${name}/x`, { protocol, headers: { accept: 'text/html', 'sec-fetch-mode': 'navigate' } })
+      const person = await gateway.ask(`/${name}/x`, {
+        protocol,
+        headers: { accept: 'text/html', 'sec-fetch-mode': 'navigate' },
+      })
       t.match(person, { status, headers: { 'content-type': /^text\/html/ } }, name)
       t.match(person.text, name, 'the page names the upstream')
       for (const { text, headers } of [program, person]) {
-        t.notMatch(`${text.replaceAll(`localhost:${gateway.port}`, '')}${JSON.stringify({ ...headers, date: '' })}`, forbidden, name)
+        t.notMatch(
+          `${text.replaceAll(`localhost:${gateway.port}`, '')}${JSON.stringify({ ...headers, date: '' })}`,
+          forbidden,
+          name,
+        )
         t.equal(headers['www-authenticate'], undefined)
       }
-      const line = gateway.log().find(({ id, message }) => id === program.headers['x-request-id'] && message === 'fault')
+      const line = gateway
+        .log()
+        .find(({ id, message }) => id === program.headers['x-request-id'] && message === 'fault')
       t.match(line, { fault: reason, upstream: name }, 'the log has the cause')
     }
     t.notMatch(JSON.stringify([gateway.log(), gateway.audit()]), /a-secret-of/, 'and no secret')
@@ -89,13 +110,18 @@ routes: [{ path: /, upstream: app, access: everyone }]`,
 })
 
 t.test("an application's own 401 is passed on, without a challenge to a password that would be ours", async t => {
-  const respond = () => reply({ status: 401, headers: [['WWW-Authenticate', 'Basic realm="app"']], body: 'sign in here' })
+  const respond = () =>
+    reply({ status: 401, headers: [['WWW-Authenticate', 'Basic realm="app"']], body: 'sign in here' })
   const { gateway } = await startApp(t, respond)
   const answer = await gateway.ask('/x')
   t.match(answer, { status: 401, text: 'sign in here' })
   t.equal(answer.headers['www-authenticate'], undefined)
   const passing = await startApp(t, respond, { settings: 'authorization: pass' })
-  t.equal((await passing.gateway.ask('/x')).headers['www-authenticate'], 'Basic realm="app"', 'unless the route hands passwords on')
+  t.equal(
+    (await passing.gateway.ask('/x')).headers['www-authenticate'],
+    'Basic realm="app"',
+    'unless the route hands passwords on',
+  )
 })
 
 t.test('a GET whose idle connection the upstream closed is sent once more, and a POST never', async t => {

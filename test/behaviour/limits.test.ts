@@ -10,13 +10,21 @@ for (const protocol of protocols) {
     const { gateway, upstream } = await startApp(t, undefined, { settings: 'maxBody: 64 KB', answerAt: 'end' })
     const post = (body: Buffer | Readable) => {
       const chunked = protocol === 'HTTP/1.1' && body instanceof Readable
-      return gateway.ask('/x', { method: 'POST', protocol, body, headers: chunked ? { 'transfer-encoding': 'chunked' } : {} })
+      return gateway.ask('/x', {
+        method: 'POST',
+        protocol,
+        body,
+        headers: chunked ? { 'transfer-encoding': 'chunked' } : {},
+      })
     }
     const pieces = (count: number) => Readable.from(Array.from({ length: count }, () => Buffer.alloc(8_192, 'x')))
 
     t.equal((await post(Buffer.alloc(65_536, 'x'))).status, 200, 'at the limit')
     t.equal((await post(pieces(8))).status, 200)
-    t.same(upstream.received.map(({ bodyLength }) => bodyLength), [65_536, 65_536])
+    t.same(
+      upstream.received.map(({ bodyLength }) => bodyLength),
+      [65_536, 65_536],
+    )
 
     const announced = await post(Buffer.alloc(65_537, 'x'))
     t.equal(announced.status, 413)
@@ -33,7 +41,9 @@ for (const protocol of protocols) {
 }
 
 t.test('over HTTP/1.1 too many headers are 400 and too large ones 431', async t => {
-  const { gateway, upstream } = await startApp(t, undefined, { listener: 'limits: { headerCount: 20, headerSize: 8 KB }' })
+  const { gateway, upstream } = await startApp(t, undefined, {
+    listener: 'limits: { headerCount: 20, headerSize: 8 KB }',
+  })
   const ask = async (count: number, size = 1) => {
     using raw = await rawTls(gateway.port, { ca: gateway.authority.caPem })
     const lines = Array.from({ length: count - 1 }, (_, at) => `X-${at}: ${'x'.repeat(size)}\r\n`)
@@ -48,7 +58,9 @@ t.test('over HTTP/1.1 too many headers are 400 and too large ones 431', async t 
 })
 
 t.test('over HTTP/2 too many headers are 400 or a stream error, and too large ones reach no upstream', async t => {
-  const { gateway, upstream } = await startApp(t, undefined, { listener: 'limits: { headerCount: 20, headerSize: 8 KB }' })
+  const { gateway, upstream } = await startApp(t, undefined, {
+    listener: 'limits: { headerCount: 20, headerSize: 8 KB }',
+  })
   const ask = async (count: number, size = 1): Promise<string> => {
     const session = connectHttp2(gateway.url, { ca: gateway.authority.caPem })
     session.on('error', () => undefined)
@@ -84,9 +96,6 @@ t.test('no more than the allowed connections are open at one time', async t => {
   const lines = await Promise.all([1, 2, 3].map(() => rawTls(gateway.port, { ca: gateway.authority.caPem })))
   await t.rejects(rawTls(gateway.port, { ca: gateway.authority.caPem }), 'the fourth is turned away')
   for (const line of lines) line.close()
-  t.ok(
-    await within(2_000, () => lines.every(({ socket }) => socket.destroyed)),
-    'and when they have gone',
-  )
+  t.ok(await within(2_000, () => lines.every(({ socket }) => socket.destroyed)), 'and when they have gone')
   t.equal((await gateway.ask('/x')).status, 200, 'another one comes in')
 })

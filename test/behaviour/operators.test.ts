@@ -26,7 +26,10 @@ t.test('healthz says that the process lives, readyz that it can do its work', as
   const health = await fetch(`${admin}/healthz`)
   t.same([health.status, await health.text()], [200, 'ok\n'])
   const ready = await fetch(`${admin}/readyz`)
-  t.same([ready.status, await ready.json()], [200, { ready: true, parts: { 'certificate web': 'ok', 'upstream orthanc': 'ok' } }])
+  t.same(
+    [ready.status, await ready.json()],
+    [200, { ready: true, parts: { 'certificate web': 'ok', 'upstream orthanc': 'ok' } }],
+  )
   t.equal((await fetch(`${admin}/nothing`)).status, 404)
 
   await upstream.close()
@@ -65,10 +68,14 @@ t.test('every metric has its name, and no label names a person, a path or an add
   await gateway.ask('/studies/1.2.3/a-path', { basic: 'alice:alice-password' })
   await gateway.ask('/studies/1.2.3/a-path')
   await gateway.ask('/%2f')
+  await gateway.signIn('alice', 'alice-password')
+  await t.rejects(gateway.signIn('alice', 'not this one'))
   const text = await (await fetch(`${admin}/metrics`)).text()
   t.same([...text.matchAll(/^# TYPE (sallyport_\S+) /gm)].map(([, name]) => name).toSorted(), names.toSorted())
   t.match(text, 'sallyport_exchanges_total{listener="web",route="routes[0]",status="200",ending="complete"} 1')
   t.match(text, 'sallyport_exchanges_total{listener="web",route="none",status="400",ending="complete"} 1')
+  t.match(text, 'sallyport_logins_total{outcome="signed-in"} 1')
+  t.match(text, 'sallyport_logins_total{outcome="wrong-credentials"} 1')
   t.match(text, 'sallyport_denials_total{reason="no-identity"} 1')
   t.match(text, 'sallyport_upstream_up{upstream="orthanc"} 1')
   t.match(text, /^sallyport_certificate_expiry_seconds\{listener="web"\} \d+/m)
@@ -87,7 +94,14 @@ routes: [{ path: /, upstream: app, access: everyone }]`,
   const served = await serveSite(t, site)
   const [, port = ''] = await served.shows(/^listening http:\/\/127\.0\.0\.1:(\d+) \(plain\)$/m)
   const ask = async (path: string, method = 'GET', headers = {}) => {
-    const sent = request({ host: '127.0.0.1', port, path, method, headers: { host: `localhost:${port}`, ...headers }, agent: false }).end()
+    const sent = request({
+      host: '127.0.0.1',
+      port,
+      path,
+      method,
+      headers: { host: `localhost:${port}`, ...headers },
+      agent: false,
+    }).end()
     const [answer] = await once(sent, 'response')
     answer.resume()
     return { status: answer.statusCode, location: answer.headers.location }

@@ -33,28 +33,47 @@ const alice = { name: 'alice', realm: 'local', proof: 'password' }
 const keeper = { ...alice, name: 'keeper' }
 
 for (const protocol of protocols) {
-  t.test(`over ${protocol} the number of a request is the same to client, upstream, log and audit trail, and ours`, async t => {
-    const { gateway, upstream } = await startArchive(t)
-    const answer = await gateway.ask('/studies/1.2.3', { protocol, basic: 'alice:alice-password', headers: { 'x-request-id': 'mine', x_request_id: 'mine' } })
-    const id = answer.headers['x-request-id'] ?? ''
-    t.match(id, /^[0-9a-f-]{36}$/)
-    t.same(upstream.received[0]?.rawHeaders.filter(([name]) => /^x.request.id$/i.test(name)), [['x-request-id', id]])
-    t.ok(await within(1_000, () => gateway.log().some(line => line['id'] === id && line['message'] === 'exchange')))
-    t.match(gateway.log().find(line => line['id'] === id), { user: 'alice', status: 200, path: '/studies/1.2.3', route: 'routes[0]' })
-    t.ok(await within(1_000, () => gateway.audit().some(line => line['kind'] === 'study' && line['id'] === id)))
+  t.test(
+    `over ${protocol} the number of a request is the same to client, upstream, log and audit trail, and ours`,
+    async t => {
+      const { gateway, upstream } = await startArchive(t)
+      const answer = await gateway.ask('/studies/1.2.3', {
+        protocol,
+        basic: 'alice:alice-password',
+        headers: { 'x-request-id': 'mine', x_request_id: 'mine' },
+      })
+      const id = answer.headers['x-request-id'] ?? ''
+      t.match(id, /^[0-9a-f-]{36}$/)
+      t.same(
+        upstream.received[0]?.rawHeaders.filter(([name]) => /^x.request.id$/i.test(name)),
+        [['x-request-id', id]],
+      )
+      t.ok(await within(1_000, () => gateway.log().some(line => line['id'] === id && line['message'] === 'exchange')))
+      t.match(
+        gateway.log().find(line => line['id'] === id),
+        { user: 'alice', status: 200, path: '/studies/1.2.3', route: 'routes[0]' },
+      )
+      t.ok(await within(1_000, () => gateway.audit().some(line => line['kind'] === 'study' && line['id'] === id)))
 
-    const denied = await gateway.ask('/studies/1', { protocol, headers: { 'x-request-id': 'mine' } })
-    t.equal(JSON.parse(denied.text).requestId, denied.headers['x-request-id'])
-    t.not(denied.headers['x-request-id'], id)
-    const page = await gateway.ask('/x', { protocol, method: 'DELETE', basic: 'alice:alice-password', headers: { 'sec-fetch-mode': 'navigate', 'sec-fetch-site': 'same-origin' } })
-    t.match(page.text, page.headers['x-request-id'] ?? 'none', 'a page shows it too')
-  })
+      const denied = await gateway.ask('/studies/1', { protocol, headers: { 'x-request-id': 'mine' } })
+      t.equal(JSON.parse(denied.text).requestId, denied.headers['x-request-id'])
+      t.not(denied.headers['x-request-id'], id)
+      const page = await gateway.ask('/x', {
+        protocol,
+        method: 'DELETE',
+        basic: 'alice:alice-password',
+        headers: { 'sec-fetch-mode': 'navigate', 'sec-fetch-site': 'same-origin' },
+      })
+      t.match(page.text, page.headers['x-request-id'] ?? 'none', 'a page shows it too')
+    },
+  )
 }
 
 t.test('reading a hundred frames of a study is one line, and the next one comes after the window', async t => {
   let shift = 0
   const { gateway } = await startArchive(t, { clock: { now: () => Date.now() + shift } })
-  const read = (path: string, name: 'alice' | 'keeper' = 'alice') => gateway.ask(path, { basic: `${name}:${people[name].password}` })
+  const read = (path: string, name: 'alice' | 'keeper' = 'alice') =>
+    gateway.ask(path, { basic: `${name}:${people[name].password}` })
   for (let frame = 1; frame <= 100; frame++) await read(`/studies/1.2.3/series/4/instances/5/frames/${frame}`)
   const where = { method: 'GET', path: '/studies/1.2.3/series/4/instances/5/frames/1', route: 'routes[0]' }
   t.ok(await within(1_000, () => facts(gateway).length > 0))
@@ -64,10 +83,15 @@ t.test('reading a hundred frames of a study is one line, and the next one comes 
   await read('/wado?requestType=WADO&studyUID=9.8.7&objectUID=1')
   await read('/studies?PatientName=X*')
   t.ok(await within(1_000, () => facts(gateway).length === 3))
-  t.same(facts(gateway).slice(1).map(({ who, study }) => ({ who, study })), [
-    { who: keeper, study: '1.2.3' },
-    { who: alice, study: '9.8.7' },
-  ])
+  t.same(
+    facts(gateway)
+      .slice(1)
+      .map(({ who, study }) => ({ who, study })),
+    [
+      { who: keeper, study: '1.2.3' },
+      { who: alice, study: '9.8.7' },
+    ],
+  )
   shift = 61 * 60_000
   await read('/studies/1.2.3/metadata')
   t.ok(await within(1_000, () => facts(gateway).length === 4))
@@ -96,7 +120,13 @@ t.test('sign-in, wrong sign-in, sign-out, denial, change and deletion each have 
     { kind: 'login-refused', claimed: 'alice', reason: 'wrong-credentials', address },
     { kind: 'login', who: alice, address },
     { kind: 'logout', who: { name: 'alice', proof: 'session' }, address },
-    { kind: 'denial', who: alice, reason: 'not-permitted', address, where: { method: 'POST', path: '/instances', route: 'routes[0]' } },
+    {
+      kind: 'denial',
+      who: alice,
+      reason: 'not-permitted',
+      address,
+      where: { method: 'POST', path: '/instances', route: 'routes[0]' },
+    },
     { kind: 'change', who: keeper, address, where: { method: 'POST', path: '/instances', route: 'routes[0]' } },
     { kind: 'deletion', who: keeper, address, where: { method: 'DELETE', path: '/studies/abcd', route: 'routes[0]' } },
   ])
@@ -106,7 +136,11 @@ t.test('sign-in, wrong sign-in, sign-out, denial, change and deletion each have 
     t.type(id, 'string')
   }
   t.equal(statSync(join(gateway.dir, 'state', 'audit.jsonl')).mode & 0o777, 0o600, 'only its owner may read it')
-  t.notMatch(JSON.stringify([gateway.audit(), gateway.log()]), /alice-password|keeper-password|a-wrong-one/, 'no password is in it')
+  t.notMatch(
+    JSON.stringify([gateway.audit(), gateway.log()]),
+    /alice-password|keeper-password|a-wrong-one/,
+    'no password is in it',
+  )
 })
 
 /** In place of the file stands a folder: nothing can be written there. */
@@ -139,7 +173,13 @@ t.test('elsewhere care goes on and the alarm is raised', async t => {
   t.ok(await within(1_000, () => facts(gateway).length > 0))
   breakTrail(gateway)
   t.equal((await gateway.ask('/studies/4.5.6', { basic: 'alice:alice-password' })).status, 200)
-  t.ok(await within(1_000, () => gateway.log().some(({ level, message }) => level === 'error' && /audit trail cannot be written/.test(String(message)))))
+  t.ok(
+    await within(1_000, () =>
+      gateway
+        .log()
+        .some(({ level, message }) => level === 'error' && /audit trail cannot be written/.test(String(message))),
+    ),
+  )
   rmSync(join(gateway.dir, 'state', 'audit.jsonl'), { recursive: true })
 })
 
@@ -147,5 +187,7 @@ t.test('what an application behind an open route does is recorded without a name
   const { gateway } = await startApp(t, () => json({}), { kind: 'orthanc' })
   await gateway.ask('/instances', { method: 'POST', body: 'x' })
   t.ok(await within(1_000, () => facts(gateway).length > 0))
-  t.same(facts(gateway), [{ kind: 'change', address: '127.0.0.1', where: { method: 'POST', path: '/instances', route: 'routes[0]' } }])
+  t.same(facts(gateway), [
+    { kind: 'change', address: '127.0.0.1', where: { method: 'POST', path: '/instances', route: 'routes[0]' } },
+  ])
 })

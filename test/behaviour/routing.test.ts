@@ -1,12 +1,14 @@
 // A request goes where its host and path say, and what comes back leads to the same place.
 import t from 'tap'
 import { startTestGateway } from '../fixture/gateway.ts'
-import { type Fields, json, reply } from '../fixture/upstream-answers.ts'
 import { startUpstream } from '../fixture/upstream.ts'
+import { type Fields, json, reply } from '../fixture/upstream-answers.ts'
 
 t.test('routes of the host come first, then the longest path, by whole segments', async t => {
   const names = ['root', 'app', 'deep', 'hosted', 'hosted-api'] as const
-  const upstreams = await Promise.all(names.map(async name => [name, await startUpstream(t, ({ target }) => json([name, target]))] as const))
+  const upstreams = await Promise.all(
+    names.map(async name => [name, await startUpstream(t, ({ target }) => json([name, target]))] as const),
+  )
   const gateway = await startTestGateway(t, {
     yaml: `
 upstreams:
@@ -39,7 +41,10 @@ routes:
       t.same(JSON.parse(answer.text), [upstream, target], `${protocol} ${host ?? ''}${path}`)
     }
     t.match(await gateway.ask('/app/deep/er', { protocol }), { status: 308, headers: { location: '/app/deep/er/' } })
-    t.match(await gateway.ask('/app/deep/er?a=1', { protocol }), { status: 308, headers: { location: '/app/deep/er/?a=1' } })
+    t.match(await gateway.ask('/app/deep/er?a=1', { protocol }), {
+      status: 308,
+      headers: { location: '/app/deep/er/?a=1' },
+    })
   }
 })
 
@@ -58,7 +63,12 @@ routes:
   t.equal((await ask('imaging.example.org:443')).status, 200)
   t.equal((await ask('omero.example.org')).status, 200)
   const before = upstream.received.length
-  for (const host of [`localhost:${gateway.port}`, 'evil.example', 'imaging.example.org.evil.example', 'imaging.example.org:8443']) {
+  for (const host of [
+    `localhost:${gateway.port}`,
+    'evil.example',
+    'imaging.example.org.evil.example',
+    'imaging.example.org:8443',
+  ]) {
     t.equal((await ask(host)).status, 421, host)
   }
   t.equal(upstream.received.length, before)
@@ -118,7 +128,11 @@ t.test('cookies get the stripped prefix back, and none may bear our name', async
     'csrftoken=2; path=/pre/fix/webclient; Secure',
     'plain=3',
   ])
-  t.same((await answer('/x', sent)).cookies, sent.slice(0, 3).map(([, cookie]) => cookie), 'without a prefix as they are')
+  t.same(
+    (await answer('/x', sent)).cookies,
+    sent.slice(0, 3).map(([, cookie]) => cookie),
+    'without a prefix as they are',
+  )
 })
 
 t.test("the gateway's own cookies stay here, and the application's go on", async t => {

@@ -62,7 +62,10 @@ for (const protocol of protocols) {
 
   t.test(`over ${protocol} an upstream that is slow for longer than the idle time is waited for`, async t => {
     const { gateway } = await start(t, ({ target }) => (target === '/late' ? late : trickle('abcdefgh', 500)))
-    const [slow, later] = await Promise.all([gateway.ask('/x', { protocol }), gateway.ask('/late', { protocol, method: 'POST', body: 'x' })])
+    const [slow, later] = await Promise.all([
+      gateway.ask('/x', { protocol }),
+      gateway.ask('/late', { protocol, method: 'POST', body: 'x' }),
+    ])
     t.match(slow, { status: 200, text: 'abcdefgh' })
     t.match(later, { status: 200, text: '{"late":true}' })
   })
@@ -108,7 +111,9 @@ t.test('a request head that takes too long is answered with 408', async t => {
 
 t.test('a connection that asks nothing is closed, before its handshake and after a request', async t => {
   const { gateway } = await start(t)
-  const silent = connectTcp(gateway.port, '127.0.0.1').on('error', () => undefined).resume()
+  const silent = connectTcp(gateway.port, '127.0.0.1')
+    .on('error', () => undefined)
+    .resume()
   t.teardown(() => silent.destroy())
   using raw = await rawTls(gateway.port, { ca: gateway.authority.caPem })
   await raw.write('GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n')

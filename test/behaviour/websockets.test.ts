@@ -80,12 +80,16 @@ t.test('what the upstream declines is told, and what is no handshake is refused 
 t.test('bytes behind a handshake that was not answered with 101 reach no upstream', async t => {
   const { gateway, upstream } = await startApp(t, () => reply({ status: 404, body: 'no socket here' }))
   using raw = await rawTls(gateway.port, { ca: gateway.authority.caPem })
-  const head = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
+  const head =
+    'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
   await raw.write(`GET /x HTTP/1.1\r\nHost: localhost\r\n${head}\r\nGET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n`)
   const { text, ended } = await raw.read()
   t.match(text, /^HTTP\/1\.1 404 [\s\S]*connection: close[\s\S]*no socket here$/i)
   t.equal(ended, 'end')
-  t.same(upstream.received.map(({ target }) => target), ['/x'])
+  t.same(
+    upstream.received.map(({ target }) => target),
+    ['/x'],
+  )
   t.equal(upstream.malformed.length, 0)
 })
 

@@ -38,8 +38,14 @@ t.test('a file that names every key is read, with paths relative to it', async t
   t.same([...config.realms.directory.userMapping.keys()], ['omeName', 'firstName'])
   t.match(config.upstreams['orthanc'], { maxBody: 2 * 1024 ** 3, timeouts: { connect: 1_000, idle: 600_000 } })
   t.match(config.upstreams['viewer'], { dicomWeb: '/dicom-web' })
-  t.same(config.routes.map(({ host, path }) => `${host ?? ''}${path}`), ['/', '/dicom-web', 'omero.example.org/', '/orthanc'])
-  t.same(config.cors.origins.map(({ origin }) => origin), ['https://viewer.example.org'])
+  t.same(
+    config.routes.map(({ host, path }) => `${host ?? ''}${path}`),
+    ['/', '/dicom-web', 'omero.example.org/', '/orthanc'],
+  )
+  t.same(
+    config.cors.origins.map(({ origin }) => origin),
+    ['https://viewer.example.org'],
+  )
 })
 
 t.test('what is not written is safe', async t => {
@@ -69,7 +75,14 @@ t.test('units are written with a blank or without, and nothing else goes', async
     const loaded = loadText(`drain: ${text}`)
     return loaded.ok ? loaded.config.drain : 'refused'
   }
-  const good: Record<string, number> = { '500 ms': 500, '30s': 30_000, '15 min': 900_000, '8 h': 28_800_000, '7 d': 604_800_000, '0 s': 0 }
+  const good: Record<string, number> = {
+    '500 ms': 500,
+    '30s': 30_000,
+    '15 min': 900_000,
+    '8 h': 28_800_000,
+    '7 d': 604_800_000,
+    '0 s': 0,
+  }
   for (const [text, milliseconds] of Object.entries(good)) t.equal(drain(text), milliseconds, text)
   for (const text of ['30', '1.5 s', '-1 s', '1 m', '1 S', '1  s', '"1 s "', '1e3 ms', '25 d', '596 h 31 min']) {
     t.equal(drain(text), 'refused', text)
@@ -103,9 +116,17 @@ t.test('a warning stops nothing', async t => {
 
 t.test('a password that would travel in the clear is warned of, except on this machine', async t => {
   const said = (url: string) =>
-    saidOf(`upstreams: { a: { kind: generic, url: "${url}", credentials: { username: u, password: { env: P } } } }`).length
-  for (const url of ['http://127.0.0.1:1', 'http://127.8.8.8', 'http://localhost', 'http://[::1]:1', 'https://far.example']) {
+    saidOf(`upstreams: { a: { kind: generic, url: "${url}", credentials: { username: u, password: { env: P } } } }`)
+      .length
+  for (const url of [
+    'http://127.0.0.1:1',
+    'http://127.8.8.8',
+    'http://localhost',
+    'http://[::1]:1',
+    'https://far.example',
+  ]) {
     t.equal(said(url), 0, url)
   }
-  for (const url of ['http://10.0.0.1', 'http://127.0.0.1.evil.example', 'http://localhost.evil.example']) t.equal(said(url), 1, url)
+  for (const url of ['http://10.0.0.1', 'http://127.0.0.1.evil.example', 'http://localhost.evil.example'])
+    t.equal(said(url), 1, url)
 })

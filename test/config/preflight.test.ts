@@ -1,9 +1,10 @@
 /**
  * All files that a configuration names, read before anything is bound: every problem under its key and line.
  */
+
+import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { spawnSync } from 'node:child_process'
 import t from 'tap'
 import { parseConfig } from '../../src/config/load.ts'
 import { inspect } from '../../src/preflight.ts'
@@ -35,7 +36,10 @@ t.test('preflight', async t => {
     const loaded = parseConfig(yaml, dir)
     if (!loaded.ok) throw new Error(loaded.problems.map(problemText).join('\n'))
     const { materials, problems } = inspect(loaded.config, loaded.locate, env, Date.now())
-    return { materials, said: problems.map(problem => `${problem.line}: ${problemText(problem)}`.replaceAll(dir, 'DIR')) }
+    return {
+      materials,
+      said: problems.map(problem => `${problem.line}: ${problemText(problem)}`.replaceAll(dir, 'DIR')),
+    }
   }
   const web = 'listeners:\n  web: { bind: "127.0.0.1:0", keystore: { certificate: server.pem, key: server.key } }\n'
 
@@ -129,7 +133,10 @@ realms:
       import { readKeystore } from ${JSON.stringify(join(import.meta.dirname, '../../src/tls/keystore.ts'))}
       process.setgid(65534); process.setgroups([]); process.setuid(65534)
       readKeystore({ certificate: 'server.pem', key: 'closed/server.key' }, Date.now(), (key, said) => console.log(key, said))`
-    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], { cwd: dir, encoding: 'utf8' })
+    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
+      cwd: dir,
+      encoding: 'utf8',
+    })
     t.equal(stdout.trim(), 'key this account may not read closed/server.key (owner 0, mode 0640)', stderr)
   })
 })

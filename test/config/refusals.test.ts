@@ -43,12 +43,17 @@ t.test('what is no YAML, or not one document, is told as that', async t => {
     'a: 1\na: 2': /^not valid YAML: Map keys must be unique/,
     'a: 1\n---\nb: 1': /^not valid YAML: .*multiple documents/,
     'a: *nowhere': /^not valid YAML: .*nowhere/,
-    [`a: &a [1]\nb: &b [${'*a,'.repeat(11)}]\nc: &c [${'*b,'.repeat(11)}]\nd: [${'*c,'.repeat(11)}]`]: /^not valid YAML: .*alias/,
+    [`a: &a [1]\nb: &b [${'*a,'.repeat(11)}]\nc: &c [${'*b,'.repeat(11)}]\nd: [${'*c,'.repeat(11)}]`]:
+      /^not valid YAML: .*alias/,
     '- 1': /^write keys and values here/,
   }
   for (const [yaml, expected] of Object.entries(rows)) {
     const loaded = parseConfig(yaml, '/')
-    t.match(loaded.ok ? '' : problemText(loaded.problems[0] ?? { path: [], message: '' }), expected, JSON.stringify(yaml.slice(0, 20)))
+    t.match(
+      loaded.ok ? '' : problemText(loaded.problems[0] ?? { path: [], message: '' }),
+      expected,
+      JSON.stringify(yaml.slice(0, 20)),
+    )
   }
 })
 
@@ -57,7 +62,9 @@ t.test('names of JavaScript are names like any other', async t => {
     'constructor: unknown key "constructor"; check its spelling and place',
     'toString: unknown key "toString"; check its spelling and place',
   ])
-  t.match(saidOf('routes: [{ path: /, upstream: constructor, access: everyone }]'), [/no upstream is called "constructor"/])
+  t.match(saidOf('routes: [{ path: /, upstream: constructor, access: everyone }]'), [
+    /no upstream is called "constructor"/,
+  ])
   t.match(saidOf('"__proto__": { state: x }'), [/"__proto__"/])
 })
 

@@ -24,7 +24,8 @@ function zip(comment: string): Buffer {
 
 t.test('a multipart body ends with its closing delimiter', async t => {
   const type = 'multipart/related; type="application/dicom"; boundary=5b1c-x'
-  const body = (end: string) => Buffer.from(`--5b1c-x\r\nContent-Type: application/dicom\r\n\r\n${'x'.repeat(5000)}${end}`)
+  const body = (end: string) =>
+    Buffer.from(`--5b1c-x\r\nContent-Type: application/dicom\r\n\r\n${'x'.repeat(5000)}${end}`)
   const rows: Record<string, boolean> = {
     '\r\n--5b1c-x--': true,
     '\r\n--5b1c-x--\r\n': true,

@@ -2,12 +2,25 @@ import t from 'tap'
 import { withoutHopByHop } from '../../src/forward/hop-by-hop.ts'
 
 const names = (connection: string[], ...others: string[]) =>
-  withoutHopByHop([...connection.map(value => ['connection', value] as const), ...others.map(name => [name, 'x'] as const)])
+  withoutHopByHop([
+    ...connection.map(value => ['connection', value] as const),
+    ...others.map(name => [name, 'x'] as const),
+  ])
     .map(([name]) => name)
     .join(' ')
 
 t.test('what belongs to one connection ends there', async t => {
-  const fixed = ['keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'http2-settings']
+  const fixed = [
+    'keep-alive',
+    'proxy-authenticate',
+    'proxy-authorization',
+    'proxy-connection',
+    'te',
+    'trailer',
+    'transfer-encoding',
+    'upgrade',
+    'http2-settings',
+  ]
   t.equal(names(['close'], ...fixed, 'accept'), 'accept')
 })
 
@@ -16,10 +29,22 @@ t.test('so does what Connection names, in any spelling and over several lines', 
 })
 
 t.test('the message itself cannot be named away', async t => {
-  const essential = 'host content-length content-type content-encoding cookie authorization set-cookie location cache-control'
+  const essential =
+    'host content-length content-type content-encoding cookie authorization set-cookie location cache-control'
   t.equal(names([essential.replaceAll(' ', ',')], ...essential.split(' ')), essential)
 })
 
 t.test('order and duplicates stay', async t => {
-  t.same(withoutHopByHop([['a', '1'], ['b', '2'], ['a', '3']]), [['a', '1'], ['b', '2'], ['a', '3']])
+  t.same(
+    withoutHopByHop([
+      ['a', '1'],
+      ['b', '2'],
+      ['a', '3'],
+    ]),
+    [
+      ['a', '1'],
+      ['b', '2'],
+      ['a', '3'],
+    ],
+  )
 })

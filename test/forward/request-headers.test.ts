@@ -2,7 +2,13 @@
  * What an upstream believes: ours, exactly once, whatever a client sent under those names.
  */
 import t from 'tap'
-import { foreignCookies, headerText, type RequestFacts, type RequestTerms, upstreamRequestHeaders } from '../../src/forward/request-headers.ts'
+import {
+  foreignCookies,
+  headerText,
+  type RequestFacts,
+  type RequestTerms,
+  upstreamRequestHeaders,
+} from '../../src/forward/request-headers.ts'
 import type { Principal } from '../../src/identity/principal.ts'
 import { type HeaderList, headerValues } from '../../src/listener/exchange.ts'
 
@@ -12,8 +18,19 @@ const alice: Principal = {
   groups: new Set(['radiology', 'a,b']),
   proof: { kind: 'session', by: 'password', id: 's1' },
 }
-const facts: RequestFacts = { id: 'r-1', authority: 'pacs.example.org:8443', forwardedFor: ['192.0.2.7'], principal: alice }
-const terms: RequestTerms = { passAcceptEncoding: true, forwarded: 'full', passAuthorization: false, authorization: undefined, added: {} }
+const facts: RequestFacts = {
+  id: 'r-1',
+  authority: 'pacs.example.org:8443',
+  forwardedFor: ['192.0.2.7'],
+  principal: alice,
+}
+const terms: RequestTerms = {
+  passAcceptEncoding: true,
+  forwarded: 'full',
+  passAuthorization: false,
+  authorization: undefined,
+  added: {},
+}
 
 const made = (headers: HeaderList, more: Partial<RequestTerms & RequestFacts> = {}) =>
   upstreamRequestHeaders(headers, { ...facts, ...more }, { ...terms, ...more })
@@ -44,30 +61,54 @@ t.test('what a client sends in their place is gone, in every spelling', async t 
   const others = [
     ...['x-real-ip', 'x-original-url', 'x-rewrite-url', 'x-http-method-override', 'x-http-method', 'x-forwarded-port'],
     ...['x-forwarded-prefix', 'x-forwarded-user', 'x-forwarded-client-cert', 'x-ssl-client-cert', 'ssl-client-cert'],
-    ...['x-client-verify', 'x-client-cert', 'x-auth-request-user', 'remote-user', 'x-remote-anything', 'true-client-ip'],
+    ...[
+      'x-client-verify',
+      'x-client-cert',
+      'x-auth-request-user',
+      'remote-user',
+      'x-remote-anything',
+      'true-client-ip',
+    ],
     ...['x-forwarded-proto-omero-web', 'x-sallyport-x', 'expect'],
   ]
   const spoofed = [...Object.keys(ours), ...others].flatMap(name =>
-    [name, name.replaceAll('-', '_'), name.replace('-', '_'), `${name} `, `\t${name}`].map(spelling => [spelling, 'evil'] as const),
+    [name, name.replaceAll('-', '_'), name.replace('-', '_'), `${name} `, `\t${name}`].map(
+      spelling => [spelling, 'evil'] as const,
+    ),
   )
   for (const list of [spoofed, [...spoofed, ['connection', spoofed.map(([name]) => name).join(',')] as const]]) {
     const headers = made(list)
-    t.same(headers.filter(([, value]) => value === 'evil'), [])
+    t.same(
+      headers.filter(([, value]) => value === 'evil'),
+      [],
+    )
     for (const [name, value] of Object.entries(ours)) t.equal(sole(headers, name), value, name)
   }
   const anonymous = made(spoofed, { principal: undefined })
-  t.same(anonymous.filter(([name]) => name.startsWith('x-remote')), [], 'nobody has no name at all')
+  t.same(
+    anonymous.filter(([name]) => name.startsWith('x-remote')),
+    [],
+    'nobody has no name at all',
+  )
 })
 
 t.test('framing in another spelling does not reach a server that would read it', async t => {
-  const headers = made([['content_length', '5'], ['transfer_encoding', 'chunked'], ['content-length', '7'], ['my_token', 'x']])
-  t.same(headers.slice(1, 3), [['content-length', '7'], ['my_token', 'x']])
+  const headers = made([
+    ['content_length', '5'],
+    ['transfer_encoding', 'chunked'],
+    ['content-length', '7'],
+    ['my_token', 'x'],
+  ])
+  t.same(headers.slice(1, 3), [
+    ['content-length', '7'],
+    ['my_token', 'x'],
+  ])
 })
 
 t.test('names are percent-encoded so that nothing in them splits a header or a list', async t => {
   const rows: Record<string, string> = {
     'alice.b-c_d@x y': 'alice.b-c_d@x y',
-    'Jürgen': 'J%C3%BCrgen',
+    Jürgen: 'J%C3%BCrgen',
     'a,b;c|d': 'a%2Cb%3Bc%7Cd',
     'a\r\nX: y': 'a%0D%0AX%3A y',
     '100%': '100%25',
@@ -80,7 +121,11 @@ t.test('our cookie stays with us, others go on', async t => {
   t.equal(foreignCookies('a=1; __Host-sallyport=secret; b=2'), 'a=1; b=2')
   t.equal(foreignCookies('__host-SALLYPORT-csrf=x;  __Host-sallyport=y'), undefined)
   t.equal(foreignCookies('x__Host-sallyport=1'), 'x__Host-sallyport=1')
-  const headers = made([['cookie', 'a=1'], ['cookie', '__Host-sallyport=secret'], ['cookie', 'b=2']])
+  const headers = made([
+    ['cookie', 'a=1'],
+    ['cookie', '__Host-sallyport=secret'],
+    ['cookie', 'b=2'],
+  ])
   t.equal(sole(headers, 'cookie'), 'a=1; b=2', 'the lines of HTTP/2 become one')
   t.same(sole(made([['cookie', '__Host-sallyport=secret']]), 'cookie'), [])
 })
@@ -99,9 +144,21 @@ t.test('an upstream is spoken to as its profile wants', async t => {
   t.equal(sole(made([['accept-encoding', 'gzip']]), 'accept-encoding'), 'gzip')
 })
 
-t.test('what the operator adds stands in place of the client\'s, and of ours', async t => {
-  const added = { 'X-Site': 'north', 'X-Forwarded-Proto': 'http', Host: 'inner', 'X-Forwarded-Proto-OMERO-Web': 'https' }
-  const headers = made([['x_site', 'evil'], ['x-site', 'evil'], ['x-forwarded-proto-omero-web', 'evil']], { added })
+t.test("what the operator adds stands in place of the client's, and of ours", async t => {
+  const added = {
+    'X-Site': 'north',
+    'X-Forwarded-Proto': 'http',
+    Host: 'inner',
+    'X-Forwarded-Proto-OMERO-Web': 'https',
+  }
+  const headers = made(
+    [
+      ['x_site', 'evil'],
+      ['x-site', 'evil'],
+      ['x-forwarded-proto-omero-web', 'evil'],
+    ],
+    { added },
+  )
   for (const [name, value] of Object.entries(added)) t.equal(sole(headers, name.toLowerCase()), value, name)
   t.notOk(headers.some(([, value]) => value === 'evil'))
 })

@@ -2,7 +2,12 @@
  * What a client gets of an upstream's headers: places as people typed them, ours kept ours, nothing that breaks a line.
  */
 import t from 'tap'
-import { clientResponseHeaders, publicCookie, publicLocation, type ResponseFacts } from '../../src/forward/response-headers.ts'
+import {
+  clientResponseHeaders,
+  publicCookie,
+  publicLocation,
+  type ResponseFacts,
+} from '../../src/forward/response-headers.ts'
 import { Fault } from '../../src/kernel/fault.ts'
 import { type HeaderList, headerValues } from '../../src/listener/exchange.ts'
 
@@ -15,7 +20,8 @@ const facts: ResponseFacts = {
   personal: true,
   allowedOrigin: undefined,
 }
-const made = (headers: HeaderList, more: Partial<ResponseFacts> = {}) => clientResponseHeaders(headers, { ...facts, ...more })
+const made = (headers: HeaderList, more: Partial<ResponseFacts> = {}) =>
+  clientResponseHeaders(headers, { ...facts, ...more })
 const values = (headers: HeaderList, name: string) => headerValues(headers, name).join(' | ')
 
 t.test('places are rewritten to what people typed', async t => {
@@ -37,7 +43,16 @@ t.test('places are rewritten to what people typed', async t => {
   const whole = { ...facts, route: { ...facts.route, strip: false } }
   t.equal(publicLocation('/app', whole), '/app')
   t.equal(publicLocation('http://127.0.0.1:8042/app', whole), 'https://pacs.example.org:8443/app')
-  t.equal(values(made([['content-location', '/a'], ['location', '/b']]), 'content-location'), '/orthanc/a')
+  t.equal(
+    values(
+      made([
+        ['content-location', '/a'],
+        ['location', '/b'],
+      ]),
+      'content-location',
+    ),
+    '/orthanc/a',
+  )
 })
 
 t.test('cookies keep to the prefix, and none may bear our name', async t => {
@@ -46,10 +61,25 @@ t.test('cookies keep to the prefix, and none may bear our name', async t => {
   t.equal(publicCookie('a=1', facts), 'a=1')
   t.equal(publicCookie('__Host-app=1; Path=/; Secure', facts), '__Host-app=1; Path=/; Secure')
   t.equal(publicCookie('a=1; Path=/', { route: { strip: false, path: '/x', kind: 'generic' } }), 'a=1; Path=/')
-  for (const cookie of ['__Host-sallyport=x', ' __host-SALLYPORT-csrf=x', '__Secure-sallyport=x', '=__Host-sallyport=x']) {
+  for (const cookie of [
+    '__Host-sallyport=x',
+    ' __host-SALLYPORT-csrf=x',
+    '__Secure-sallyport=x',
+    '=__Host-sallyport=x',
+  ]) {
     t.equal(publicCookie(cookie, facts), undefined, cookie)
   }
-  t.equal(values(made([['set-cookie', 'a=1'], ['set-cookie', '__Host-sallyport=x'], ['set-cookie', 'b=2']]), 'set-cookie'), 'a=1 | b=2')
+  t.equal(
+    values(
+      made([
+        ['set-cookie', 'a=1'],
+        ['set-cookie', '__Host-sallyport=x'],
+        ['set-cookie', 'b=2'],
+      ]),
+      'set-cookie',
+    ),
+    'a=1 | b=2',
+  )
 })
 
 t.test('what is ours to say is ours alone', async t => {
@@ -66,14 +96,27 @@ t.test('what is ours to say is ours alone', async t => {
   const headers = made(theirs)
   t.equal(values(headers, 'x-request-id'), 'r-1')
   t.equal(values(headers, 'strict-transport-security'), 'max-age=63072000')
-  for (const name of ['alt-svc', 'connection', 'x-hop', 'www-authenticate', 'access-control-allow-origin', 'access-control-allow-credentials']) {
+  for (const name of [
+    'alt-svc',
+    'connection',
+    'x-hop',
+    'www-authenticate',
+    'access-control-allow-origin',
+    'access-control-allow-credentials',
+  ]) {
     t.equal(values(headers, name), '', name)
   }
   t.equal(values(made(theirs, { passAuthorization: true }), 'www-authenticate'), 'Basic realm="Orthanc"')
 })
 
 t.test('another site may read only what was allowed by name', async t => {
-  const headers = made([['access-control-allow-origin', '*'], ['vary', 'Accept']], { allowedOrigin: 'https://viewer.example.org' })
+  const headers = made(
+    [
+      ['access-control-allow-origin', '*'],
+      ['vary', 'Accept'],
+    ],
+    { allowedOrigin: 'https://viewer.example.org' },
+  )
   t.equal(values(headers, 'access-control-allow-origin'), 'https://viewer.example.org')
   t.equal(values(headers, 'access-control-allow-credentials'), 'true')
   t.equal(values(headers, 'vary'), 'Accept | Origin')
@@ -88,7 +131,16 @@ t.test('an answer for one person is kept by nobody else, unless the upstream has
 })
 
 t.test('a header that would break the line is a fault of the upstream', async t => {
-  const bad: HeaderList[] = [[['x', 'a\nb']], [['x', 'a\rb']], [['x', 'a\0b']], [['x y', '1']], [['', '1']], [['x:', '1']], [['x', '\x7f']]]
-  for (const headers of bad) t.throws(() => made(headers), new Fault('upstream-broken', { about: 'x' }).constructor, JSON.stringify(headers))
+  const bad: HeaderList[] = [
+    [['x', 'a\nb']],
+    [['x', 'a\rb']],
+    [['x', 'a\0b']],
+    [['x y', '1']],
+    [['', '1']],
+    [['x:', '1']],
+    [['x', '\x7f']],
+  ]
+  for (const headers of bad)
+    t.throws(() => made(headers), new Fault('upstream-broken', { about: 'x' }).constructor, JSON.stringify(headers))
   t.doesNotThrow(() => made([['x', 'tab\there, and latin1 \xe4']]))
 })

@@ -14,7 +14,8 @@ import { startAuthority } from '../fixture/authority.ts'
 import { requireReal } from '../fixture/real.ts'
 import { certificateMaker, type Pair, startDoor } from './real-handshake.ts'
 
-const realm = (written: object = {}) => realmsSection(fileScalars(path => path)).parse({ certificate: written }).certificate
+const realm = (written: object = {}) =>
+  realmsSection(fileScalars(path => path)).parse({ certificate: written }).certificate
 const said = (answer: Answer) =>
   answer.kind === 'proven' ? answer.principal.name : answer.kind === 'refused' ? answer.reason : 'absent'
 const printOf = ({ cert }: Pick<Pair, 'cert'>) => fingerprintOf(new X509Certificate(cert))
@@ -55,15 +56,24 @@ t.test('a client certificate', async t => {
     const early = pairOf(await authority.client('alice', { now: new Date(Date.now() + 5 * day), days: 1 }))
     const rows: Record<string, readonly [Pair, string]> = {
       'another authority of the same name': [rogue, 'certificate-not-trusted'],
-      'its own authority': [make({ subject: '/CN=alice', by: null, extensions: forClients }), 'certificate-not-trusted'],
+      'its own authority': [
+        make({ subject: '/CN=alice', by: null, extensions: forClients }),
+        'certificate-not-trusted',
+      ],
       'a leaf of our authority': [{ ...child, cert: `${child.cert}${alice.cert}` }, 'certificate-not-trusted'],
-      'for servers only': [make({ subject: '/CN=alice', extensions: [leaf, 'extendedKeyUsage=serverAuth'] }), 'certificate-wrong-use'],
-      'for signing code': [make({ subject: '/CN=alice', extensions: [leaf, 'extendedKeyUsage=codeSigning'] }), 'certificate-wrong-use'],
+      'for servers only': [
+        make({ subject: '/CN=alice', extensions: [leaf, 'extendedKeyUsage=serverAuth'] }),
+        'certificate-wrong-use',
+      ],
+      'for signing code': [
+        make({ subject: '/CN=alice', extensions: [leaf, 'extendedKeyUsage=codeSigning'] }),
+        'certificate-wrong-use',
+      ],
       'an authority below ours': [
         make({ subject: '/CN=Staff CA', extensions: ['basicConstraints=critical,CA:TRUE'] }),
         'certificate-wrong-use',
       ],
-      'ended': [expired, 'certificate-expired'],
+      ended: [expired, 'certificate-expired'],
       'not begun': [early, 'certificate-not-yet-valid'],
     }
     for (const [title, [pair, reason]] of Object.entries(rows)) {
@@ -73,7 +83,10 @@ t.test('a client certificate', async t => {
 
   await t.test('without any purpose written in it is for all of them', async t => {
     const read = createCertificateReader(realm(), door.truststore)
-    t.equal(said(read((await door.meet(make({ subject: '/CN=old node', extensions: [leaf] }))).peer, Date.now())), 'old node')
+    t.equal(
+      said(read((await door.meet(make({ subject: '/CN=old node', extensions: [leaf] }))).peer, Date.now())),
+      'old node',
+    )
   })
 
   await t.test('ends when its time is over, on a connection that stays open', async t => {
@@ -112,7 +125,10 @@ t.test('a client certificate', async t => {
     const read = createCertificateReader(realm(), door.truststore)
     const { publicKey, privateKey } = await generateKeys('ec-p256')
     const extensions = leafExtensions({ serverAuth: false, clientAuth: true, keyEncipherment: false, names: [] })
-    const made = await sign({ commonName: 'admin\0.evil', publicKey, extensions, ...validityOf(new Date(), 2) }, authority.authority)
+    const made = await sign(
+      { commonName: 'admin\0.evil', publicKey, extensions, ...validityOf(new Date(), 2) },
+      authority.authority,
+    )
     const pair = { cert: made.toString('pem'), key: privateKeyPem(privateKey) }
     t.equal(said(read((await door.meet(pair)).peer, Date.now())), 'certificate-without-one-name')
   })
@@ -130,11 +146,18 @@ t.test('a client certificate', async t => {
     t.equal(by('serial'), new X509Certificate(pair.cert).serialNumber)
     t.equal(by('fingerprint'), printOf(pair))
 
-    const two = make({ subject: '/CN=alice', extensions: [...forClients, 'subjectAltName=email:a@x.org,email:b@x.org'] })
+    const two = make({
+      subject: '/CN=alice',
+      extensions: [...forClients, 'subjectAltName=email:a@x.org,email:b@x.org'],
+    })
     const read = createCertificateReader(realm({ name: 'email' }), door.truststore)
     t.equal(said(read((await door.meet(two)).peer, Date.now())), 'certificate-without-one-name')
     const none = make({ subject: '/CN=alice/emailAddress=a@x.org', extensions: forClients })
-    t.equal(said(read((await door.meet(none)).peer, Date.now())), 'certificate-without-one-name', 'not the one in the subject')
+    t.equal(
+      said(read((await door.meet(none)).peer, Date.now())),
+      'certificate-without-one-name',
+      'not the one in the subject',
+    )
   })
 
   await t.test('trusted as it is needs neither authority nor purpose, and vouches for nobody else', async t => {
@@ -142,8 +165,18 @@ t.test('a client certificate', async t => {
     const forServers = make({ subject: '/CN=pacs', by: null, extensions: [leaf, 'extendedKeyUsage=serverAuth'] })
     const signer = make({ subject: '/CN=signer', by: null, extensions: ['keyUsage=digitalSignature,keyCertSign'] })
     const issued = pairOf(await authority.client('issued'))
-    const selfMade = make({ subject: '/CN=openssl default', by: null, extensions: ['basicConstraints=critical,CA:TRUE'] })
-    const trusted = [bare.cert, forServers.cert, signer.cert, issued.cert.slice(0, issued.cert.indexOf(authority.caPem)), selfMade.cert]
+    const selfMade = make({
+      subject: '/CN=openssl default',
+      by: null,
+      extensions: ['basicConstraints=critical,CA:TRUE'],
+    })
+    const trusted = [
+      bare.cert,
+      forServers.cert,
+      signer.cert,
+      issued.cert.slice(0, issued.cert.indexOf(authority.caPem)),
+      selfMade.cert,
+    ]
     const singles = await startDoor(t, authority, trusted)
     const people = { [`sha256:${printOf(issued)}`]: 'ct-scanner-1', [printOf(selfMade)]: 'workstation' }
     const read = createCertificateReader(realm({ people }), singles.truststore)
@@ -177,7 +210,11 @@ t.test('a client certificate', async t => {
     const eve = make({ subject: '/CN=eve', by: below, extensions: forClients })
     const tooDeep = { ...eve, cert: `${eve.cert}${below.cert}` }
     const ours = createCertificateReader(realm(), door.truststore)
-    t.equal(said(ours((await door.meet(tooDeep)).peer, Date.now())), 'certificate-not-trusted', 'ours may have none below')
+    t.equal(
+      said(ours((await door.meet(tooDeep)).peer, Date.now())),
+      'certificate-not-trusted',
+      'ours may have none below',
+    )
   })
 
   for (const version of ['TLSv1.3', 'TLSv1.2'] as const) {

@@ -48,12 +48,25 @@ export function certificateMaker(t: Pick<Test, 'teardown'>, authority: TestAutho
   const own = authorityFiles(authority.authority.dir)
   return ({ subject, extensions = [], by }) => {
     const files = by === undefined ? [own.certificate, own.key] : ['by.crt', 'by.key']
-    if (by) for (const [name, pem] of Object.entries({ 'by.crt': by.cert, 'by.key': by.key })) writeFileSync(join(dir, name), pem)
+    if (by)
+      for (const [name, pem] of Object.entries({ 'by.crt': by.cert, 'by.key': by.key }))
+        writeFileSync(join(dir, name), pem)
     const signer = by === null ? [] : ['-CA', files[0] ?? '', '-CAkey', files[1] ?? '']
     execFileSync(
       'openssl',
       [
-        ...['req', '-x509', '-config', 'empty.cnf', '-utf8', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
+        ...[
+          'req',
+          '-x509',
+          '-config',
+          'empty.cnf',
+          '-utf8',
+          '-newkey',
+          'ec',
+          '-pkeyopt',
+          'ec_paramgen_curve:P-256',
+          '-nodes',
+        ],
         ...['-days', '2', '-subj', subject, '-keyout', 'made.key', '-out', 'made.crt', ...signer],
         ...extensions.flatMap(line => ['-addext', line]),
       ],
@@ -72,7 +85,8 @@ export async function startDoor(t: Test, authority: TestAuthority, trusted: read
   const keystore = readKeystore({ certificate: certFile, key: keyFile }, Date.now(), fail)
   const terms = effectiveTerms(Terms.parse({}), fail)
   const truststore = readTruststore(file, Date.now(), fail)
-  if (keystore === undefined || terms === undefined || truststore === undefined) throw new Error('the door did not open')
+  if (keystore === undefined || terms === undefined || truststore === undefined)
+    throw new Error('the door did not open')
   const sockets = new Set<TLSSocket>()
   const server = createServer(serverTlsOptions({ terms, keystore, clients: 'optional', truststore }), socket => {
     socket.on('error', () => undefined)
@@ -91,7 +105,14 @@ export async function startDoor(t: Test, authority: TestAuthority, trusted: read
     truststore,
     async meet(client = {}, more = {}) {
       const arrived = once(server, 'secureConnection')
-      const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ca: authority.caPem, ...client, ...more })
+      const socket = connect({
+        port,
+        host: '127.0.0.1',
+        servername: 'localhost',
+        ca: authority.caPem,
+        ...client,
+        ...more,
+      })
       t.teardown(() => socket.destroy())
       let session: Buffer | undefined
       socket.on('session', ticket => {

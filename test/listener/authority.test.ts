@@ -24,8 +24,38 @@ t.test('a host with an optional port, in lower case', async t => {
 
 t.test('anything else is no host', async t => {
   const rows = [
-    ...['', ' ', 'a b', 'a,b', 'a/b?x=', 'user@a', 'user:pw@a', 'a:b', 'a:', 'a:65536', 'a:123456', ':443', 'a:-1', '.a', 'a..b'],
-    ...['-a', 'a-', '::1', '[::1', '[::1]a', '[fe80::1%25eth0]', '[1.2.3.4]', '[::g]', 'ä.example', 'a\0', 'a\n', 'a%2eb', '*'],
+    ...[
+      '',
+      ' ',
+      'a b',
+      'a,b',
+      'a/b?x=',
+      'user@a',
+      'user:pw@a',
+      'a:b',
+      'a:',
+      'a:65536',
+      'a:123456',
+      ':443',
+      'a:-1',
+      '.a',
+      'a..b',
+    ],
+    ...[
+      '-a',
+      'a-',
+      '::1',
+      '[::1',
+      '[::1]a',
+      '[fe80::1%25eth0]',
+      '[1.2.3.4]',
+      '[::g]',
+      'ä.example',
+      'a\0',
+      'a\n',
+      'a%2eb',
+      '*',
+    ],
     `${'a'.repeat(300)}.example`,
   ]
   for (const received of rows) t.equal(parseAuthority(received), undefined, encodeURIComponent(received))
@@ -41,7 +71,12 @@ t.test('a target is origin-form, or absolute-form for the very host', async t =>
     'https://pacs:8443?x': '/?x',
   }
   for (const [received, target] of Object.entries(rows)) t.same(originForm(received, 'pacs:8443'), { target }, received)
-  for (const received of ['https://evil.example/', 'https://pacs/', 'http://pacs:8443@evil.example/', 'https://pacs:8443.evil.example/']) {
+  for (const received of [
+    'https://evil.example/',
+    'https://pacs/',
+    'http://pacs:8443@evil.example/',
+    'https://pacs:8443.evil.example/',
+  ]) {
     t.match(originForm(received, 'pacs:8443'), { malformed: /another host/ }, received)
   }
   for (const received of ['*', 'pacs:8443', 'ftp://pacs:8443/', 'a/b', '', ' /', '?x']) {

@@ -27,7 +27,11 @@ t.test('from a stranger the peer alone counts', async t => {
 
 t.test('from a trusted proxy the chain counts, and the proxy is appended', async t => {
   t.same(forwardedFor('10.0.0.5', said('203.0.113.9, 10.1.0.1'), trusts), ['203.0.113.9', '10.1.0.1', '10.0.0.5'])
-  t.same(forwardedFor('10.0.0.5', said('203.0.113.9', '::ffff:10.1.0.1'), trusts), ['203.0.113.9', '10.1.0.1', '10.0.0.5'])
+  t.same(forwardedFor('10.0.0.5', said('203.0.113.9', '::ffff:10.1.0.1'), trusts), [
+    '203.0.113.9',
+    '10.1.0.1',
+    '10.0.0.5',
+  ])
   t.same(forwardedFor('10.0.0.5', [], trusts), ['10.0.0.5'])
 })
 
@@ -38,7 +42,11 @@ t.test('a chain that holds anything but addresses is not believed at all', async
 })
 
 t.test('the client is the last address that is no proxy of ours', async t => {
-  t.equal(clientOf(['1.1.1.1', '203.0.113.9', '10.1.0.1', '10.0.0.5'], trusts), '203.0.113.9', 'not what the client itself wrote')
+  t.equal(
+    clientOf(['1.1.1.1', '203.0.113.9', '10.1.0.1', '10.0.0.5'], trusts),
+    '203.0.113.9',
+    'not what the client itself wrote',
+  )
   t.equal(clientOf(['10.1.0.1', '10.0.0.5'], trusts), '10.1.0.1')
   t.equal(clientOf(['192.0.2.1'], trusts), '192.0.2.1')
   t.equal(clientOf([], trusts), 'unknown')

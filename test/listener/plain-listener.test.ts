@@ -22,7 +22,11 @@ async function ask(url: string, text: string): Promise<string> {
 }
 
 async function startPlain(t: Test, publicOrigin?: string): Promise<string> {
-  const bound = await listenPlain('plain', { kind: 'plain', bind: anywhere, redirect: 'web' }, { publicOrigin, port: 8443 })
+  const bound = await listenPlain(
+    'plain',
+    { kind: 'plain', bind: anywhere, redirect: 'web' },
+    { publicOrigin, port: 8443 },
+  )
   t.teardown(() => bound[Symbol.asyncDispose]())
   return bound.urls[0] ?? ''
 }
@@ -32,18 +36,38 @@ t.test('a plain request is sent to the same place with TLS', async t => {
   t.equal(redirectLocation('pacs:8080', '/a?b', to), 'https://pacs:8443/a?b')
   t.equal(redirectLocation('pacs', 'http://pacs/a', to), 'https://pacs:8443/a')
   t.equal(redirectLocation('[::1]:8080', '/', { ...to, port: 443 }), 'https://[::1]/')
-  t.equal(redirectLocation('pacs', '/a', { ...to, publicOrigin: 'https://imaging.example.org' }), 'https://imaging.example.org/a')
+  t.equal(
+    redirectLocation('pacs', '/a', { ...to, publicOrigin: 'https://imaging.example.org' }),
+    'https://imaging.example.org/a',
+  )
   t.equal(redirectLocation('pacs', '//evil.example', to), 'https://pacs:8443//evil.example', 'never to another host')
-  for (const [host, url] of [[undefined, '/'], ['', '/'], ['a b', '/'], ['a@b', '/'], ['a', '*'], ['a', 'http://b/'], ['a', '/\u00e4'], ['a', '/\r\nX: y']] as const) {
+  for (const [host, url] of [
+    [undefined, '/'],
+    ['', '/'],
+    ['a b', '/'],
+    ['a@b', '/'],
+    ['a', '*'],
+    ['a', 'http://b/'],
+    ['a', '/\u00e4'],
+    ['a', '/\r\nX: y'],
+  ] as const) {
     t.equal(redirectLocation(host, url, to), undefined, JSON.stringify([host, url]))
   }
 })
 
 t.test('GET is moved for good, other methods keep their method, what is unclear gets 400', async t => {
   const url = await startPlain(t)
-  t.match(await ask(url, 'GET /x HTTP/1.1\r\nHost: pacs\r\n\r\n'), /^HTTP\/1\.1 301 [^]*\r\nlocation: https:\/\/pacs:8443\/x\r\n/)
+  t.match(
+    await ask(url, 'GET /x HTTP/1.1\r\nHost: pacs\r\n\r\n'),
+    /^HTTP\/1\.1 301 [\s\S]*\r\nlocation: https:\/\/pacs:8443\/x\r\n/,
+  )
   t.match(await ask(url, 'POST /x HTTP/1.1\r\nHost: pacs\r\nContent-Length: 2\r\n\r\nhi'), /^HTTP\/1\.1 308 /)
-  const unclear = ['GET / HTTP/1.1\r\n\r\n', 'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', 'GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n', 'nonsense\r\n\r\n']
+  const unclear = [
+    'GET / HTTP/1.1\r\n\r\n',
+    'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n',
+    'GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n',
+    'nonsense\r\n\r\n',
+  ]
   for (const request of unclear) {
     const answer = await ask(url, request)
     t.match(answer, /^HTTP\/1\.1 400 /, JSON.stringify(request))
@@ -78,12 +102,23 @@ t.test('health and metrics are told, and nothing else', async t => {
 t.test('all addresses are bound, or none', async t => {
   const url = await startPlain(t)
   const taken = { host: '127.0.0.1', port: Number(new URL(url).port) }
-  const probe = await listenPlain('probe', { kind: 'plain', bind: anywhere, redirect: 'web' }, { publicOrigin: undefined, port: 1 })
+  const probe = await listenPlain(
+    'probe',
+    { kind: 'plain', bind: anywhere, redirect: 'web' },
+    { publicOrigin: undefined, port: 1 },
+  )
   const port = Number(new URL(probe.urls[0] ?? '').port)
   await probe.drain(0)
   const binds = [{ host: '127.0.0.1', port }, taken]
-  await t.rejects(listenPlain('plain', { kind: 'plain', bind: binds, redirect: 'web' }, { publicOrigin: undefined, port: 1 }), { code: 'EADDRINUSE' })
-  const again = await listenPlain('plain', { kind: 'plain', bind: binds.slice(0, 1), redirect: 'web' }, { publicOrigin: undefined, port: 1 })
+  await t.rejects(
+    listenPlain('plain', { kind: 'plain', bind: binds, redirect: 'web' }, { publicOrigin: undefined, port: 1 }),
+    { code: 'EADDRINUSE' },
+  )
+  const again = await listenPlain(
+    'plain',
+    { kind: 'plain', bind: binds.slice(0, 1), redirect: 'web' },
+    { publicOrigin: undefined, port: 1 },
+  )
   t.same(again.urls, [`http://127.0.0.1:${port}`], 'what was already bound was let go')
   await again.drain(0)
 })

@@ -3,7 +3,7 @@
  */
 import t from 'tap'
 import type { Access, AccessRule } from '../../src/config/route.ts'
-import { absent, type Answer, proven, refused } from '../../src/identity/answer.ts'
+import { type Answer, absent, proven, refused } from '../../src/identity/answer.ts'
 import type { Principal, Proof } from '../../src/identity/principal.ts'
 import { type Decision, decide, denyCrossSite, type Permit } from '../../src/policy/decide.ts'
 import { explainRules } from '../../src/policy/explain.ts'

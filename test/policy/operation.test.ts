@@ -112,7 +112,11 @@ t.test('for other kinds the method alone counts, and nothing is dangerous', asyn
   }
   for (const [method, word] of Object.entries(needs)) {
     for (const kind of ['generic', 'omero-web', 'ohif'] as const) {
-      t.match(operationOf(kind, method, '/tools/execute-script'), { needs: word, dangerous: false }, `${kind} ${method}`)
+      t.match(
+        operationOf(kind, method, '/tools/execute-script'),
+        { needs: word, dangerous: false },
+        `${kind} ${method}`,
+      )
     }
   }
 })

@@ -19,7 +19,7 @@ export const hospitalTools = orthancTools
 export const directoryTools = slapdTools
 
 export const slices = 24
-export const patientName = 'Sample^Chest'
+const patientName = 'Sample^Chest'
 
 interface HospitalOptions {
   readonly certificate?: 'none' | 'optional'

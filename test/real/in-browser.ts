@@ -31,7 +31,7 @@ export function watch(page: Page, origin: string): Seen {
     if (asked.protocol.startsWith('http') && asked.origin !== origin) seen.elsewhere.push(asked.href)
   })
   page.on('console', message => {
-    if (/Content Security Policy|Refused to|blocked/i.test(message.text()))
+    if (/Content Security Policy|Refused to|blocked by|ERR_BLOCKED/i.test(message.text()))
       seen.complaints.push(message.text().slice(0, 300))
   })
   page.on('pageerror', error => seen.complaints.push(String(error).slice(0, 300)))

@@ -38,7 +38,9 @@ t.test('a keystore', async t => {
       pair: { certificate: pair.certFile, key: pair.keyFile },
       'certificate first': { certificate: put('cert-first.pem', pair.chainPem + pair.keyPem) },
       'key first': { certificate: put('key-first.pem', pair.keyPem + pair.chainPem) },
-      'with words around': { certificate: put('words.pem', `Bag Attributes\r\n${pair.keyPem}\nsubject=x\n${pair.chainPem}`) },
+      'with words around': {
+        certificate: put('words.pem', `Bag Attributes\r\n${pair.keyPem}\nsubject=x\n${pair.chainPem}`),
+      },
     }
     for (const [title, files] of Object.entries(good)) {
       const { keystore, said } = read(files)
@@ -60,23 +62,56 @@ t.test('a keystore', async t => {
     const { certFile: certificate, keyFile: key } = pair
 
     const bad: Record<string, readonly [KeystoreFiles, RegExp]> = {
-      'no certificate file': [{ certificate: join(dir, 'none.pem'), key }, /^certificate: there is no file .*none\.pem$/],
+      'no certificate file': [
+        { certificate: join(dir, 'none.pem'), key },
+        /^certificate: there is no file .*none\.pem$/,
+      ],
       'no key file': [{ certificate, key: join(dir, 'none.key') }, /^key: there is no file .*none\.key$/],
       'a folder': [{ certificate: dir, key }, /^certificate: .* is a folder, not a file$/],
-      'a key of another certificate': [{ certificate, key: other.keyFile }, /^key: the key does not belong to this certificate$/],
+      'a key of another certificate': [
+        { certificate, key: other.keyFile },
+        /^key: the key does not belong to this certificate$/,
+      ],
       'no key in the file': [{ certificate }, /^key: .* holds no private key, and none is named$/],
       'a certificate where the key should be': [{ certificate, key: certificate }, /^key: .* holds no private key$/],
       'a key where the certificate should be': [{ certificate: key, key }, /^certificate: .* holds no certificate$/],
-      'an encrypted key without password': [{ certificate, key: locked }, /^password: the key is encrypted; give its password$/],
-      'an encrypted key with an empty password': [{ certificate, key: locked, password: new Secret('') }, /^password: the key is enc/],
-      'an encrypted key with a wrong one': [{ certificate, key: locked, password: new Secret('x') }, /^password: the password does not open the key$/],
-      'PKCS#12 without password': [{ certificate: client.p12File }, /^password: this PKCS#12 file is encrypted; give its password$/],
-      'PKCS#12 with a wrong one': [{ certificate: client.p12File, password: new Secret('x') }, /^password: the password does not open/],
-      'PKCS#12 and a key': [{ certificate: client.p12File, key, password }, /^key: a PKCS#12 file holds its key; leave key out$/],
-      'PKCS#12 without key': [{ certificate: join(dir, 'keyless.p12'), password }, /^certificate: this PKCS#12 file holds no certificate with its key$/],
+      'an encrypted key without password': [
+        { certificate, key: locked },
+        /^password: the key is encrypted; give its password$/,
+      ],
+      'an encrypted key with an empty password': [
+        { certificate, key: locked, password: new Secret('') },
+        /^password: the key is enc/,
+      ],
+      'an encrypted key with a wrong one': [
+        { certificate, key: locked, password: new Secret('x') },
+        /^password: the password does not open the key$/,
+      ],
+      'PKCS#12 without password': [
+        { certificate: client.p12File },
+        /^password: this PKCS#12 file is encrypted; give its password$/,
+      ],
+      'PKCS#12 with a wrong one': [
+        { certificate: client.p12File, password: new Secret('x') },
+        /^password: the password does not open/,
+      ],
+      'PKCS#12 and a key': [
+        { certificate: client.p12File, key, password },
+        /^key: a PKCS#12 file holds its key; leave key out$/,
+      ],
+      'PKCS#12 without key': [
+        { certificate: join(dir, 'keyless.p12'), password },
+        /^certificate: this PKCS#12 file holds no certificate with its key$/,
+      ],
       'a certificate in DER': [{ certificate: join(dir, 'server.der'), key }, /^certificate: .*DER.*openssl x509/],
-      'neither PEM nor PKCS#12': [{ certificate: put('text', 'hello'), key: undefined }, /^certificate: .* is neither PEM nor PKCS#12$/],
-      'a broken certificate': [{ certificate: put('broken.pem', pair.chainPem.replace(/M/g, 'A')), key }, /^certificate: /],
+      'neither PEM nor PKCS#12': [
+        { certificate: put('text', 'hello'), key: undefined },
+        /^certificate: .* is neither PEM nor PKCS#12$/,
+      ],
+      'a broken certificate': [
+        { certificate: put('broken.pem', pair.chainPem.replace(/M/g, 'A')), key },
+        /^certificate: /,
+      ],
     }
     for (const [title, [files, expected]] of Object.entries(bad)) {
       const { keystore, said } = read(files)
@@ -90,7 +125,16 @@ t.test('a keystore', async t => {
 
   await t.test('as PKCS#12 from an old tool (RC2) is refused with the command that converts it', async t => {
     if (!requireReal(t, ['openssl'])) return
-    const legacy = ['-legacy', '-descert', '-certpbe', 'PBE-SHA1-RC2-40', '-passout', 'pass:open sesame', '-out', 'rc2.p12']
+    const legacy = [
+      '-legacy',
+      '-descert',
+      '-certpbe',
+      'PBE-SHA1-RC2-40',
+      '-passout',
+      'pass:open sesame',
+      '-out',
+      'rc2.p12',
+    ]
     openssl('pkcs12', '-export', '-in', pair.certFile, '-inkey', pair.keyFile, ...legacy)
     chmodSync(join(dir, 'rc2.p12'), 0o600)
     const { keystore, said } = read({ certificate: join(dir, 'rc2.p12'), password })
@@ -100,7 +144,9 @@ t.test('a keystore', async t => {
 
   await t.test('that others may read is warned of, wherever the key lies', async t => {
     const open = put('open.key', pair.keyPem, 0o640)
-    t.match(read({ certificate: pair.certFile, key: open }).said, [/^warning: key: .*open\.key holds a private key.*mode 0640.*chmod 600$/])
+    t.match(read({ certificate: pair.certFile, key: open }).said, [
+      /^warning: key: .*open\.key holds a private key.*mode 0640.*chmod 600$/,
+    ])
     const both = put('both.pem', pair.chainPem + pair.keyPem, 0o644)
     t.match(read({ certificate: both }).said, [/^warning: certificate: .*both\.pem.*mode 0644/])
     t.ok(read({ certificate: both }).keystore, 'and still used')

@@ -23,8 +23,11 @@ t.test('the floors hold to Mozilla: 1.2 with forward secrecy, or 1.3 alone', asy
 
 t.test('groups come in order, the post-quantum hybrid first where OpenSSL has it', async t => {
   const { found, said } = terms({})
-  t.same([...(found?.missingGroups ?? []), ...(found?.groups ?? [])], ['X25519MLKEM768', 'X25519', 'prime256v1', 'secp384r1'])
-  t.same(said, [], 'what the floor would like and OpenSSL lacks is not the operator\'s fault')
+  t.same(
+    [...(found?.missingGroups ?? []), ...(found?.groups ?? [])],
+    ['X25519MLKEM768', 'X25519', 'prime256v1', 'secp384r1'],
+  )
+  t.same(said, [], "what the floor would like and OpenSSL lacks is not the operator's fault")
   const own = terms({ groups: ['secp384r1', 'nonsense'] })
   t.same(own.found?.groups, ['secp384r1'])
   t.match(own.said, [/^warning: groups: this OpenSSL does not have nonsense; left out$/])
@@ -41,7 +44,11 @@ t.test('families are understood as IceSSL writes them, whole names as OpenSSL do
   t.match(terms({ ciphers: 'AES_256' }).found, { ciphers: /:AES256:!aNULL/ })
   t.match(terms({ ciphers: 'HIGH:!AES_128:!CAMELLIA_256' }).found, { ciphers: /:HIGH:!AES128:!CAMELLIA256:/ })
   const whole = terms({ ciphers: ['ECDHE-RSA-AES256-GCM-SHA384'] }).found
-  t.match(whole, { ciphers: /^TLS_AES_128_GCM_SHA256:.*:ECDHE-RSA-AES256-GCM-SHA384:!aNULL/ }, 'suites of 1.3 stay as they are')
+  t.match(
+    whole,
+    { ciphers: /^TLS_AES_128_GCM_SHA256:.*:ECDHE-RSA-AES256-GCM-SHA384:!aNULL/ },
+    'suites of 1.3 stay as they are',
+  )
   t.doesNotThrow(() => createSecureContext({ ciphers: whole?.ciphers }))
 })
 

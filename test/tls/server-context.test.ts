@@ -16,7 +16,12 @@ import { startAuthority, type TestAuthority } from '../fixture/authority.ts'
 type Clients = 'none' | 'optional' | 'required'
 
 /** A bare server with the options of a listener; says what it saw of each connection. */
-async function startServer(t: Test, authority: TestAuthority, clients: Clients, floor: 'mozilla-modern' | 'mozilla-intermediate' = 'mozilla-intermediate') {
+async function startServer(
+  t: Test,
+  authority: TestAuthority,
+  clients: Clients,
+  floor: 'mozilla-modern' | 'mozilla-intermediate' = 'mozilla-intermediate',
+) {
   const fail = (key: string, message: string) => void t.fail(`${key}: ${message}`)
   const { certFile, keyFile } = await authority.server(['localhost'])
   const keystore = readKeystore({ certificate: certFile, key: keyFile }, Date.now(), fail)
@@ -35,7 +40,11 @@ async function startServer(t: Test, authority: TestAuthority, clients: Clients, 
   return { port: (server.address() as AddressInfo).port, seen } // listening on TCP: always an AddressInfo
 }
 
-async function shake(port: number, ca: string, more: ConnectionOptions = {}): Promise<{ socket: TLSSocket; session: Buffer | undefined; reused: boolean }> {
+async function shake(
+  port: number,
+  ca: string,
+  more: ConnectionOptions = {},
+): Promise<{ socket: TLSSocket; session: Buffer | undefined; reused: boolean }> {
   const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ca, ...more })
   let session: Buffer | undefined
   socket.on('session', ticket => {
@@ -62,7 +71,14 @@ t.test('a listener', async t => {
       const again = await shake(port, authority.caPem, { ...terms, ...(first.session && { session: first.session }) })
       again.socket.destroy()
       t.equal(again.reused, false)
-      t.match(seen, [{ reused: false, peer: /alice/ }, { reused: false, peer: undefined }], 'the second came as nobody')
+      t.match(
+        seen,
+        [
+          { reused: false, peer: /alice/ },
+          { reused: false, peer: undefined },
+        ],
+        'the second came as nobody',
+      )
     })
     await t.test(`that asks for none may (${version})`, async t => {
       const { port, seen } = await startServer(t, authority, 'none')
@@ -70,7 +86,10 @@ t.test('a listener', async t => {
       first.socket.destroy()
       const again = await shake(port, authority.caPem, { ...terms, ...(first.session && { session: first.session }) })
       again.socket.destroy()
-      t.same(seen.map(({ reused }) => reused), [false, true])
+      t.same(
+        seen.map(({ reused }) => reused),
+        [false, true],
+      )
     })
   }
 
@@ -82,7 +101,11 @@ t.test('a listener', async t => {
         const { socket } = await shake(port, authority.caPem, pair)
         socket.destroy()
       }
-      t.same(seen.map(({ peer }) => peer !== undefined), clients === 'none' ? [false, false, false] : [true, true, false], clients)
+      t.same(
+        seen.map(({ peer }) => peer !== undefined),
+        clients === 'none' ? [false, false, false] : [true, true, false],
+        clients,
+      )
     }
   })
 
@@ -93,7 +116,9 @@ t.test('a listener', async t => {
     t.equal(socket.getProtocol(), 'TLSv1.3')
     socket.destroy()
     const older = await startServer(t, authority, 'none')
-    await t.rejects(shake(older.port, authority.caPem, { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'ALL:@SECLEVEL=0' }))
+    await t.rejects(
+      shake(older.port, authority.caPem, { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'ALL:@SECLEVEL=0' }),
+    )
     await t.rejects(shake(older.port, authority.caPem, { maxVersion: 'TLSv1.2', ciphers: 'AES128-SHA' }))
     await t.rejects(shake(older.port, authority.caPem, { maxVersion: 'TLSv1.2', ciphers: 'aNULL:@SECLEVEL=0' }))
   })

@@ -4,8 +4,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { peerTrustSection } from '../../src/config/tls.ts'
 import { fileScalars } from '../../src/config/scalars.ts'
+import { peerTrustSection } from '../../src/config/tls.ts'
 import { makeSelfSigned } from '../../src/issuer/self-signed.ts'
 import { readPeerTrust } from '../../src/tls/peer-trust.ts'
 import { readTruststore } from '../../src/tls/truststore.ts'
@@ -60,16 +60,32 @@ t.test('trust', async t => {
       const { report, said } = listening()
       return { trust: readPeerTrust(section.parse(written), undefined, Date.now(), report), said }
     }
-    const named = peer({ ca: authority.caFile, certificate: server.certFile, key: server.keyFile, name: 'pacs.example.org' })
+    const named = peer({
+      ca: authority.caFile,
+      certificate: server.certFile,
+      key: server.keyFile,
+      name: 'pacs.example.org',
+    })
     t.same(named.said, [])
-    t.match(named.trust, { minVersion: 'TLSv1.2', ca: [authority.caPem.trim()], servername: 'pacs.example.org', key: /PRIVATE KEY/ })
+    t.match(named.trust, {
+      minVersion: 'TLSv1.2',
+      ca: [authority.caPem.trim()],
+      servername: 'pacs.example.org',
+      key: /PRIVATE KEY/,
+    })
     t.equal(peer({}).trust?.ca, undefined)
     t.equal(peer({}).trust?.checkServerIdentity, undefined, 'the name is checked by Node itself')
 
     t.match(peer({ ca: put('empty.pem', '') }), { trust: undefined, said: [/^ca: .* holds no certificate \(PEM\)$/] })
     t.match(peer({ ca: join(dir, 'none.pem') }), { trust: undefined, said: [/^ca: there is no file/] })
-    t.match(peer({ ca: put('bad.pem', single.replace(/M/g, 'A')) }), { trust: undefined, said: [/^ca: .*cannot be read$/] })
-    t.match(peer({ certificate: server.certFile, key: join(dir, 'none.key') }), { trust: undefined, said: [/^key: there is no/] })
+    t.match(peer({ ca: put('bad.pem', single.replace(/M/g, 'A')) }), {
+      trust: undefined,
+      said: [/^ca: .*cannot be read$/],
+    })
+    t.match(peer({ certificate: server.certFile, key: join(dir, 'none.key') }), {
+      trust: undefined,
+      said: [/^key: there is no/],
+    })
   })
 
   t.test('in a server: what contradicts itself is refused when it is read', async t => {

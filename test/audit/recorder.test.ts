@@ -1,0 +1,140 @@
+/**
+ * A decision is recorded before it is acted on; and the access line tells each exchange once, when it has ended.
+ */
+import t from 'tap'
+import { createAccessLog } from '../../src/audit/access-log.ts'
+import type { AuditEvent } from '../../src/audit/event.ts'
+import { createNoteworthy } from '../../src/audit/noteworthy.ts'
+import { createRecorder } from '../../src/audit/recorder.ts'
+import { type Answer, absent, refused } from '../../src/identity/answer.ts'
+import type { Identity } from '../../src/identity/authenticator.ts'
+import { Fault } from '../../src/kernel/fault.ts'
+import type { Ending, Exchange } from '../../src/listener/exchange.ts'
+import { decide } from '../../src/policy/decide.ts'
+import { operationOf } from '../../src/policy/operation.ts'
+import type { Route } from '../../src/route/route.ts'
+import { createMetrics } from '../../src/telemetry/metrics.ts'
+
+const route: Route = {
+  label: 'routes[0]',
+  host: undefined,
+  path: '/',
+  upstream: 'pacs',
+  kind: 'orthanc',
+  strip: false,
+  access: 'everyone',
+}
+const closed: Route = { ...route, access: 'authenticated' }
+const identity = (certificateAnswer: Answer): Identity => ({
+  answer: absent,
+  certificateAnswer,
+  session: undefined,
+  loggedOutMark: false,
+})
+
+function start(onFailure: 'continue' | 'refuse', failing = false) {
+  const events: AuditEvent[] = []
+  const { promise: disk, resolve } = Promise.withResolvers<void>()
+  const metrics = createMetrics()
+  const audit = {
+    async record(_id: string, event: AuditEvent) {
+      events.push(event)
+      await disk
+      if (failing) throw new Fault('audit-unavailable')
+      return true
+    },
+  }
+  const record = createRecorder({ audit, noteworthy: createNoteworthy(() => 0), metrics, onFailure })
+  const tell = (to: Route, method = 'DELETE', certificate: Answer = absent) =>
+    record({
+      id: 'r-1',
+      method,
+      target: { path: '/instances/1', query: undefined },
+      client: '192.0.2.1',
+      route: to,
+      decision: decide(to, operationOf('orthanc', method, '/instances/1'), absent),
+      identity: identity(certificate),
+    })
+  return { events, metrics, tell, resolve }
+}
+
+t.test('care does not wait for the disk, unless the site chose to refuse', async t => {
+  const carefree = start('continue')
+  await carefree.tell(route)
+  t.match(carefree.events, [{ kind: 'deletion' }])
+
+  const strict = start('refuse')
+  let done = false
+  const told = strict.tell(route).then(() => {
+    done = true
+  })
+  await new Promise(resolve => setTimeout(resolve, 20))
+  t.notOk(done, 'nothing is forwarded before the line is written')
+  strict.resolve()
+  await told
+
+  const broken = start('refuse', true)
+  broken.resolve()
+  await t.rejects(broken.tell(route), { code: 'audit-unavailable' })
+})
+
+t.test('a refused certificate is told beside the decision, and denials are counted each time', async t => {
+  const { tell, events, metrics } = start('continue')
+  const certificate = refused('certificate-expired', 'ended yesterday')
+  await tell(closed, 'GET', certificate)
+  await tell(closed, 'GET', certificate)
+  t.match(events, [
+    { kind: 'certificate-refused', reason: 'certificate-expired' },
+    { kind: 'denial', reason: 'no-identity' },
+  ])
+  t.equal(events.length, 2)
+  t.match(await metrics.registry.getSingleMetricAsString('sallyport_denials_total'), /reason="no-identity"\} 2/)
+})
+
+t.test('each exchange is one access line, with what was learnt of it on the way', async t => {
+  const lines: object[] = []
+  const log = {
+    info: (line: object) => void lines.push(line),
+    debug: () => undefined,
+    warn: () => undefined,
+    error: () => undefined,
+  }
+  const metrics = createMetrics()
+  const access = createAccessLog(log, metrics, () => 1_250)
+  const { promise: finished, resolve } = Promise.withResolvers<Ending>()
+  // Only what the access log reads of an exchange.
+  const exchange = {
+    id: 'r-1',
+    startedAt: 1_000,
+    connection: { listener: 'web', address: '10.0.0.5', protocol: 'HTTP/2' },
+    request: { method: 'GET' },
+    reply: { status: 200, bytes: 5 },
+    finished,
+  } as Exchange
+  access.open(exchange)
+  t.match(await metrics.registry.getSingleMetricAsString('sallyport_exchanges_in_flight'), /listener="web"\} 1/)
+  access.note(exchange, { client: '192.0.2.1', path: '/x', route })
+  access.note(exchange, { fault: 'upstream-broken' })
+  t.same(lines, [])
+  resolve('client-gone')
+  await finished
+  await new Promise(setImmediate)
+  t.match(lines, [
+    {
+      id: 'r-1',
+      client: '192.0.2.1',
+      path: '/x',
+      route: 'routes[0]',
+      status: 200,
+      bytes: 5,
+      ms: 250,
+      fault: 'upstream-broken',
+      ending: 'client-gone',
+    },
+  ])
+  t.equal(lines.length, 1)
+  const text = await metrics.registry.metrics()
+  t.match(text, /sallyport_exchanges_in_flight\{listener="web"\} 0/)
+  t.match(text, /sallyport_exchanges_total\{listener="web",route="routes\[0\]",status="200",ending="client-gone"\} 1/)
+  t.notMatch(text, /192\.0\.2\.1|10\.0\.0\.5|"\/x"/, 'labels hold no person, path or address')
+})

@@ -1,0 +1,67 @@
+// Every command explains itself, and what is no command is refused with exit code 2.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { runCommand } from '../fixture/command.ts'
+
+const commands = ['serve', 'demo', 'check', 'explain', 'certs', 'users', 'viewer']
+const inside = [
+  ['certs', 'server'],
+  ['users', 'add'],
+  ['viewer', 'install'],
+]
+
+/** Two at a time: each is a process of its own. */
+async function twoAtATime<T>(cases: readonly T[], look: (one: T) => Promise<void>): Promise<void> {
+  for (let at = 0; at < cases.length; at += 2) await Promise.all(cases.slice(at, at + 2).map(look))
+}
+
+t.test('--help of every command is its usage, on stdout, with exit code 0', async t => {
+  const all = await runCommand(['--help'])
+  t.equal(all.exitCode, 0)
+  for (const name of commands) t.match(all.stdout, new RegExp(`^ +sallyport ${name} `, 'm'))
+  await twoAtATime([...commands.map(name => [name]), ...inside], async words => {
+    const { exitCode, stdout, stderr } = await runCommand([...words, '--help'])
+    t.equal(exitCode, 0, `${words.join(' ')}: ${stderr}`)
+    t.match(stdout, `sallyport ${words.join(' ')}`)
+    t.match(stdout, '--json')
+  })
+})
+
+t.test('what is unknown is refused with exit code 2, on stderr', async t => {
+  const dir = t.testdir()
+  const cases: readonly (readonly [args: readonly string[], told: RegExp])[] = [
+    [[], /Name a command/],
+    [['nonsense'], /nonsense/],
+    [['serv'], /Did you mean serve/],
+    [['serve', '--confg', 'x'], /confg/],
+    [['serve', 'something'], /something/],
+    [['serve', '--config'], /config/],
+    [['serve', '--config', 'a', '--config', 'b'], /more than once/],
+    [['users', 'nonsense'], /nonsense/],
+    [['demo', '--port', '99999'], /99999/],
+    [['demo', '--slices', 'many'], /slices/],
+  ]
+  await twoAtATime(cases, async ([args, told]) => {
+    const { exitCode, stdout, stderr } = await runCommand(args, { cwd: dir })
+    t.equal(exitCode, 2, args.join(' '))
+    t.equal(stdout, '')
+    t.match(stderr, told)
+    t.notMatch(stderr, /^ {4}at /m, 'no stack')
+  })
+})
+
+t.test('what is not built yet is refused by name', async t => {
+  await twoAtATime(['ldap', 'accounts', 'sessions', 'import', 'audit'], async name => {
+    const { exitCode, stderr } = await runCommand([name, 'list'])
+    t.equal(exitCode, 2)
+    t.match(stderr, `"sallyport ${name}" is not built yet`)
+  })
+  const dir = t.testdir()
+  for (const variable of ['SSL_PORT', 'PORT']) {
+    const { exitCode, stderr } = await runCommand(['serve'], { cwd: dir, env: { [variable]: '4443' } })
+    t.equal(exitCode, 2)
+    t.match(stderr, new RegExp(`${variable} is set and there is no configuration`))
+  }
+  t.notOk(existsSync(join(dir, 'certs')), 'and no quick start was made instead')
+})

@@ -1,0 +1,47 @@
+/**
+ * An upstream under test, opened on a fixture, and what a test asks of it.
+ */
+import type { Readable } from 'node:stream'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Test } from 'tap'
+import type { HttpUpstreamSection } from '../../src/config/upstream.ts'
+import { Fault } from '../../src/kernel/fault.ts'
+import type { PeerTrust } from '../../src/tls/peer-trust.ts'
+import { openUpstream, type Upstream, type UpstreamRequest } from '../../src/upstream/upstream.ts'
+import { configOf } from '../config/written.ts'
+
+export function open(t: Test, url: string, more = '', trust?: PeerTrust): Upstream {
+  const section = configOf(`upstreams: { one: { kind: generic, url: "${url}"${more} } }`).upstreams['one']
+  // The text above says generic, so it is one for HTTP.
+  const upstream = openUpstream('one', section as HttpUpstreamSection, trust, () => 0)
+  t.teardown(() => upstream[Symbol.asyncDispose]())
+  return upstream
+}
+
+/** A GET that nobody leaves, unless told otherwise. */
+export const asking = (more: Partial<UpstreamRequest> = {}): UpstreamRequest => ({
+  method: 'GET',
+  target: '/',
+  headers: [['host', 'pacs.example.org']],
+  body: undefined,
+  signal: new AbortController().signal,
+  ...more,
+})
+
+export async function textOf(body: Readable): Promise<string> {
+  let text = ''
+  for await (const chunk of body) text += chunk
+  return text
+}
+
+/** Code of the fault that a promise ends in. */
+export const faultOf = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => 'none',
+    error => (error instanceof Fault ? error.code : `no fault: ${error}`),
+  )
+
+export const eventually = async (what: () => boolean) => {
+  for (let tries = 0; tries < 100 && !what(); tries++) await pause(20)
+  return what()
+}
