@@ -17,8 +17,7 @@ export function readCookie(headers: HeaderList, name: string): string | undefine
   const values = headerValues(headers, 'cookie')
     .flatMap(line => line.split(';'))
     .map(pair => pair.split(/=(.*)/s, 2).map(part => part.trim()))
-    .filter(([given]) => given === name)
-    .map(([, value = '']) => value)
+    .flatMap(([given, value]) => (given === name && value !== undefined ? [value] : []))
   return values.length > 1 ? null : values[0]
 }
 

@@ -39,10 +39,11 @@ function segmentProblem(segment: string): string | undefined {
   if (text === undefined) return 'bytes that are not UTF-8'
   if (/[/\\]/.test(text)) return 'an encoded slash or a backslash'
   if (/\p{Cc}/u.test(text)) return 'a control character'
+  if (text.startsWith(';')) return 'an empty segment'
   // Dot segments, and more: Orthanc's web server drops dots at the end of a segment, so "/tools/reset." is "/tools/reset".
   if (/\.(;.*)?$/.test(text)) return 'a segment that ends with a dot'
-  // Decoded twice by some upstreams: then this would become a separator.
-  if (/%(2e|2f|5c|0[0-9a-f]|1[0-9a-f]|7f|25)/i.test(text)) return 'a doubly encoded character'
+  // Decoded twice by some upstreams: then this would be another path.
+  if (/%[0-9a-f]{2}/i.test(text)) return 'a doubly encoded character'
   return undefined
 }
 

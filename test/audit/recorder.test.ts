@@ -32,7 +32,7 @@ const identity = (certificateAnswer: Answer): Identity => ({
   loggedOutMark: false,
 })
 
-function start(onFailure: 'continue' | 'refuse', failing = false) {
+function start(onFailure: 'continue' | 'refuse', state: 'good' | 'full' | 'gone' = 'good') {
   const events: AuditEvent[] = []
   const { promise: disk, resolve } = Promise.withResolvers<void>()
   const metrics = createMetrics()
@@ -40,8 +40,8 @@ function start(onFailure: 'continue' | 'refuse', failing = false) {
     async record(_id: string, event: AuditEvent) {
       events.push(event)
       await disk
-      if (failing) throw new Fault('audit-unavailable')
-      return true
+      if (state === 'gone') throw new Fault('audit-unavailable')
+      return state === 'good'
     },
   }
   const record = createRecorder({ audit, noteworthy: createNoteworthy(() => 0), metrics, onFailure })
@@ -73,7 +73,7 @@ t.test('care does not wait for the disk, unless the site chose to refuse', async
   strict.resolve()
   await told
 
-  const broken = start('refuse', true)
+  const broken = start('refuse', 'gone')
   broken.resolve()
   await t.rejects(broken.tell(route), { code: 'audit-unavailable' })
 })
@@ -89,6 +89,21 @@ t.test('a refused certificate is told beside the decision, and denials are count
   ])
   t.equal(events.length, 2)
   t.match(await metrics.registry.getSingleMetricAsString('sallyport_denials_total'), /reason="no-identity"\} 2/)
+})
+
+t.test('what could not be written has not been told, and is told again', async t => {
+  for (const [state, times] of [
+    ['good', 1],
+    ['full', 2],
+  ] as const) {
+    const { tell, events, resolve } = start('continue', state)
+    resolve()
+    for (let round = 0; round < 2; round++) {
+      await tell(closed, 'GET')
+      await new Promise(setImmediate)
+    }
+    t.equal(events.length, times, state)
+  }
 })
 
 t.test('each exchange is one access line, with what was learnt of it on the way', async t => {

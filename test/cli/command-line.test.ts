@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { runCommand } from '../fixture/command.ts'
+import { runCommand, twoAtATime } from '../fixture/command.ts'
 
 const commands = ['serve', 'demo', 'check', 'explain', 'certs', 'users', 'viewer']
 const inside = [
@@ -10,11 +10,6 @@ const inside = [
   ['users', 'add'],
   ['viewer', 'install'],
 ]
-
-/** Two at a time: each is a process of its own. */
-async function twoAtATime<T>(cases: readonly T[], look: (one: T) => Promise<void>): Promise<void> {
-  for (let at = 0; at < cases.length; at += 2) await Promise.all(cases.slice(at, at + 2).map(look))
-}
 
 t.test('--help of every command is its usage, on stdout, with exit code 0', async t => {
   const all = await runCommand(['--help'])

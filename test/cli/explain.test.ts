@@ -1,6 +1,6 @@
 // `sallyport explain` says which rule decides, from the engine that judges real requests, and so both always agree.
 import t from 'tap'
-import { runCommand } from '../fixture/command.ts'
+import { runCommand, twoAtATime } from '../fixture/command.ts'
 import { askSite, makeSite, serveSite } from '../fixture/site.ts'
 import { startUpstream } from '../fixture/upstream.ts'
 import { textOf } from './signed-in.ts'
@@ -57,7 +57,7 @@ t.test('what it says is what a request gets', async t => {
     ['POST', '/dicom-web/studies', 'ct-scanner-1', 'proof-needed', 'routes[2]', 'not-named not-named proof-needed'],
     ['POST', '/dicom-web/studies', rogue, 'certificate-not-trusted', 'routes[2]', 'not-named not-named not-named'],
   ]
-  for (const [method, path, who, answer, route, verdicts] of table) {
+  await twoAtATime(table, async ([method, path, who, answer, route, verdicts]) => {
     const by = typeof who === 'string' ? ['--user', who] : who === undefined ? [] : ['--certificate', who.certFile]
     const said = await runCommand([
       'explain',
@@ -82,7 +82,7 @@ t.test('what it says is what a request gets', async t => {
     const real = await askSite(site, served, path, { method, ...auth, ...tls })
     const text = await textOf(real)
     t.equal(real.statusCode === 200 ? 'permit' : JSON.parse(text).reason, answer, `really: ${label}`)
-  }
+  })
 })
 
 t.test('people read it as a short table', async t => {
@@ -110,7 +110,7 @@ t.test('people read it as a short table', async t => {
     (await explain('--url', '/dicom-web/studies', '--user', 'somebody', '--group', 'radiology', 'other')).stdout,
     /groups: radiology, other[\s\S]*permit/,
   )
-  t.match((await explain('--url', '/a/%2e%2e/b')).stdout, /^400: the path holds a dot segment/)
+  t.match((await explain('--url', '/a/%2e%2e/b')).stdout, /^400: the path holds /)
   t.match((await explain('--url', '/%2f')).stdout, /^400: /)
 })
 

@@ -28,7 +28,7 @@ t.test('without a file there are no accounts; the first one makes it, for the ow
   ])
   t.notOk(existsSync(`${file}.lock`))
   const text = readFileSync(file, 'utf8')
-  t.match(text, /password: scrypt\$32768\$8\$1\$[\w-]{22}\$[\w-]{43}\n/)
+  t.match(text, /password: scrypt\$32768\$8\$3\$[\w-]{22}\$[\w-]{43}\n/)
   t.notMatch(text, /correct horse/)
   t.notMatch(JSON.stringify(accounts.list()), /scrypt/)
 })
