@@ -5,7 +5,7 @@
  */
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Locate } from './config/load.ts'
+import type { Loaded, Locate } from './config/load.ts'
 import type { Problem } from './config/problem.ts'
 import type { SecretPlace } from './config/scalars.ts'
 import type { Config } from './config/schema.ts'
@@ -35,6 +35,16 @@ export interface Inspected {
   /** Undefined when there is an error among the problems. */
   readonly materials: Materials | undefined
   readonly problems: readonly Problem[]
+}
+
+/** Every problem at once: those of the configuration itself, and those of the files that it names. */
+export function inspectLoaded(loaded: Loaded, env: NodeJS.ProcessEnv, now: number): Inspected {
+  const readable = loaded.ok ? loaded : loaded.draft
+  const own = loaded.ok ? loaded.warnings : loaded.problems
+  if (readable === undefined) return { materials: undefined, problems: own }
+  const { materials, problems } = inspect(readable.config, readable.locate, env, now)
+  const all = [...own, ...problems].toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0))
+  return { materials: loaded.ok ? materials : undefined, problems: all }
 }
 
 type Path = readonly (string | number)[]

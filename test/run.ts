@@ -8,7 +8,9 @@ import { globSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 
 const long = process.argv[2] === '--long'
-const named = process.argv.slice(long ? 3 : 2)
+const named = process.argv
+  .slice(long ? 3 : 2)
+  .flatMap(path => (path.endsWith('.test.ts') ? path : globSync(`${path}/**/*.test.ts`)))
 const files =
   named.length > 0
     ? named

@@ -4,7 +4,7 @@
 import { loadConfig } from '../config/load.ts'
 import { pathText } from '../config/problem.ts'
 import type { Config } from '../config/schema.ts'
-import { inspect, type Materials } from '../preflight.ts'
+import { inspectLoaded, type Materials } from '../preflight.ts'
 import { checkOnline } from './check-online.ts'
 import { configFile, configOption, tellProblems, usualFile } from './configuration.ts'
 import type { Command } from './main.ts'
@@ -56,8 +56,7 @@ export const check: Command = {
               'name one with --config FILE',
             )
           const loaded = loadConfig(file)
-          const inspected = loaded.ok ? inspect(loaded.config, loaded.locate, process.env, Date.now()) : undefined
-          const problems = loaded.ok ? [...loaded.warnings, ...(inspected?.problems ?? [])] : loaded.problems
+          const { materials, problems } = inspectLoaded(loaded, process.env, Date.now())
           tellProblems(report, file, problems)
           const errors = problems.filter(problem => problem.severity !== 'warning').length
           const shown = problems.map(problem => ({
@@ -65,24 +64,22 @@ export const check: Command = {
             severity: problem.severity ?? 'error',
             path: pathText(problem.path),
           }))
-          if (!loaded.ok || inspected?.materials === undefined) {
+          if (!loaded.ok || materials === undefined) {
             report.result('', { ok: false, file, problems: shown })
             report.fail(2, `${file} has ${errors === 1 ? 'a problem' : `${errors} problems`}`)
             return
           }
-          const findings = online === true ? await checkOnline(loaded.config, inspected.materials) : []
+          const findings = online === true ? await checkOnline(loaded.config, materials) : []
           const broken = findings.filter(finding => !finding.ok)
           const lines = [
-            ...listenerLines(loaded.config, inspected.materials),
+            ...listenerLines(loaded.config, materials),
             ...findings.map(
               ({ what, ok, detail, milliseconds }) =>
                 `${ok ? 'ok    ' : 'FAILED'} ${what} (${milliseconds} ms): ${detail}`,
             ),
             `${file} is fine${problems.length > 0 ? `, with ${problems.length === 1 ? 'a warning' : `${problems.length} warnings`}` : ''}`,
           ]
-          const listeners = Object.fromEntries(
-            [...inspected.materials.listeners].map(([name, { terms }]) => [name, terms]),
-          )
+          const listeners = Object.fromEntries([...materials.listeners].map(([name, { terms }]) => [name, terms]))
           report.result((broken.length > 0 ? lines.slice(0, -1) : lines).join('\n'), {
             ok: broken.length === 0,
             file,

@@ -2,8 +2,9 @@
  * `sallyport serve`: reads everything first, and runs the gateway only when nothing is wrong.
  */
 import { resolve } from 'node:path'
-import { inspect } from '../preflight.ts'
-import { configFile, configOption, invalid, requireConfiguration, tellProblems } from './configuration.ts'
+import { loadConfig } from '../config/load.ts'
+import { inspect, inspectLoaded } from '../preflight.ts'
+import { configFile, configOption, invalid, tellProblems } from './configuration.ts'
 import type { Command } from './main.ts'
 import { prepareQuickStart } from './quick-start.ts'
 import { CommandEnd, type Report } from './report.ts'
@@ -11,12 +12,12 @@ import { runGateway } from './run-gateway.ts'
 import { refuseForeign } from './state-owner.ts'
 
 async function serveFile(file: string, report: Report): Promise<void> {
-  const { config, locate } = requireConfiguration(file, report)
-  const { materials, problems } = inspect(config, locate, process.env, Date.now())
+  const loaded = loadConfig(file)
+  const { materials, problems } = inspectLoaded(loaded, process.env, Date.now())
   tellProblems(report, file, problems)
-  if (materials === undefined) throw invalid(file, problems)
-  refuseForeign(config.state)
-  await runGateway(config, materials, report)
+  if (!loaded.ok || materials === undefined) throw invalid(file, problems)
+  refuseForeign(loaded.config.state)
+  await runGateway(loaded.config, materials, report)
 }
 
 async function serveQuickStart(report: Report): Promise<void> {

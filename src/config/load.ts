@@ -15,7 +15,12 @@ import { type Issue, wordsFor } from './wording.ts'
 
 export type Loaded =
   | { readonly ok: true; readonly config: Config; readonly warnings: readonly Problem[]; readonly locate: Locate }
-  | { readonly ok: false; readonly problems: readonly Problem[] }
+  | {
+      readonly ok: false
+      readonly problems: readonly Problem[]
+      /** What can be read of it all the same, so that the files it names are looked at too; never to be run. */
+      readonly draft?: { readonly config: Config; readonly locate: Locate }
+    }
 
 /** Adds line and column to a problem found later, in a file that the configuration names. */
 export type Locate = (problem: Problem) => Problem
@@ -93,13 +98,31 @@ export function parseConfig(text: string, directory: string): Loaded {
     const why = cause instanceof Error ? cause.message : 'an alias leads nowhere'
     return { ok: false, problems: [{ path: [], message: `not valid YAML: ${why}` }] }
   }
-  const parsed = configSchema(path => resolve(directory, path)).safeParse(written, { reportInput: true })
-  if (!parsed.success) return { ok: false, problems: toProblems(parsed.error).map(locate) }
-  const found = referenceProblems(parsed.data).map(locate)
-  const errors = found.filter(problem => problem.severity !== 'warning')
-  if (errors.length > 0) return { ok: false, problems: found }
-  return { ok: true, config: parsed.data, warnings: found, locate }
+  const schema = configSchema(path => resolve(directory, path))
+  const parsed = schema.safeParse(written, { reportInput: true })
+  const shape = parsed.success ? [] : toProblems(parsed.error).map(locate)
+  // Unknown keys alone keep nobody from looking at the rest.
+  const readable = parsed.success ? parsed : schema.safeParse(withoutUnknown(written, parsed.error))
+  if (!readable.success) return { ok: false, problems: shape }
+  const found = [...shape, ...referenceProblems(readable.data).map(locate)]
+  if (found.some(problem => problem.severity !== 'warning')) {
+    return { ok: false, problems: found, draft: { config: readable.data, locate } }
+  }
+  return { ok: true, config: readable.data, warnings: found, locate }
 }
+
+/** The same value without the keys that the schema does not know. */
+function withoutUnknown(written: unknown, { issues }: z.ZodError): unknown {
+  const copy = structuredClone(written)
+  for (const { issue, path } of flatten(issues)) {
+    if (issue.code !== 'unrecognized_keys') continue
+    const holder = path.reduce<unknown>((at, key) => (isRecord(at) ? at[key] : undefined), copy)
+    if (isRecord(holder)) for (const key of issue.keys) delete holder[key]
+  }
+  return copy
+}
+
+const isRecord = (value: unknown): value is Record<PropertyKey, unknown> => typeof value === 'object' && value !== null
 
 /** @param file  absolute or relative to the working directory */
 export function loadConfig(file: string): Loaded {

@@ -29,6 +29,7 @@ const dropped = new Set([
   'authorization',
   'proxy-authenticate',
   'public-key-pins',
+  'clear-site-data', // would take our session cookie along
 ])
 /** Which other sites may read is the gateway's to say (cors.origins): certificates and Basic go along by themselves. */
 const corsNames = /^access-control-/

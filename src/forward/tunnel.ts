@@ -77,7 +77,8 @@ export async function tunnel(
     call.once('error', error => reject(upstreamFault(error, `${upstream.name}, at a WebSocket handshake`)))
     call.end()
   })
-  outcome.message.socket.setTimeout(0) // a tunnel may be quiet for as long as both sides like
+  // A tunnel may be quiet for as long as both sides like; an answer may not.
+  outcome.message.socket.setTimeout(outcome.kind === 'switched' ? 0 : section.timeouts.idle)
   upstream.reported('answered')
 
   const response = clientResponseHeaders(listOf(outcome.message), {

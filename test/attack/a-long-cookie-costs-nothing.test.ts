@@ -1,16 +1,21 @@
 // One request must not keep the gateway busy for seconds: the time to read a header grows with its length, not with the
 // square of it. Everybody else waits meanwhile, and no proof of anybody is needed.
+import { createServer } from 'node:http'
 import t from 'tap'
 import { startTestGateway } from '../fixture/gateway.ts'
-import { startUpstream } from '../fixture/upstream.ts'
 import { head, openRaw, stillAnswers, talk, webSocketLines } from './raw-request.ts'
 
 const length = 60_000
-const upstream = await startUpstream(t)
+/** Not the recording fixture, which reads such a line in the square of its length itself. */
+const upstream = createServer({ maxHeaderSize: 256 * 1024 }, (_request, response) => response.end('{}'))
+await new Promise<void>(resolve => upstream.listen(0, '127.0.0.1', resolve))
+t.teardown(() => upstream.close())
+const address = upstream.address()
+const upstreamUrl = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
 const gateway = await startTestGateway(t, {
   accounts: { alice: { password: 'correct horse' } },
   yaml: `
-upstreams: { app: { kind: generic, url: "${upstream.url}", authorization: pass } }
+upstreams: { app: { kind: generic, url: "${upstreamUrl}", authorization: pass } }
 routes:
   - { path: /, upstream: app, access: everyone }
   - { path: /closed, upstream: app, access: authenticated }
@@ -88,7 +93,7 @@ t.test('nor is any other header dear, whatever fills it', async t => {
 
 t.test('nor is a header of a WebSocket handshake', async t => {
   const lines = webSocketLines.filter(line => !line.startsWith('Connection'))
-  for (const filling of [`Upgrade,${blanks}x`, `,${blanks}`.repeat(1), `upgrade${', '.repeat(length / 2)}x`]) {
+  for (const filling of [`Upgrade,${blanks}x`, `,${blanks}x`, `upgrade${', '.repeat(length / 2)}x`]) {
     const start = performance.now()
     await talk(gateway, head(gateway, 'GET /x HTTP/1.1', [...lines, `Connection: ${filling}`]), { until: '\r\n\r\n' })
     t.ok(performance.now() - start < bearable + 500)

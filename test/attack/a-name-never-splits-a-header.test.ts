@@ -25,10 +25,12 @@ const written: Readonly<Record<string, string>> = {
   李雷: '%E6%9D%8E%E9%9B%B7',
 }
 const names = Object.keys(written)
+/** Checking a password is slow on purpose: these have accounts, the rest are names of groups only. */
+const accounts = ['alice ', ' alice', 'alice,admin', 'Müller, Jörg']
 
 const gateway = await startTestGateway(t, {
   accounts: Object.fromEntries(
-    names.map(name => [name, { password: 'correct horse', groups: [name, 'second, third', ' admins '] }]),
+    accounts.map(name => [name, { password: 'correct horse', groups: [...names, 'second, third', ' admins '] }]),
   ),
   yaml: `
 upstreams: { app: { kind: generic, url: "${upstream.url}" } }
@@ -36,16 +38,16 @@ routes: [{ path: /, upstream: app, access: authenticated }]
 `,
 })
 
-t.test('every account is one name and its own three groups, by Basic', async t => {
-  for (const name of names) {
+t.test('every account is one name and its own groups, by Basic', async t => {
+  for (const name of accounts) {
     const { status } = await gateway.ask('/who', { basic: `${name}:correct horse` })
     t.equal(status, 200, `a name that is written ${written[name]}`)
     const request = upstream.received.at(-1)
     if (request === undefined) throw new Error('nothing arrived')
     t.same(valuesOf(request, 'x-remote-user'), [written[name]])
     const [groups = ''] = valuesOf(request, 'x-remote-groups')
-    t.same(groups.split(','), [written[name], 'second%2C third', '%20admins%20'])
-    t.same(groups.split(',').map(decodeURIComponent), [name, 'second, third', ' admins '])
+    t.same(groups.split(','), [...Object.values(written), 'second%2C third', '%20admins%20'])
+    t.same(groups.split(',').map(decodeURIComponent), [...names, 'second, third', ' admins '])
   }
   t.same(upstream.malformed, [])
 })

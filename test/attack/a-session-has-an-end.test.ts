@@ -67,11 +67,11 @@ t.test('a person’s twenty-first session ends the one not used for longest, and
   t.equal(await enters(bobs), true)
 })
 
-t.test('three thousand made-up ids, and three hundred visits to the login page, put nobody out', async t => {
+t.test('a thousand made-up ids, and a hundred visits to the login page, put nobody out', async t => {
   const session = await gateway.signIn('alice', 'correct horse')
   using line = await openRaw(gateway)
   const bogus = () => `__Host-sallyport=${randomBytes(32).toString('base64url')}`
-  for (let round = 0; round < 30; round++) {
+  for (let round = 0; round < 10; round++) {
     const one = (path: string) => head(gateway, `HEAD ${path} HTTP/1.1`, [`Cookie: ${bogus()}`])
     await line.write(
       `${Array.from({ length: 100 }, () => one('/x')).join('')}${Array.from({ length: 10 }, () => one('/-/login')).join('')}`,

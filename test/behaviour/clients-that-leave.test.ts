@@ -130,3 +130,11 @@ t.test('a client that leaves while it waits in the queue never reaches the upstr
     ['/first', '/third'],
   )
 })
+
+t.test('HEAD for an answer that an archive sends by GET alone does not fetch all of it', async t => {
+  const app = await startApp(t, () => endless, { kind: 'orthanc' })
+  const head = await app.gateway.ask('/studies/1/archive', { method: 'HEAD' })
+  t.equal(head.status, 200)
+  t.equal(app.upstream.received[0]?.method, 'GET', 'Orthanc answers no HEAD')
+  t.ok(await within(1_000, () => app.upstream.openConnections === 0), 'the rest is not read')
+})

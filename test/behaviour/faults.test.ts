@@ -2,6 +2,7 @@
 
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { startTestGateway } from '../fixture/gateway.ts'
 import { startUpstream } from '../fixture/upstream.ts'
@@ -134,4 +135,14 @@ t.test('a GET whose idle connection the upstream closed is sent once more, and a
   t.match(await gateway.ask('/x'), { status: 200, text: 'the second time' })
   t.equal((await gateway.ask('/x', { method: 'POST', body: 'once' })).status, 502)
   t.same(sent, ['GET', 'GET', 'POST'])
+})
+
+t.test('an idle connection to an archive is given up before the archive itself drops it, after a second', async t => {
+  const { gateway, upstream } = await startApp(t, undefined, { kind: 'orthanc' })
+  const ask = async (wait: number) => {
+    await pause(wait)
+    await gateway.ask('/x', { method: 'POST', body: 'x' })
+    return upstream.received.at(-1)?.connection
+  }
+  t.same([await ask(0), await ask(200), await ask(850), await ask(850)], [1, 1, 2, 3])
 })

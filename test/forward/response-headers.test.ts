@@ -4,6 +4,7 @@
 import t from 'tap'
 import {
   clientResponseHeaders,
+  plainDisposition,
   publicCookie,
   publicLocation,
   type ResponseFacts,
@@ -143,4 +144,32 @@ t.test('a header that would break the line is a fault of the upstream', async t 
   for (const headers of bad)
     t.throws(() => made(headers), new Fault('upstream-broken', { about: 'x' }).constructor, JSON.stringify(headers))
   t.doesNotThrow(() => made([['x', 'tab\there, and latin1 \xe4']]))
+})
+
+/** One character for each byte, as headers are read. */
+const utf8 = (text: string) => Buffer.from(text, 'utf8').toString('latin1')
+
+t.test('a file name of other than ASCII is said as RFC 6266 wants it, whichever bytes the upstream sent', async t => {
+  const rows: readonly (readonly [said: string, told: string])[] = [
+    ['attachment; filename="ct.zip"', 'attachment; filename="ct.zip"'],
+    ['inline', 'inline'],
+    [utf8('attachment; filename="Müller.zip"'), `attachment; filename="M_ller.zip"; filename*=UTF-8''M%C3%BCller.zip`],
+    ['attachment; filename="M\xfcller.zip"', `attachment; filename="M_ller.zip"; filename*=UTF-8''M%C3%BCller.zip`],
+    [
+      utf8('attachment; filename="日本 (1).zip"'),
+      `attachment; filename="__ (1).zip"; filename*=UTF-8''%E6%97%A5%E6%9C%AC%20%281%29.zip`,
+    ],
+    [utf8('attachment; filename="🩻.dcm"'), `attachment; filename="__.dcm"; filename*=UTF-8''%F0%9F%A9%BB.dcm`],
+    [utf8('attachment; FileName="ü"; size=3'), `attachment; FileName="_"; size=3; filename*=UTF-8''%C3%BC`],
+    [
+      utf8(`attachment; filename="ü.zip"; filename*=UTF-8''%C3%BC.zip`),
+      `attachment; filename="_.zip"; filename*=UTF-8''%C3%BC.zip`,
+    ],
+    [utf8('attachment; filename=ü.zip'), 'attachment; filename=_.zip'],
+    ['attachment; filename="\xff\xfe"', `attachment; filename="__"; filename*=UTF-8''%C3%BF%C3%BE`],
+  ]
+  for (const [said, told] of rows) {
+    t.equal(plainDisposition(said), told)
+    t.equal(values(made([['content-disposition', said]]), 'content-disposition'), told)
+  }
 })
