@@ -122,7 +122,14 @@ export async function startGateway(
     async audit(id, event) {
       if (event.kind === 'login') metrics.logins.inc({ outcome: 'signed-in' })
       if (event.kind === 'login-refused') metrics.logins.inc({ outcome: event.reason })
-      await audit.record(id, event)
+      const told = event.kind === 'login-refused' ? noteworthy.ofRefusedLogin(event) : event
+      if (told === undefined) return
+      let isWritten = false
+      try {
+        isWritten = await audit.record(id, told)
+      } finally {
+        if (!isWritten) noteworthy.forget(told)
+      }
     },
     now,
   })

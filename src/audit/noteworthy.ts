@@ -79,6 +79,9 @@ export interface Noteworthy {
   ofCertificate(reason: string, detail: string, address: string): AuditEvent | undefined
   /** A sign-in that failed; those that the throttle turned away are told like denials. */
   ofRefusedLogin(event: Extract<AuditEvent, { kind: 'login-refused' }>): AuditEvent | undefined
+  /** It is being written: until `forget` or `written`, whoever asks for the same gets this very event, and waits for it. */
+  writing(event: AuditEvent): void
+  written(event: AuditEvent): void
   /** The line could not be written: the next one of its kind is told again. */
   forget(event: AuditEvent): void
 }
@@ -88,12 +91,19 @@ export function createNoteworthy(now: () => number): Noteworthy {
   const denials = createMemory(denialWindow, now)
   const allowance = createAllowance(now)
   const undo = new WeakMap<AuditEvent, () => void>()
+  const keys = new WeakMap<AuditEvent, string>()
+  const underWay = new Map<string, AuditEvent>()
 
   /** The event, if its key is new, with the way to forget that it was told. */
   function once(memory: typeof studies, key: string, event: AuditEvent): AuditEvent | undefined {
-    if (!memory.isNew(key)) return undefined
+    if (!memory.isNew(key)) return underWay.get(key)
     undo.set(event, () => memory.forget(key))
+    keys.set(event, key)
     return event
+  }
+  function written(event: AuditEvent): void {
+    const key = keys.get(event)
+    if (key !== undefined && underWay.get(key) === event) underWay.delete(key)
   }
   const brief = (where: Where): Where => ({ ...where, path: where.path.slice(0, longestPath) })
 
@@ -122,9 +132,14 @@ export function createNoteworthy(now: () => number): Noteworthy {
         where: brief(where),
       }
       const told = once(denials, `${address}\n${reason}\n${name}\n${where.route}`, event)
-      const allowed = told === undefined ? undefined : allowance(address)
-      if (allowed === undefined) return undefined
-      return allowed.leftOut === 0 ? event : { ...event, leftOut: allowed.leftOut }
+      if (told !== event) return told
+      const allowed = allowance(address)
+      if (allowed === undefined || allowed.leftOut === 0) return allowed === undefined ? undefined : event
+      const counted: AuditEvent = { ...event, leftOut: allowed.leftOut }
+      const [back, key] = [undo.get(event), keys.get(event)]
+      if (back !== undefined) undo.set(counted, back)
+      if (key !== undefined) keys.set(counted, key)
+      return counted
     },
     ofCertificate(reason, detail, address) {
       return once(denials, `${address}\n${reason}\ncertificate`, {
@@ -137,6 +152,14 @@ export function createNoteworthy(now: () => number): Noteworthy {
     ofRefusedLogin(event) {
       return event.reason === 'throttled' ? once(denials, `${event.address}\nthrottled\nlogin`, event) : event
     },
-    forget: event => undo.get(event)?.(),
+    writing(event) {
+      const key = keys.get(event)
+      if (key !== undefined) underWay.set(key, event)
+    },
+    written,
+    forget(event) {
+      written(event)
+      undo.get(event)?.()
+    },
   }
 }

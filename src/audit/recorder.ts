@@ -36,6 +36,28 @@ export function createRecorder({
   metrics,
   onFailure,
 }: RecorderParts): (recorded: Recorded) => Promise<void> {
+  const pending = new Map<AuditEvent, Promise<void>>()
+  async function write(id: string, event: AuditEvent): Promise<void> {
+    let isWritten = false
+    noteworthy.writing(event)
+    try {
+      isWritten = await audit.record(id, event)
+    } finally {
+      pending.delete(event)
+      // What was not written has not been told: asking again must not be a way past it.
+      if (isWritten) noteworthy.written(event)
+      else noteworthy.forget(event)
+    }
+  }
+  /** Whoever asks for the same while its line is being written waits for that line. */
+  function once(id: string, event: AuditEvent): Promise<void> {
+    const known = pending.get(event)
+    if (known !== undefined) return known
+    const started = write(id, event)
+    pending.set(event, started)
+    return started
+  }
+
   return async ({ id, method, target, client, route, decision, identity }) => {
     const { certificateAnswer: certificate } = identity
     const where = { method, path: target.path, route: route?.label ?? '' }
@@ -48,18 +70,7 @@ export function createRecorder({
         : noteworthy.ofDenial(decision, where, client),
     ]
     if (decision.outcome === 'deny') metrics.denials.inc({ reason: decision.reason })
-    const written = Promise.all(
-      events.map(async event => {
-        if (event === undefined) return
-        let isWritten = false
-        try {
-          isWritten = await audit.record(id, event)
-        } finally {
-          // What was not written has not been told: asking again must not be a way past it.
-          if (!isWritten) noteworthy.forget(event)
-        }
-      }),
-    )
+    const written = Promise.all(events.map(event => (event === undefined ? undefined : once(id, event))))
     // With `continue` a failed line never rejects; the alarm has been raised where it failed.
     if (onFailure === 'refuse') await written
   }

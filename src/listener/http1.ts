@@ -111,7 +111,7 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
 
   /** Connections that have made a request, and those with an answer under way. */
   const spoken = new WeakSet<Duplex>()
-  const answering = new WeakSet<Duplex>()
+  const answering = new WeakMap<Duplex, number>()
 
   const exchangeOf = (
     message: IncomingMessage,
@@ -148,8 +148,9 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
     response.on('error', () => undefined) // told by 'close'
     const { socket } = message
     spoken.add(socket)
-    answering.add(socket)
-    response.once('close', () => answering.delete(socket))
+    // Counted: in a pipeline the next answer runs on when this one is over.
+    answering.set(socket, (answering.get(socket) ?? 0) + 1)
+    response.once('close', () => answering.set(socket, (answering.get(socket) ?? 1) - 1))
     const exchange = exchangeOf(message, response, expectsContinue)
     take.exchange(exchange, () => [exchange.body, exchange.reply.body])
   }
@@ -167,7 +168,7 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
   })
   server.on('clientError', (error: Error & { code?: string }, socket) => {
     // In the middle of an answer, a 400 would pass for more of its body.
-    if (!socket.writable || error.code === 'ECONNRESET' || answering.has(socket)) {
+    if (!socket.writable || error.code === 'ECONNRESET' || (answering.get(socket) ?? 0) > 0) {
       socket.destroy()
       return
     }

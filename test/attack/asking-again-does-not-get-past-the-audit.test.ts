@@ -53,6 +53,19 @@ t.test('a study that could not be recorded is not shown, however often it is ask
   t.equal(upstream.received.length, 2)
 })
 
+t.test('nor for those who ask at the same time: all wait for the one line', async t => {
+  const { gateway, upstream } = await startArchive(t, 'refuse')
+  const cookie = await gateway.signIn('alice', 'correct horse')
+  const askTogether = () =>
+    Promise.all(Array.from({ length: 20 }, (_, at) => gateway.ask(`/studies/1.2.3/metadata?${at}`, { cookie })))
+  breakTrail(gateway)
+  t.same(new Set((await askTogether()).map(({ status }) => status)), new Set([503]))
+  t.same(upstream.received, [], 'nothing arrived')
+  repairTrail(gateway)
+  t.same(new Set((await askTogether()).map(({ status }) => status)), new Set([200]))
+  t.equal(told(gateway, 'study').length, 1)
+})
+
 t.test('what was recorded before the trail broke is shown on, and to its reader alone', async t => {
   const { gateway, upstream } = await startArchive(t, 'refuse')
   t.equal((await gateway.ask('/studies/1.2.3', { basic: alice })).status, 200)
@@ -136,6 +149,25 @@ t.test('made-up names and endless paths of one address leave a bounded trail', a
   t.ok(denials.length > 0 && denials.length <= 101, `${denials.length} denials were told`)
   t.match(denials.at(-1), { reason: 'throttled' }, 'and that it was too much, too')
   await stillAnswers(t, gateway)
+})
+
+t.test('nor do sign-ins on the login page that the throttle turns away', async t => {
+  const { gateway } = await startArchive(t, 'refuse')
+  const form = await gateway.ask('/-/login', { headers: { 'sec-fetch-mode': 'navigate', accept: 'text/html' } })
+  const token = /name="token" value="([^"]+)"/.exec(form.text)?.[1] ?? ''
+  const cookie = form.cookies.map(line => line.split(';')[0]).join('; ')
+  const headers = { 'content-type': 'application/x-www-form-urlencoded', origin: gateway.url }
+  const signIn = (name: string) =>
+    gateway.ask('/-/login', {
+      method: 'POST',
+      cookie,
+      headers,
+      body: new URLSearchParams({ name, password: 'x', token }).toString(),
+    })
+  // One name: five failures are tried, everything after them is turned away.
+  for (let at = 0; at < 5; at++) await signIn('nobody')
+  for (let at = 0; at < 50; at++) t.equal((await signIn('nobody')).status, 429)
+  t.equal(told(gateway, 'login-refused').length, 6, 'five that were tried, and once that it was too much')
 })
 
 t.test('nor do the words of endless paths alone fill it', async t => {

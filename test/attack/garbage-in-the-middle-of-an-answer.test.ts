@@ -77,6 +77,17 @@ for (const path of Object.keys(answers)) {
   })
 }
 
+t.test('nor into the second answer of a pipeline, when the first one is over', async t => {
+  for (const [title, bytes] of Object.entries(garbage)) {
+    using line = await openRaw(gateway)
+    await line.write(head(gateway, 'GET /x HTTP/1.1') + head(gateway, 'GET /length HTTP/1.1'))
+    const first = await line.read({ until: 'body' })
+    t.same(statuses(first.text), [204, 200], title)
+    await line.write(bytes).catch(() => undefined)
+    t.notMatch(first.text + (await line.read({ timeout: 3_000 })).text, ours, title)
+  }
+})
+
 t.test('half a head that never ends does not put a 408 into an answer', async t => {
   using line = await openRaw(gateway)
   await line.write(head(gateway, 'GET /length HTTP/1.1'))
