@@ -6,9 +6,9 @@ import type { Argv } from 'yargs'
 import { keyKinds } from '../issuer/keys.ts'
 import type { AuthorityArguments, ClientArguments, ServerArguments } from './certs-issue.ts'
 import type { ShowArguments } from './certs-show.ts'
+import type { Command } from './command.ts'
 import { configOption } from './configuration.ts'
 import { foreseen } from './foreseen.ts'
-import type { Command } from './main.ts'
 import { CommandEnd } from './report.ts'
 
 /** Named in the manual, and refused by name until they are built. */

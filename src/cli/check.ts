@@ -6,8 +6,8 @@ import { pathText } from '../config/problem.ts'
 import type { Config } from '../config/schema.ts'
 import { inspectLoaded, type Materials } from '../preflight.ts'
 import { checkOnline } from './check-online.ts'
+import type { Command } from './command.ts'
 import { configFile, configOption, tellProblems, usualFile } from './configuration.ts'
-import type { Command } from './main.ts'
 import { CommandEnd } from './report.ts'
 
 interface Arguments {

@@ -17,8 +17,8 @@ import { canonicalTarget } from '../route/canonical-path.ts'
 import { upstreamPath } from '../route/route.ts'
 import { compileRoutes } from '../route/route-table.ts'
 import { readTruststore } from '../tls/truststore.ts'
+import type { Command } from './command.ts'
 import { configFile, configOption, requireConfiguration, usualFile } from './configuration.ts'
-import type { Command } from './main.ts'
 import { CommandEnd } from './report.ts'
 
 interface Arguments {

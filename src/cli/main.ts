@@ -4,16 +4,8 @@
 import yargs, { type Argv } from 'yargs'
 import { hideBin } from 'yargs/helpers'
 import { causeLine } from '../kernel/fault.ts'
-import { CommandEnd, createReport, type Report } from './report.ts'
-
-/** What a command's file exports. */
-export interface Command {
-  /** Adds options, positionals and sub-commands; a handler is bound with `run`. */
-  build(y: Argv, run: Run): Argv
-}
-
-/** Wraps a handler, so that its outcome becomes the exit code. */
-export type Run = <A>(handler: (argv: A, report: Report) => Promise<void> | void) => (argv: A) => Promise<void>
+import type { Command, Run } from './command.ts'
+import { CommandEnd, createReport } from './report.ts'
 
 const commands: readonly [name: string, what: string, load: () => Promise<Command>][] = [
   ['serve', 'run the gateway', async () => (await import('./serve.ts')).serve],

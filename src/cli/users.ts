@@ -3,9 +3,9 @@
  * command line; users-accounts.ts does the work.
  */
 import type { Argv } from 'yargs'
+import type { Command } from './command.ts'
 import { configOption } from './configuration.ts'
 import { foreseen } from './foreseen.ts'
-import type { Command } from './main.ts'
 import { passwordFileOption } from './password-input.ts'
 import {
   type AccountsArguments,
