@@ -44,7 +44,6 @@ const ways: Readonly<Record<string, Way>> = {
     bytes: gateway => head(gateway, 'GET /open HTTP/1.1', webSocketLines),
   },
   'who asks for CONNECT': { within: 4_000, bytes: () => 'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n' },
-  'who sends no HTTP': { within: 4_000, bytes: () => '\0\x01\x02\r\n\r\n' },
 }
 
 const authority = await startAuthority(t)

@@ -9,7 +9,7 @@ import { requireReal, requireRoot } from '../fixture/real.ts'
 
 const tools = [...chromiumTools, ...labPkiTools]
 
-/** An https server that asks for a certificate and answers with its common name. */
+/** An https server that asks for a certificate and answers with its common name; who has none is to be answered too. */
 async function startDoor(t: Pick<Test, 'teardown'>, pki: LabPki) {
   const server = createServer(
     { ...pki.server, ca: pki.ca, requestCert: true, rejectUnauthorized: false },

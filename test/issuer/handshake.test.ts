@@ -15,7 +15,7 @@ interface Seen {
   readonly name: string | undefined
 }
 
-/** A server that asks for a certificate, takes any, and remembers what OpenSSL made of it. */
+/** A server that asks for a certificate, lets any in so that the verdict can be read, and remembers what OpenSSL made of it. */
 async function startServer(t: Pick<Test, 'teardown'>, options: TlsOptions) {
   const seen: Seen[] = []
   const server = createServer({ ...options, requestCert: true, rejectUnauthorized: false }, socket => {

@@ -70,6 +70,7 @@ t.test('over TLS the upstream proves itself on every connection', async t => {
     key: server.keyPem,
     ca: authority.caPem,
     requestCert: true,
+    // The upstream lets everybody in: what is judged here is how we judge it.
     rejectUnauthorized: false,
   }
   const there = await startUpstream(t, undefined, { tls })
