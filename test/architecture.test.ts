@@ -27,6 +27,7 @@ const layers = [
   'route',
   'upstream',
   'listener',
+  'acme',
   'issuer',
   'import',
   'tls',

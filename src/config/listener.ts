@@ -2,8 +2,10 @@
  * A listener, as written: where it binds and on which terms. A plain listener only redirects to another one.
  */
 import { z } from 'zod'
+import { clientsSection } from './clients.ts'
+import { keystoreSection } from './keystore.ts'
 import { Bind, ByteSize, Duration, type FileScalars, HttpsOrigin, Name } from './scalars.ts'
-import { clientsSection, keystoreSection, Terms } from './tls.ts'
+import { Terms } from './terms.ts'
 
 /** What one client may cost. Every default is a span in which an honest client on a poor line gets by. */
 const Limits = z.strictObject({

@@ -4,8 +4,8 @@
  * Source: OMERO `omero.ldap.*` (names, meaning and defaults), omero-server.properties.
  */
 import { z } from 'zod'
+import { peerTrustSection } from './peer-trust.ts'
 import { Duration, type FileScalars, notYet, PersonName } from './scalars.ts'
-import { peerTrustSection } from './tls.ts'
 
 export const certificateNames = ['commonName', 'email', 'upn', 'dns', 'uri', 'serial', 'fingerprint'] as const
 

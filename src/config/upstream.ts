@@ -2,8 +2,8 @@
  * Where requests go, as written. What each kind of server needs stands in upstream/profiles.ts, not here.
  */
 import { z } from 'zod'
+import { peerTrustSection } from './peer-trust.ts'
 import { ByteSize, Duration, type FileScalars, HttpOrigin, notYet, PathPrefix } from './scalars.ts'
-import { peerTrustSection } from './tls.ts'
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 /** They belong to the connection or frame the body; whoever sets them by hand makes two requests of one. */

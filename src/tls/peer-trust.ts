@@ -4,7 +4,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { type ConnectionOptions, checkServerIdentity } from 'node:tls'
-import type { PeerTrustSection } from '../config/tls.ts'
+import type { PeerTrustSection } from '../config/peer-trust.ts'
 import type { Secret } from '../kernel/secret.ts'
 import { pemCertificates, readKeystore, unreadable } from './keystore.ts'
 import type { Report } from './protocol-floor.ts'

@@ -5,7 +5,7 @@
  * Source: Mozilla Server Side TLS guidelines 5.8 (2026-04-06), modern and intermediate; RFC 8996.
  */
 import { createSecureContext } from 'node:tls'
-import type { floorNames, ProtocolVersion, Terms } from '../config/tls.ts'
+import type { floorNames, ProtocolVersion, Terms } from '../config/terms.ts'
 
 interface Floor {
   readonly minimum: ProtocolVersion

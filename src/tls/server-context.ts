@@ -6,7 +6,7 @@
  */
 import { constants } from 'node:crypto'
 import type { TlsOptions } from 'node:tls'
-import type { ClientsSection } from '../config/tls.ts'
+import type { ClientsSection } from '../config/clients.ts'
 import type { Keystore } from './keystore.ts'
 import type { EffectiveTerms } from './protocol-floor.ts'
 import type { Truststore } from './truststore.ts'

@@ -4,7 +4,7 @@
 import { createSecureContext } from 'node:tls'
 import t from 'tap'
 import type { z } from 'zod'
-import { Terms } from '../../src/config/tls.ts'
+import { Terms } from '../../src/config/terms.ts'
 import { effectiveTerms } from '../../src/tls/protocol-floor.ts'
 import { listening } from './said.ts'
 
