@@ -3,34 +3,42 @@
  */
 import { loadConfig } from '../config/load.ts'
 import { pathText } from '../config/problem.ts'
+import type { BindAddress } from '../config/scalars.ts'
 import type { Config } from '../config/schema.ts'
+import type { Terms } from '../config/terms.ts'
 import { inspectLoaded, type Materials } from '../preflight.ts'
+import { signingKey } from '../tls/fitting-keys.ts'
+import type { ServerTrust } from '../tls/server-context.ts'
 import { checkOnline } from './check-online.ts'
 import type { Command } from './command.ts'
 import { configFile, configOption, tellProblems, usualFile } from './configuration.ts'
 import { CommandEnd } from './report.ts'
+import { termsLines } from './terms-text.ts'
 
 interface Arguments {
   config?: string | undefined
   online?: boolean | undefined
 }
 
-function listenerLines(config: Config, materials: Materials | undefined): string[] {
-  return Object.entries(config.listeners).flatMap(([name, listener]) => {
-    const binds = listener.bind.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`).join(', ')
+const bindText = ({ host, port }: BindAddress) => `${host.includes(':') ? `[${host}]` : host}:${port}`
+
+/** What was opened under each address, and on which terms. */
+function doorLines(config: Config, materials: Materials): string[] {
+  const termsOf = (trust: ServerTrust | undefined, written: Terms) =>
+    trust === undefined ? [] : termsLines(trust.terms, written, trust.keystores.map(signingKey))
+  const listeners = Object.entries(config.listeners).flatMap(([name, listener]) => {
+    const binds = listener.bind.map(bindText).join(', ')
     if (listener.kind === 'plain') return [`listener ${name}: ${binds}, plain, sends people to ${listener.redirect}`]
-    const terms = materials?.listeners.get(name)?.terms
     return [
       `listener ${name}: ${binds}, client certificates ${listener.clients.certificate}`,
-      ...(terms === undefined
-        ? []
-        : [
-            `  protocols ${terms.minimum} to ${terms.maximum}`,
-            `  suites    ${terms.ciphers}`,
-            `  groups    ${terms.groups.join(', ')}`,
-          ]),
+      ...termsOf(materials.listeners.get(name), listener.tls),
     ]
   })
+  const streams = Object.entries(config.streams).flatMap(([name, stream]) => [
+    `stream ${name}: ${stream.bind.map(bindText).join(', ')}, ${stream.protocol}, client certificates ${stream.clients.certificate}, on to ${bindText(stream.upstream)}`,
+    ...termsOf(materials.streams.get(name), stream.tls),
+  ])
+  return [...listeners, ...streams]
 }
 
 export const check: Command = {
@@ -72,19 +80,21 @@ export const check: Command = {
           const findings = online === true ? await checkOnline(loaded.config, materials) : []
           const broken = findings.filter(finding => !finding.ok)
           const lines = [
-            ...listenerLines(loaded.config, materials),
+            ...doorLines(loaded.config, materials),
             ...findings.map(
               ({ what, ok, detail, milliseconds }) =>
                 `${ok ? 'ok    ' : 'FAILED'} ${what} (${milliseconds} ms): ${detail}`,
             ),
             `${file} is fine${problems.length > 0 ? `, with ${problems.length === 1 ? 'a warning' : `${problems.length} warnings`}` : ''}`,
           ]
-          const listeners = Object.fromEntries([...materials.listeners].map(([name, { terms }]) => [name, terms]))
+          const terms = (trusts: Materials['listeners']) =>
+            Object.fromEntries([...trusts].map(([name, trust]) => [name, trust.terms]))
           report.result((broken.length > 0 ? lines.slice(0, -1) : lines).join('\n'), {
             ok: broken.length === 0,
             file,
             problems: shown,
-            listeners,
+            listeners: terms(materials.listeners),
+            streams: terms(materials.streams),
             online: findings,
           })
           if (broken.length > 0)
