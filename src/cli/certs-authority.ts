@@ -1,21 +1,25 @@
 /**
- * Where the authority of a command lies, and how it is opened: from the command line, the configuration, or
- * `certs/authority` in the working directory.
+ * Where the authority of a command lies, and its ledger, and how they are opened: from the command line, the
+ * configuration, or `certs/authority` and `state` in the working directory.
  */
-import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { existsSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import type { SecretPlace } from '../config/scalars.ts'
-import { type Authority, openAuthority } from '../issuer/authority.ts'
+import { type Authority, authorityFiles, authorityFingerprint, openAuthority } from '../issuer/authority.ts'
+import { takeOverIssued } from '../issuer/issued.ts'
+import { type Ledger, ledgerFile, openLedger } from '../issuer/ledger.ts'
 import { IssuerRefusal } from '../issuer/refusal.ts'
 import { configFile, requireConfiguration } from './configuration.ts'
 import { askPassword, readPasswordFile } from './password-input.ts'
 import { CommandEnd, type Report } from './report.ts'
 import { shownPath } from './shown-path.ts'
-import { refuseForeign } from './state-owner.ts'
+import { refuseForeign, refuseForeignOwner } from './state-owner.ts'
 
 export interface AuthorityPlace {
   /** Absolute. */
   readonly dir: string
+  /** Absolute. The folder with the ledger. */
+  readonly state: string
   /** How long the configuration lets certificates live; absent: no configuration. */
   readonly days: number | undefined
   readonly password: SecretPlace | undefined
@@ -23,8 +27,41 @@ export interface AuthorityPlace {
 
 export function authorityPlace(named: string | undefined, config: string | undefined, report: Report): AuthorityPlace {
   const file = configFile(config)
-  const section = file === undefined ? undefined : requireConfiguration(file, report).config.authority
-  return { dir: resolve(named ?? section?.dir ?? 'certs/authority'), days: section?.days, password: section?.password }
+  const given = file === undefined ? undefined : requireConfiguration(file, report).config
+  const { dir = 'certs/authority', days, password } = given?.authority ?? {}
+  return { dir: resolve(named ?? dir), state: resolve(given?.state ?? 'state'), days, password }
+}
+
+/** SHA-256 of its certificate, for which no password is needed; undefined: there is none in this place. */
+export function placeFingerprint({ dir }: AuthorityPlace): string | undefined {
+  return existsSync(authorityFiles(dir).certificate) ? authorityFingerprint(dir) : undefined
+}
+
+/** For commands that only look something up: undefined where nothing was ever issued, and then nothing is made. */
+export function openExistingLedger(place: AuthorityPlace, report: Report): Ledger | undefined {
+  const there = [join(place.state, ledgerFile), join(place.dir, 'issued.jsonl')].some(file => existsSync(file))
+  return there ? openPlaceLedger(place, report) : undefined
+}
+
+/** Also takes over what an authority of an earlier release had noted beside its key. @throws CommandEnd */
+export function openPlaceLedger(place: AuthorityPlace, report: Report): Ledger {
+  refuseForeignOwner(place.state)
+  const file = join(place.state, ledgerFile)
+  // Also the file itself: it may be all that somebody else left there.
+  refuseForeign(file)
+  const ledger = openLedger(file)
+  try {
+    const fingerprint = placeFingerprint(place)
+    const taken = fingerprint === undefined ? undefined : takeOverIssued(place.dir, fingerprint, ledger)
+    if (taken !== undefined && taken.kept !== taken.file)
+      report.note(
+        `took ${taken.lines} ${taken.lines === 1 ? 'certificate' : 'certificates'} over from ${shownPath(taken.file)} into ${shownPath(file)}; the old list lies in ${shownPath(taken.kept)}`,
+      )
+    return ledger
+  } catch (cause) {
+    ledger[Symbol.dispose]()
+    throw cause
+  }
 }
 
 /** The text of a secret that the configuration names. @throws CommandEnd 2 */
@@ -50,8 +87,8 @@ export async function openPlace(
   passwordFile: string | undefined,
   report: Report,
 ): Promise<Authority> {
-  // The list of what was issued is written there, so it is state.
-  if (existsSync(place.dir)) refuseForeign(place.dir)
+  refuseForeign(place.dir)
+  warnOfOpenKey(authorityFiles(place.dir).key, report)
   const password = authorityPassword(place, passwordFile, report)
   const opened = (text: string | undefined) => openAuthority(place.dir, text === undefined ? {} : { password: text })
   try {
@@ -61,4 +98,14 @@ export async function openPlace(
     if (!locked || password !== undefined || !process.stdin.isTTY) throw cause
   }
   return opened(await askPassword(`password of ${shownPath(place.dir)}/ca.key: `))
+}
+
+function warnOfOpenKey(file: string, report: Report): void {
+  const mode = statSync(file, { throwIfNoEntry: false })?.mode ?? 0
+  if ((mode & 0o077) === 0) return
+  const octal = (mode & 0o777).toString(8).padStart(4, '0')
+  const shown = shownPath(file)
+  report.warn(
+    `others may read the key of the authority (mode ${octal}), and who reads it can be anybody; chmod 600 ${shown}`,
+  )
 }

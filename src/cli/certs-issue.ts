@@ -6,12 +6,13 @@
  */
 import { authorityFiles, makeAuthority } from '../issuer/authority.ts'
 import { type CertificateFacts, describeCertificates } from '../issuer/describe.ts'
+import { type IssuedEntry, stateOf } from '../issuer/issued-entry.ts'
 import type { KeyKind } from '../issuer/keys.ts'
-import { issueClient, issueServer } from '../issuer/leaf.ts'
+import { issueClient, issueServer, longestServerDays } from '../issuer/leaf.ts'
 import { fileStem } from '../issuer/names.ts'
 import type { Pkcs12Format } from '../issuer/pkcs12.ts'
 import { makeSelfSigned } from '../issuer/self-signed.ts'
-import { authorityPassword, authorityPlace, openPlace } from './certs-authority.ts'
+import { authorityPassword, authorityPlace, openPlace, openPlaceLedger } from './certs-authority.ts'
 import {
   type CertificateFiles,
   type ContainerTerms,
@@ -48,6 +49,7 @@ interface LeafArguments extends Common {
 export interface ServerArguments extends LeafArguments {
   names: string[]
   ip: string[]
+  clientAuth: boolean
   selfSigned: boolean
 }
 
@@ -117,7 +119,13 @@ export async function makeServerFiles(argv: ServerArguments, report: Report): Pr
 async function serverFromAuthority(argv: ServerArguments, report: Report) {
   const place = authorityPlace(argv.authority, argv.config, report)
   const authority = await openPlace(place, argv.authorityPasswordFile, report)
-  return () => issueServer(authority, { names: argv.names, ips: argv.ip, ...termsOf(argv, place.days) })
+  const { names, ip: ips, clientAuth } = argv
+  // What the configuration says is for clients too, and those may live longer.
+  const days = place.days === undefined ? undefined : Math.min(place.days, longestServerDays)
+  return async () => {
+    using ledger = openPlaceLedger(place, report)
+    return await issueServer(authority, ledger, { names, ips, clientAuth, ...termsOf(argv, days) })
+  }
 }
 
 export async function makeClientFiles(argv: ClientArguments, report: Report): Promise<void> {
@@ -128,13 +136,25 @@ export async function makeClientFiles(argv: ClientArguments, report: Report): Pr
   const terms = containerTerms(argv.format, argv.passwordFile, report)
   const { name, email } = argv
   const wishes = { name, ...(email === undefined ? {} : { email }), ...termsOf(argv, place.days) }
-  const { chainPem, keyPem } = await whileMaking(argv.key, report, () => issueClient(authority, wishes))
+  using ledger = openPlaceLedger(place, report)
+  const { chainPem, keyPem } = await whileMaking(argv.key, report, () => issueClient(authority, ledger, wishes))
   const facts = await leafOf(chainPem)
   await writeCertificate(files, { chainPem, keyPem, friendlyName: name }, terms, argv.force)
   tell('client', facts, files, terms, report)
+  noteEarlier(ledger.list(), facts.serial, name, report)
   report.note(
     `use it: import ${shownPath(files.pkcs12)} into the browser or device; a gateway that trusts ${shownPath(authorityFiles(place.dir).certificate)} knows the holder as "${name}"`,
   )
+}
+
+/** A new certificate ends no old one, which people expect of a replaced file. */
+function noteEarlier(entries: readonly IssuedEntry[], serial: string, name: string, report: Report): void {
+  const now = new Date()
+  const earlier = entries.filter(one => one.name === name && one.serial !== serial && stateOf(one, now) === 'good')
+  for (const one of earlier)
+    report.note(
+      `an earlier certificate of "${name}" is still good; to take it back: sallyport certs revoke ${one.serial}`,
+    )
 }
 
 /** What is no number comes from yargs as NaN. */

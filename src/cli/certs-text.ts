@@ -66,5 +66,6 @@ export function chainText(chain: readonly CertificateFacts[]): string {
   return [...chain.map(({ subject }) => subject || '(no subject)'), ...ends].join(' <- ')
 }
 
-const plain = (text: string) =>
+/** For names that others chose: nothing in them reaches a terminal as a control character. */
+export const plain = (text: string): string =>
   text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, mark => `\\u{${(mark.codePointAt(0) ?? 0).toString(16)}}`)

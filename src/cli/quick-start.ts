@@ -10,6 +10,7 @@ import type { Config } from '../config/schema.ts'
 import { openLocalAccounts } from '../identity/local-accounts.ts'
 import { type Authority, authorityFiles, makeAuthority, openAuthority } from '../issuer/authority.ts'
 import { issueServer } from '../issuer/leaf.ts'
+import { ledgerFile, openLedger } from '../issuer/ledger.ts'
 import { writeNewFile } from '../issuer/new-file.ts'
 import { randomPassword } from '../issuer/random-password.ts'
 import { systemClock } from '../kernel/clock.ts'
@@ -75,7 +76,8 @@ export async function prepareQuickStart(places: QuickStartPlaces): Promise<Quick
   const pair = { certificate: join(certs, 'server.pem'), key: join(certs, 'server.key') }
   if (!existsSync(pair.certificate) && !existsSync(pair.key)) {
     const names = [...new Set(['localhost', hostname().toLowerCase()])].filter(name => /^[a-z0-9.-]+$/.test(name))
-    const issued = await issueServer(authority, { names, ips: ['127.0.0.1', '::1'] })
+    using ledger = openLedger(join(state, ledgerFile))
+    const issued = await issueServer(authority, ledger, { names, ips: ['127.0.0.1', '::1'] })
     writeNewFile(pair.key, issued.keyPem, 0o600)
     writeNewFile(pair.certificate, issued.chainPem, 0o644)
   }

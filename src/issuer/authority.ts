@@ -1,5 +1,5 @@
 /**
- * The private certificate authority: a directory with `ca.pem`, `ca.key` and `issued.jsonl`.
+ * The private certificate authority: a directory with `ca.pem` and `ca.key`.
  *
  * It is made once and then only opened. It signs leaves and revocation lists, no further authorities (path length 0).
  * The one thing not to forget: who reads `ca.key` can be anybody. The directory is 0700, the key 0600, and encrypted
@@ -7,12 +7,12 @@
  *
  * Source: RFC 5280 4.2.1.3, 4.2.1.9; OWASP password storage (PBKDF2 rounds).
  */
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { createPrivateKey, hash, type KeyObject, X509Certificate } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { encryptedKeyPem } from './encrypted-key.ts'
-import { type CryptoKey, generateKeys, privateKeyDer, privateKeyPem } from './keys.ts'
+import { type CryptoKey, generateKeys, privateKeyDer, privateKeyPem, signingTerms } from './keys.ts'
 import { checkCommonName } from './names.ts'
 import { publicMode, secretMode, writeNewFile } from './new-file.ts'
 import { certificatesInPem } from './pem.ts'
@@ -25,6 +25,8 @@ const tenYears = 3652
 export interface Authority extends Required<Signer> {
   readonly dir: string
   readonly certificatePem: string
+  /** SHA-256 of its certificate, upper case hexadecimal without colons: its name in the ledger. */
+  readonly fingerprint: string
 }
 
 /** Where its files lie. */
@@ -67,6 +69,7 @@ export async function makeAuthority(dir: string, wishes: AuthorityWishes = {}): 
     dir,
     certificate,
     certificatePem,
+    fingerprint: fingerprintOf(Buffer.from(certificate.rawData)),
     key: signingKey(createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })),
   }
 }
@@ -81,20 +84,30 @@ export function openAuthority(
   { password, now = new Date() }: Pick<AuthorityWishes, 'password' | 'now'> = {},
 ): Authority {
   const files = authorityFiles(dir)
-  const certificatePem = read(files.certificate)
-  const keyPem = read(files.key)
-  const [der] = certificatesInPem(certificatePem)
-  if (der === undefined) throw unreadable(files.certificate, 'holds no certificate')
-
-  const opened = openKey(files.key, keyPem, password)
+  const { certificatePem, der } = readCertificate(dir)
+  const opened = openKey(files.key, read(files.key), password)
   const facts = new X509Certificate(der)
   if (!facts.checkPrivateKey(opened)) throw unreadable(files.key, `is not the key of ${files.certificate}`)
   if (!facts.ca) throw unreadable(files.certificate, 'is not the certificate of an authority (CA:TRUE is missing)')
   if (facts.validToDate <= now) {
     throw new IssuerRefusal('authority-expired', `${files.certificate} ended on ${facts.validToDate.toISOString()}`)
   }
-  return { dir, certificate: parseCertificate(der), certificatePem, key: signingKey(opened) }
+  const certificate = parseCertificate(der)
+  return { dir, certificate, certificatePem, fingerprint: fingerprintOf(der), key: signingKey(opened) }
 }
+
+/** The name of an authority in the ledger, for which its key is not needed. Codes as `openAuthority`. */
+export const authorityFingerprint = (dir: string): string => fingerprintOf(readCertificate(dir).der)
+
+function readCertificate(dir: string): { certificatePem: string; der: Buffer } {
+  const file = authorityFiles(dir).certificate
+  const certificatePem = read(file)
+  const [der] = certificatesInPem(certificatePem)
+  if (der === undefined) throw unreadable(file, 'holds no certificate')
+  return { certificatePem, der }
+}
+
+const fingerprintOf = (der: Uint8Array) => hash('sha256', der, 'hex').toUpperCase()
 
 function makePrivateDirectory(dir: string): void {
   const made = mkdirSync(dir, { recursive: true, mode: 0o700 }) !== undefined
@@ -129,15 +142,10 @@ function openKey(file: string, pem: string, password: string | undefined): KeyOb
   }
 }
 
-const curves: Readonly<Record<string, string>> = { prime256v1: 'P-256', secp384r1: 'P-384', secp521r1: 'P-521' }
-
 /** Not extractable: from here on the key can sign and nothing else. */
 function signingKey(key: KeyObject): CryptoKey {
-  if (key.asymmetricKeyType === 'rsa') {
-    return key.toCryptoKey({ name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }, false, ['sign'])
-  }
-  const namedCurve = curves[key.asymmetricKeyDetails?.namedCurve ?? '']
-  if (namedCurve !== undefined) return key.toCryptoKey({ name: 'ECDSA', namedCurve }, false, ['sign'])
+  const terms = signingTerms(key)
+  if (terms !== undefined) return key.toCryptoKey(terms, false, ['sign'])
   throw new IssuerRefusal(
     'authority-unreadable',
     `the authority key is of a kind that cannot sign here: ${key.asymmetricKeyType}`,

@@ -88,10 +88,7 @@ async function encrypt3Des(plain: Uint8Array, password: string, iterations: numb
 /** Codes: `container-obsolete` for ciphers nobody should read any more, `container-unreadable` for unknown ones. */
 export async function decrypt({ algorithm, content }: Encrypted, password: string): Promise<Buffer> {
   const { algorithmId, algorithmParams } = algorithm
-  if (obsolete.test(algorithmId)) {
-    const cure = 'convert it with: openssl pkcs12 -legacy -in OLD.p12 -nodes | openssl pkcs12 -export -out NEW.p12'
-    throw new IssuerRefusal('container-obsolete', `the PKCS#12 file is encrypted with RC2, RC4 or DES: ${cure}`)
-  }
+  checkCurrent(algorithmId)
   if (algorithmId === oid.tripleDes) {
     const [salt, rounds] = algorithmParams instanceof asn1js.Sequence ? algorithmParams.valueBlock.value : []
     if (!(salt instanceof asn1js.OctetString && rounds instanceof asn1js.Integer)) throw unknown(algorithmId)
@@ -115,6 +112,19 @@ export async function decrypt({ algorithm, content }: Encrypted, password: strin
   const decipher = createDecipheriv(cipher.name, key, Buffer.from(iv.getValue()))
   return Buffer.concat([decipher.update(content), decipher.final()])
 }
+
+/** Throws `container-obsolete` for ciphers that OpenSSL 3 no longer reads. */
+export function checkCurrent(algorithmId: string): void {
+  if (!obsolete.test(algorithmId)) return
+  throw new IssuerRefusal(
+    'container-obsolete',
+    `the PKCS#12 file is encrypted with RC2, RC4 or DES, which OpenSSL 3 no longer reads; convert it: ${conversion()}`,
+  )
+}
+
+/** The commands that write a container anew. Between them the key lies in the clear, for this account only. */
+export const conversion = (from = 'OLD.p12', to = 'NEW.p12'): string =>
+  `(umask 077; openssl pkcs12 -legacy -in ${from} -nodes -out all.pem && openssl pkcs12 -export -in all.pem -out ${to}; rm all.pem)`
 
 /** Throws `container-unreadable` where a file asks for more rounds than anyone honest would. */
 export function bounded(iterations: number): number {

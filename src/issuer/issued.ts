@@ -1,67 +1,60 @@
 /**
- * The list of what an authority has issued: `issued.jsonl` in its directory, one line for each certificate.
+ * Takes over the list that authorities kept before there was a ledger: `issued.jsonl` in the folder of the authority.
  *
- * Lines are only ever added, and a line is on the disk before its certificate leaves the house: a certificate that
- * nobody remembers cannot be revoked. What is revoked stands elsewhere.
+ * Once: its lines go into the ledger, and the file stays, renamed to `issued.jsonl.taken-over`, so that nothing is lost
+ * and no later authority in the same folder is thought to have issued them. Where the folder cannot be written the file
+ * keeps its name, and is read again each time, which adds nothing.
  */
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
-import { z } from 'zod'
-import { secretMode } from './new-file.ts'
+import { IssuedRecord } from './issued-entry.ts'
+import type { Ledger } from './ledger.ts'
 import { IssuerRefusal } from './refusal.ts'
 
-const Line = z.object({
-  /** Upper case hexadecimal, as `openssl x509 -serial` prints it. */
-  serial: z.string(),
-  /** RFC 4514. */
-  subject: z.string(),
-  /** The common name as it was asked for: what `certs revoke NAME` looks for. */
-  name: z.string(),
-  kind: z.enum(['server', 'client']),
-  notAfter: z.iso.datetime(),
-  /** Upper case with colons, over the DER. */
-  sha256: z.string(),
-  when: z.iso.datetime(),
-})
+export interface TakenOver {
+  readonly file: string
+  readonly lines: number
+  /** Where the file lies now; the same as `file` where it could not be renamed. */
+  readonly kept: string
+}
 
-export type IssuedRecord = Readonly<z.output<typeof Line>>
-
-const fileOf = (dir: string) => join(dir, 'issued.jsonl')
-
-export function recordIssued(dir: string, record: IssuedRecord): void {
-  const file = fileOf(dir)
-  dropTornLine(file)
-  const line = Buffer.from(`${JSON.stringify(record)}\n`)
-  const descriptor = openSync(file, 'a', secretMode)
-  try {
-    // One write for the line: with O_APPEND the lines of two commands at the same time stay apart.
-    const written = writeSync(descriptor, line)
-    if (written !== line.length) throw new Error(`${file}: only ${written} of ${line.length} bytes could be written`)
-    fsyncSync(descriptor)
-  } finally {
-    closeSync(descriptor)
-  }
+/**
+ * Undefined: there was no such list.
+ *
+ * @param authority  SHA-256 of the CA certificate in this folder
+ */
+export function takeOverIssued(dir: string, authority: string, ledger: Pick<Ledger, 'record'>): TakenOver | undefined {
+  const file = join(dir, 'issued.jsonl')
+  if (!existsSync(file)) return undefined
+  const records = readLines(file)
+  for (const record of records) ledger.record({ ...record, authority })
+  return { file, lines: records.length, kept: setAside(file) }
 }
 
 /** Oldest first. */
-export function readIssued(dir: string): IssuedRecord[] {
-  const file = fileOf(dir)
-  if (!existsSync(file)) return []
+function readLines(file: string): IssuedRecord[] {
   // What follows the last line end is a line that a crash cut short: its certificate never left the house.
   const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1)
   return lines.map((line, at) => {
-    const read = Line.safeParse(parse(line))
+    const read = IssuedRecord.safeParse(parse(line))
     if (read.success) return read.data
-    throw new IssuerRefusal('authority-unreadable', `${file}:${at + 1} is not a line that the authority wrote`)
+    throw new IssuerRefusal('ledger-unreadable', `${file}:${at + 1} is not a line that an authority wrote`)
   })
 }
 
-/** Without this the next record would become the tail of the torn one, and both unreadable. */
-function dropTornLine(file: string): void {
-  if (!existsSync(file)) return
-  const content = readFileSync(file)
-  const whole = content.lastIndexOf(0x0a) + 1
-  if (whole < content.length) truncateSync(file, whole)
+/** Never over an earlier one: an older release that still runs beside this one may have begun a new list. */
+function setAside(file: string): string {
+  let aside = `${file}.taken-over`
+  for (let count = 2; existsSync(aside); count++) aside = `${file}.taken-over-${count}`
+  try {
+    renameSync(file, aside)
+    return aside
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+    // Another command took it over at the same moment, or the folder is read-only; the ledger has the lines anyway.
+    if (['ENOENT', 'EACCES', 'EPERM', 'EROFS'].includes(code)) return file
+    throw cause
+  }
 }
 
 function parse(line: string): unknown {

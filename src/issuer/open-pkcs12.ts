@@ -9,7 +9,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import * as asn1js from 'asn1js'
 import * as pkijs from 'pkijs'
-import { bounded, decrypt } from './bag-cipher.ts'
+import { bounded, checkCurrent, decrypt } from './bag-cipher.ts'
 import { deriveFromPassword, type Pkcs12Hash } from './pkcs12-kdf.ts'
 import { IssuerRefusal } from './refusal.ts'
 
@@ -30,10 +30,14 @@ const digests: Readonly<Record<string, Pkcs12Hash>> = {
 export async function certificatesInPkcs12(container: Uint8Array, password: string): Promise<Buffer[]> {
   const { authSafe, macData } = readable(() => pkijs.PFX.fromBER(container))
   const safe = contentOf(authSafe)
+  // pkijs takes a structure apart as it reads it, so each look begins with the bytes.
+  const contentsOf = () => readable(() => pkijs.AuthenticatedSafe.fromBER(safe)).safeContents
+  // Before the password is asked about: no password opens these here.
+  for (const contents of contentsOf()) refuseObsolete(contents)
   if (macData !== undefined) checkMac(macData, safe, password)
 
   const found: Buffer[] = []
-  for (const contents of readable(() => pkijs.AuthenticatedSafe.fromBER(safe)).safeContents) {
+  for (const contents of contentsOf()) {
     for (const bag of await openContents(contents, password)) {
       if (bag.bagId !== certificateBag || !(bag.bagValue instanceof pkijs.CertBag)) continue
       const { certValue } = bag.bagValue
@@ -48,7 +52,7 @@ async function openContents(contents: pkijs.ContentInfo, password: string): Prom
     const plain = contentOf(contents)
     return readable(() => pkijs.SafeContents.fromBER(plain)).safeBags
   }
-  const { encryptedContentInfo } = readable(() => new pkijs.EncryptedData({ schema: contents.content }))
+  const encryptedContentInfo = sealedIn(contents)
   const algorithm = encryptedContentInfo.contentEncryptionAlgorithm
   const content = readable(() => Buffer.from(encryptedContentInfo.getEncryptedContent()))
   try {
@@ -58,6 +62,14 @@ async function openContents(contents: pkijs.ContentInfo, password: string): Prom
     if (cause instanceof IssuerRefusal) throw cause
     throw wrongPassword(cause)
   }
+}
+
+const sealedIn = (contents: pkijs.ContentInfo): pkijs.EncryptedContentInfo =>
+  readable(() => new pkijs.EncryptedData({ schema: contents.content })).encryptedContentInfo
+
+function refuseObsolete(contents: pkijs.ContentInfo): void {
+  if (contents.contentType !== pkijs.ContentInfo.ENCRYPTED_DATA) return
+  checkCurrent(sealedIn(contents).contentEncryptionAlgorithm.algorithmId)
 }
 
 function checkMac({ mac, macSalt, iterations = 1 }: pkijs.MacData, safe: Buffer, password: string): void {

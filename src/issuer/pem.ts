@@ -1,7 +1,7 @@
 /**
  * PEM, in and out: the text form of certificates and keys.
  *
- * Only certificates are ever read out of a text here; a private key that stands beside them is passed over unseen.
+ * Only certificates and revocation lists are ever read out of a text here; a private key that stands beside them is passed over unseen.
  *
  * Source: RFC 7468 (textual encodings); 5.1 and 11 for the labels.
  */
@@ -13,7 +13,13 @@ export function certificatesInPem(text: string): Buffer[] {
   return Array.from(text.matchAll(block), ([, body = '']) => Buffer.from(body, 'base64'))
 }
 
-export function toPem(label: 'CERTIFICATE' | 'ENCRYPTED PRIVATE KEY', der: Uint8Array): string {
+/** DER of every block of this label, in the order of the text. */
+export function pemBlocks(label: 'X509 CRL', text: string): Buffer[] {
+  const found = text.matchAll(new RegExp(`-----BEGIN ${label}-----([\\s\\S]+?)-----END ${label}-----`, 'g'))
+  return Array.from(found, ([, body = '']) => Buffer.from(body, 'base64'))
+}
+
+export function toPem(label: 'CERTIFICATE' | 'ENCRYPTED PRIVATE KEY' | 'X509 CRL', der: Uint8Array): string {
   const lines =
     Buffer.from(der)
       .toString('base64')

@@ -20,6 +20,7 @@ import {
   KeyUsageFlags,
   KeyUsagesExtension,
   Name,
+  type PublicKey,
   SubjectAlternativeNameExtension,
   SubjectKeyIdentifierExtension,
   X509Certificate,
@@ -83,10 +84,19 @@ export async function sign(draft: Draft, { key, certificate }: Signer): Promise<
 }
 
 /** The issuer's own identifier, word for word: a site's CA may have one that is no digest of its key. */
-async function authorityKeyIdentifier(issuer: X509Certificate | undefined, own: CryptoKey): Promise<Extension> {
+export async function authorityKeyIdentifier(
+  issuer: X509Certificate | undefined,
+  own: CryptoKey | PublicKey,
+): Promise<Extension> {
   const known = issuer?.getExtension(SubjectKeyIdentifierExtension)
   if (known) return new AuthorityKeyIdentifierExtension(known.keyId)
   return AuthorityKeyIdentifierExtension.create(issuer?.publicKey ?? own, false, crypto)
+}
+
+/** RFC 5280 4.2.1.3: an authority without a key usage may do everything. */
+export function maySignLists(certificate: X509Certificate): boolean {
+  const usages = certificate.getExtension(KeyUsagesExtension)?.usages
+  return usages === undefined || (usages & KeyUsageFlags.cRLSign) !== 0
 }
 
 /** May sign leaves and revocation lists; nothing below it may sign anything. */

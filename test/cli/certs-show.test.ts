@@ -1,8 +1,12 @@
 // What `certs show` says of a certificate, held against what openssl says.
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import t from 'tap'
 import { makeAuthority } from '../../src/issuer/authority.ts'
 import { issueClient } from '../../src/issuer/leaf.ts'
+import { openLedger } from '../../src/issuer/ledger.ts'
 import { listener, place, secret } from './certs-place.ts'
+import { modeOf } from './command.ts'
 
 // Each command is a process of its own, and a busy machine starts them slowly.
 t.setTimeout(120_000)
@@ -81,6 +85,43 @@ t.test('show reads what a listener shows, with the password that the configurati
   })
 })
 
+t.test('show reads every keystore of a listener, and those of a stream', async t => {
+  const { certs, file, put } = await place(t)
+  for (const dir of ['one', 'two']) await certs(['server', `${dir}.example.org`, '--dir', dir])
+  const pair = (dir: string) => `{ certificate: ${dir}/server.pem, key: ${dir}/server.key }`
+  const stream = `streams: { nodes: { bind: "127.0.0.1:2762", protocol: raw, upstream: tcp://127.0.0.1:4242, access: everyone, keystore: ${pair('two')} } }\n`
+  put('many.yaml', listener('web', `[${pair('one')}, ${pair('two')}]`) + stream)
+  const both = await certs(['show', '--listener', 'web', '--config', 'many.yaml'])
+  t.match(both, {
+    code: 0,
+    stdout: /^one\/server\.pem\ncertificate 1 of 2 CN=one\.example\.org\n[\s\S]*\n\ntwo\/server\.pem\n[\s\S]*CN=two/,
+  })
+  const json = JSON.parse((await certs(['show', '--listener', 'web', '--config', 'many.yaml', '--json'])).stdout)
+  t.match(json, {
+    listener: 'web',
+    file: file('one/server.pem'),
+    keystores: [{ file: file('one/server.pem') }, { file: file('two/server.pem') }],
+  })
+  t.match(await certs(['show', '--listener', 'nodes', '--config', 'many.yaml']), { code: 0, stdout: /CN=two/ })
+})
+
+t.test('show says that a certificate from an ACME authority has not come yet', async t => {
+  const { certs, put } = await place(t)
+  const acme = '{ acme: { directory: "https://acme.example.org/dir", names: [a.example.org] } }'
+  put(
+    'acme.yaml',
+    `${listener('web', acme).trimEnd().slice(0, -1)}, plain: { bind: "127.0.0.1:8080", redirect: web } }\n`,
+  )
+  t.match(await certs(['show', '--listener', 'web', '--config', 'acme.yaml']), {
+    code: 1,
+    stderr: /no certificate for a\.example\.org has come from acme\.example\.org yet\nhint: /,
+  })
+  t.match(await certs(['show', '--listener', 'plain', '--config', 'acme.yaml']), {
+    code: 2,
+    stderr: /only sends people to "web"/,
+  })
+})
+
 t.test('show says what it cannot read, and what is over', async t => {
   const { certs, put, file } = await place(t)
   put('text', 'hello')
@@ -95,6 +136,27 @@ t.test('show says what it cannot read, and what is over', async t => {
 
   const then = new Date(Date.now() - 100 * 86_400_000)
   const old = await makeAuthority(file('old'), { now: then })
-  put('over.pem', (await issueClient(old, { name: 'late', days: 30, now: then })).certificatePem)
+  using ledger = openLedger(file('ledger.db'))
+  put('over.pem', (await issueClient(old, ledger, { name: 'late', days: 30, now: then })).certificatePem)
   t.match(await certs(['show', 'over.pem']), { code: 0, stdout: /\(EXPIRED 70 days ago\)/ })
+})
+
+t.test('an RC2 container is answered with the command that converts it, and that command does', async t => {
+  const { certs, cwd, file, openssl, put } = await place(t)
+  put('new', `${secret}\n`)
+  t.match(await certs(['client', 'alice', '--password-file', 'new']), { code: 0 })
+  const files = ['-in', 'certs/alice.pem', '-inkey', 'certs/alice.key', '-out', "alice's old.p12"]
+  openssl('pkcs12', '-export', '-legacy', ...files, '-passout', 'pass:old')
+  const refused = await certs(['show', "alice's old.p12"])
+  t.match(refused, { code: 1, stdout: '', stderr: /^error: alice's old\.p12: .* encrypted with RC2, RC4 or DES/ })
+  const [, command = ''] = /\nhint: convert it: (.*)\n$/.exec(refused.stderr) ?? []
+  // The passwords that openssl would ask for at a terminal.
+  const answered = command
+    .replace(' -nodes ', ' -nodes -passin pass:old ')
+    .replace(' -export ', ` -export -passout 'pass:${secret}' `)
+  const { status, stderr } = spawnSync('sh', ['-c', answered], { cwd, encoding: 'utf8' })
+  t.equal(status, 0, stderr)
+  t.match(await certs(['show', "alice's old-new.p12", '--password-file', 'new']), { code: 0, stdout: /CN=alice/ })
+  t.equal(modeOf(file("alice's old-new.p12")), '0600')
+  t.notOk(existsSync(file('all.pem')), 'the key does not stay behind in the clear')
 })

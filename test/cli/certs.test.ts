@@ -1,9 +1,8 @@
 // Certificates made on the command line, opened again with the real openssl.
 import { X509Certificate } from 'node:crypto'
-import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { readIssued } from '../../src/issuer/issued.ts'
 import { listener, place, secret } from './certs-place.ts'
 import { hasTerminal, modeOf, onTerminal } from './command.ts'
 
@@ -29,7 +28,7 @@ t.test('the authority is made once, and never replaced', async t => {
 })
 
 t.test('a server certificate holds every name and address, as PEM pair and as PKCS#12', async t => {
-  const { certs, file, openssl } = await place(t)
+  const { certs, file, issued, openssl } = await place(t)
   const args = [
     'server',
     'imaging.example.org',
@@ -74,13 +73,11 @@ t.test('a server certificate holds every name and address, as PEM pair and as PK
     ['key', 'p12', 'pem'].map(ending => modeOf(file(`certs/server.${ending}`))),
     ['0600', '0600', '0644'],
   )
-  t.match(readIssued(file('certs/authority')), [
-    { kind: 'server', name: 'imaging.example.org', serial: leaf.serialNumber },
-  ])
+  t.match(issued(), [{ kind: 'server', name: 'imaging.example.org', serial: leaf.serialNumber }])
 })
 
 t.test('files that are there are not overwritten, and nothing is issued for them', async t => {
-  const { certs, file } = await place(t)
+  const { certs, file, issued } = await place(t)
   await certs(['server', 'localhost'])
   const before = readFileSync(file('certs/server.key'))
   const again = await certs(['server', 'localhost'])
@@ -90,7 +87,7 @@ t.test('files that are there are not overwritten, and nothing is issued for them
     /^error: certs\/server\.pem, certs\/server\.key, certs\/server\.p12 exist; .*\nhint: --dir DIR .*--force/,
   )
   t.same(readFileSync(file('certs/server.key')), before)
-  t.equal(readIssued(file('certs/authority')).length, 1)
+  t.equal(issued().length, 1)
 
   t.match(await certs(['server', 'localhost', '--dir', 'new/place']), { code: 0, stdout: /new\/place\/server\.pem/ })
   t.equal(modeOf(file('new/place')), '0700')
@@ -171,7 +168,7 @@ t.test('a self-signed certificate needs no authority, and is called what it is',
 })
 
 t.test('what cannot be made is said with its cure, and leaves nothing behind', async t => {
-  const { certs, file } = await place(t)
+  const { certs, file, issued } = await place(t)
   const endings: Promise<unknown>[] = []
   for (const [args, code, said] of [
     [['server'], 2, /needs a name or an address\nhint: sallyport certs server/],
@@ -196,22 +193,82 @@ t.test('what cannot be made is said with its cure, and leaves nothing behind', a
   }
   await Promise.all(endings)
   t.same(readdirSync(file('certs')), ['authority'])
-  t.same(readIssued(file('certs/authority')), [])
+  t.same(issued(), [])
 })
 
-t.test('what is not built yet is refused by name', async t => {
-  const { certs } = await place(t, 'empty')
-  for (const args of [
-    ['list'],
-    ['revoke', 'alice'],
-    ['crl'],
-    ['fetch', 'h:1'],
-    ['verify', 'h:1', '--only', 'CN=h'],
-    ['omero', '--dir', 'x'],
-  ]) {
-    const said = new RegExp(`^error: "sallyport certs ${args[0]}" is not built yet\nhint: `)
-    t.match(await certs(args), { code: 2, stdout: '', stderr: said }, args.join(' '))
-  }
+t.test('a server that also connects to others may have a certificate for both', async t => {
+  const { certs, openssl } = await place(t)
+  t.match(await certs(['server', 'pacs.example.org', '--client-auth']), { code: 0 })
+  for (const purpose of ['sslserver', 'sslclient'])
+    t.match(openssl('verify', '-CAfile', 'certs/authority/ca.pem', '-purpose', purpose, 'certs/server.pem'), 'OK')
+  t.match(await certs(['server', 'x', '--self-signed', '--client-auth', '--dir', 'y']), {
+    code: 2,
+    stderr: /leave --client-auth out/,
+  })
+})
+
+t.test(
+  'the address of a server, given as its name, is where browsers look for it: seed 001, "enter the IP address"',
+  async t => {
+    const { certs, file, openssl } = await place(t)
+    for (const [dir, more] of Object.entries({ issued: [], alone: ['--self-signed'] })) {
+      t.match(await certs(['server', '192.0.2.7', ...more, '--dir', dir]), { code: 0 })
+      const leaf = new X509Certificate(readFileSync(file(`${dir}/server.pem`)))
+      t.equal(leaf.checkIP('192.0.2.7'), '192.0.2.7', `${dir}: in the SAN, as an address`)
+      t.match(leaf.subject, 'CN=192.0.2.7')
+    }
+    t.match(await certs(['server', '*.example.org', 'example.org', '--dir', 'wild']), { code: 0 })
+    t.match(
+      openssl('verify', '-CAfile', 'certs/authority/ca.pem', '-verify_hostname', 'any.example.org', 'wild/server.pem'),
+      'OK',
+      'a wildcard holds one level',
+    )
+    t.throws(() =>
+      openssl('verify', '-CAfile', 'certs/authority/ca.pem', '-verify_hostname', 'a.b.example.org', 'wild/server.pem'),
+    )
+  },
+)
+
+t.test('who gets a second certificate is told that the first one is still good', async t => {
+  const { certs, issued } = await place(t)
+  t.notMatch((await certs(['client', 'alice'])).stderr, /still good/)
+  const again = await certs(['client', 'alice', '--force'])
+  const [first] = issued()
+  t.match(
+    again.stderr,
+    `an earlier certificate of "alice" is still good; to take it back: sallyport certs revoke ${first?.serial}\n`,
+  )
+  await certs(['revoke', first?.serial ?? ''])
+  const [, second] = issued()
+  const third = await certs(['client', 'alice', '--force'])
+  t.notMatch(third.stderr, first?.serial)
+  t.match(third.stderr, second?.serial)
+})
+
+t.test('an authority key that others may read is warned of', async t => {
+  const { certs, file } = await place(t)
+  chmodSync(file('certs/authority/ca.key'), 0o644)
+  t.match(await certs(['client', 'alice']), {
+    code: 0,
+    stderr: /warning: others may read the key of the authority \(mode 0644\).*chmod 600 certs\/authority\/ca\.key/,
+  })
+})
+
+t.test('what an authority of an earlier release had noted is taken over, said so, and kept', async t => {
+  const { certs, file, issued, put } = await place(t)
+  const record = { serial: '4F01', subject: 'CN=old', name: 'old', kind: 'client', sha256: 'AA' }
+  put(
+    'certs/authority/issued.jsonl',
+    `${JSON.stringify({ ...record, notAfter: '2099-01-01T00:00:00Z', when: '2026-01-01T00:00:00Z' })}\n`,
+  )
+  t.match(await certs(['client', 'alice']), {
+    code: 0,
+    stderr:
+      /took 1 certificate over from certs\/authority\/issued\.jsonl into state\/sallyport\.db; the old list lies in certs\/authority\/issued\.jsonl\.taken-over\n/,
+  })
+  t.match(issued(), [{ name: 'old', serial: '4F01' }, { name: 'alice' }])
+  t.ok(existsSync(file('certs/authority/issued.jsonl.taken-over')))
+  t.match(await certs(['revoke', 'old']), { code: 0, stdout: /^revoked: client certificate old\n/ })
 })
 
 t.test('authority and days come from the configuration', async t => {
@@ -240,10 +297,28 @@ t.test('authority and days come from the configuration', async t => {
 })
 
 t.test(
-  'the authority of another account is refused',
+  'the authority and the state of another account are refused',
   { skip: process.geteuid?.() === 0 ? false : 'only root can give files away' },
   async t => {
     const { certs, file } = await place(t)
+    mkdirSync(file('state'))
+    chownSync(file('state'), 65534, 65534)
+    for (const args of [['list'], ['revoke', 'alice'], ['crl'], ['client', 'alice'], ['omero']]) {
+      // Only where there is a ledger to look at is there one to be kept from.
+      writeFileSync(file('state/sallyport.db'), '')
+      t.match(
+        await certs(args),
+        {
+          code: 2,
+          stdout: '',
+          stderr: /^error: state belongs to nobody, and this is root: .*\nhint: .*sudo -u nobody/,
+        },
+        args.join(' '),
+      )
+    }
+    chownSync(file('state'), 0, 0)
+    rmSync(file('state'), { recursive: true })
+
     chownSync(file('certs/authority'), 65534, 65534)
     const said =
       /^error: certs\/authority belongs to nobody, and this is root: .*\nhint: run it as the owner: sudo -u nobody/
@@ -274,7 +349,17 @@ t.test('on a terminal', { skip: hasTerminal ? false : 'there is no script(1) to 
 
 t.test('every command has a help with an example', async t => {
   const { certs } = await place(t, 'empty')
-  for (const action of [[], ['authority'], ['server'], ['client'], ['show']]) {
+  for (const action of [
+    [],
+    ['authority'],
+    ['server'],
+    ['client'],
+    ['omero'],
+    ['list'],
+    ['revoke'],
+    ['crl'],
+    ['show'],
+  ]) {
     const { code, stdout, stderr } = await certs([...action, '--help'])
     t.match(
       { code, stderr, stdout },

@@ -1,13 +1,23 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { authorityFiles, makeAuthority, openAuthority } from '../../src/issuer/authority.ts'
+import {
+  type Authority,
+  authorityFiles,
+  authorityFingerprint,
+  makeAuthority,
+  openAuthority,
+} from '../../src/issuer/authority.ts'
 import { describeCertificates } from '../../src/issuer/describe.ts'
-import { readIssued, recordIssued } from '../../src/issuer/issued.ts'
 import { generateKeys, privateKeyPem } from '../../src/issuer/keys.ts'
 import { issueClient, issueServer } from '../../src/issuer/leaf.ts'
+import { ledgerFile, openLedger } from '../../src/issuer/ledger.ts'
+
+const ledger = openLedger(join(t.testdir(), ledgerFile))
+t.teardown(() => ledger[Symbol.dispose]())
 
 const modeOf = (file: string) => statSync(file).mode & 0o777
+const ofAuthority = ({ fingerprint }: Authority) => ledger.list().filter(({ authority }) => authority === fingerprint)
 const empty = (t: Pick<Test, 'testdir'>) => join(t.testdir(), 'authority')
 
 t.test('an authority is made closed: directory 0700, key 0600, and nothing left over', async t => {
@@ -80,7 +90,7 @@ t.test('with a password the key file is encrypted, and only that password opens 
   t.match(pem, /^-----BEGIN ENCRYPTED PRIVATE KEY-----\n/)
   t.notMatch(pem, /-----BEGIN PRIVATE KEY-----/)
   const opened = openAuthority(dir, { password: 'größer als 5' })
-  t.ok((await issueClient(opened, { name: 'alice' })).serial)
+  t.ok((await issueClient(opened, ledger, { name: 'alice' })).serial)
   t.throws(() => openAuthority(dir), { code: 'authority-password' })
   t.throws(() => openAuthority(dir, { password: 'wrong' }), { code: 'authority-password', message: 'ca.key' })
   await t.rejects(makeAuthority(join(dir, 'other'), { password: '' }), { code: 'password-empty' })
@@ -99,7 +109,7 @@ t.test('what is not an authority is not opened as one', async t => {
   t.throws(() => openAuthority(dir), { code: 'authority-missing', message: join(dir, 'ca.pem') })
 
   const authority = await makeAuthority(dir)
-  const leaf = await issueServer(authority, { names: ['gw.example'] })
+  const leaf = await issueServer(authority, ledger, { names: ['gw.example'] })
   const other = privateKeyPem((await generateKeys('ec-p256')).privateKey)
   const cases = {
     leaf: { 'ca.pem': leaf.certificatePem, 'ca.key': leaf.keyPem },
@@ -119,17 +129,15 @@ t.test('an authority past its end issues nothing', async t => {
   const dir = empty(t)
   const authority = await makeAuthority(dir, { days: 10, now: new Date(Date.now() - 11 * 86_400_000) })
   t.throws(() => openAuthority(dir), { code: 'authority-expired' })
-  await t.rejects(issueClient(authority, { name: 'alice' }), { code: 'authority-expired' })
-  t.same(readIssued(dir), [])
+  await t.rejects(issueClient(authority, ledger, { name: 'alice' }), { code: 'authority-expired' })
+  t.same(ofAuthority(authority), [])
 })
 
-t.test('every certificate is on the list, in order, by the time its holder has it', async t => {
-  const dir = empty(t)
-  const authority = await makeAuthority(dir)
-  const server = await issueServer(authority, { names: ['gw.example', 'gw2.example'] })
-  const client = await issueClient(authority, { name: 'Müller, "Ä"\\' })
-  t.equal(modeOf(join(dir, 'issued.jsonl')), 0o600)
-  t.match(readIssued(dir), [
+t.test('every certificate is in the ledger, in order, by the time its holder has it', async t => {
+  const authority = await makeAuthority(empty(t))
+  const server = await issueServer(authority, ledger, { names: ['gw.example', 'gw2.example'] })
+  const client = await issueClient(authority, ledger, { name: 'Müller, "Ä"\\' })
+  t.match(ofAuthority(authority), [
     {
       serial: server.serial,
       kind: 'server',
@@ -140,33 +148,27 @@ t.test('every certificate is on the list, in order, by the time its holder has i
     { serial: client.serial, kind: 'client', name: 'Müller, "Ä"\\', subject: 'CN=Müller\\, \\"Ä\\"\\\\' },
   ])
   const [facts] = await describeCertificates(Buffer.from(server.certificatePem))
-  t.equal(readIssued(dir)[0]?.sha256, facts?.sha256)
-  t.notMatch(readFileSync(join(dir, 'issued.jsonl'), 'utf8'), /PRIVATE/)
+  t.equal(ofAuthority(authority)[0]?.sha256, facts?.sha256)
 })
 
-t.test('a line that a crash cut short spoils neither the list nor the next line', async t => {
-  const dir = empty(t)
-  const authority = await makeAuthority(dir)
-  const first = await issueClient(authority, { name: 'first' })
-  const file = join(dir, 'issued.jsonl')
-  writeFileSync(file, '{"serial":"AB', { flag: 'a' })
-  t.same(
-    readIssued(dir).map(({ serial }) => serial),
-    [first.serial],
-  )
-  const second = await issueClient(authority, { name: 'second' })
-  t.same(
-    readIssued(dir).map(({ serial }) => serial),
-    [first.serial, second.serial],
-  )
+t.test('a certificate that the ledger cannot take down does not leave the house', async t => {
+  const authority = await makeAuthority(empty(t))
+  const full = {
+    record: () => {
+      throw new Error('disk full')
+    },
+  }
+  await t.rejects(issueClient(authority, full, { name: 'alice' }), { message: 'disk full' })
 })
 
-t.test('a line in the middle that nobody can read is an alarm, not a gap', async t => {
-  const dir = empty(t)
-  await makeAuthority(dir)
-  const record = { serial: '01', subject: 'CN=a', name: 'a', kind: 'client', sha256: 'AA' } as const
-  const now = new Date().toISOString()
-  writeFileSync(join(dir, 'issued.jsonl'), '{"serial":1}\n')
-  recordIssued(dir, { ...record, notAfter: now, when: now })
-  t.throws(() => readIssued(dir), { code: 'authority-unreadable', message: 'issued.jsonl:1' })
-})
+t.test(
+  'the name of an authority in the ledger is the fingerprint of its certificate, with and without its key',
+  async t => {
+    const dir = empty(t)
+    const made = await makeAuthority(dir, { password: 'locked away' })
+    const [facts] = await describeCertificates(Buffer.from(made.certificatePem))
+    t.equal(made.fingerprint, facts?.sha256.replaceAll(':', ''))
+    t.equal(authorityFingerprint(dir), made.fingerprint)
+    t.equal(openAuthority(dir, { password: 'locked away' }).fingerprint, made.fingerprint)
+  },
+)

@@ -7,8 +7,12 @@ import { makeAuthority, openAuthority } from '../../src/issuer/authority.ts'
 import { describeCertificates } from '../../src/issuer/describe.ts'
 import { keyKinds } from '../../src/issuer/keys.ts'
 import { issueClient, issueServer } from '../../src/issuer/leaf.ts'
+import { ledgerFile, openLedger } from '../../src/issuer/ledger.ts'
 import { startAuthority } from '../fixture/authority.ts'
 import { requireReal } from '../fixture/real.ts'
+
+const ledger = openLedger(join(t.testdir(), ledgerFile))
+t.teardown(() => ledger[Symbol.dispose]())
 
 const day = 86_400_000
 
@@ -113,21 +117,21 @@ t.test('a name with syntax in it stays one value, for us and for openssl', async
 t.test('a name that cannot be one value is refused before a key is made', async t => {
   const authority = await authorityIn(t)
   for (const name of ['', ' ', 'a\0b', 'a\nCN=admin', 'a\u202eb', 'x'.repeat(65)]) {
-    await t.rejects(issueClient(authority, { name }), { code: 'name-invalid' }, JSON.stringify(name))
+    await t.rejects(issueClient(authority, ledger, { name }), { code: 'name-invalid' }, JSON.stringify(name))
   }
-  await t.rejects(issueClient(authority, { name: 'alice', email: 'alice@b, DNS:admin.example' }), {
+  await t.rejects(issueClient(authority, ledger, { name: 'alice', email: 'alice@b, DNS:admin.example' }), {
     code: 'name-invalid',
   })
   for (const name of ['', 'a b', 'gw.example, DNS:admin.example', 'gw\0.example', 'gw\n']) {
-    await t.rejects(issueServer(authority, { names: [name] }), { code: 'name-invalid' }, JSON.stringify(name))
+    await t.rejects(issueServer(authority, ledger, { names: [name] }), { code: 'name-invalid' }, JSON.stringify(name))
   }
-  await t.rejects(issueServer(authority, { names: ['gw.example'], ips: ['gw'] }), { code: 'name-invalid' })
+  await t.rejects(issueServer(authority, ledger, { names: ['gw.example'], ips: ['gw'] }), { code: 'name-invalid' })
 })
 
 t.test('serials are 128 bits, positive, and not the same twice', async t => {
   const authority = await authorityIn(t)
   const serials = await Promise.all(
-    Array.from({ length: 40 }, async () => (await issueClient(authority, { name: 'alice' })).serial),
+    Array.from({ length: 40 }, async () => (await issueClient(authority, ledger, { name: 'alice' })).serial),
   )
   t.equal(new Set(serials).size, serials.length)
   for (const serial of serials) t.match(serial, /^[4-7][0-9A-F]{31}$/)
@@ -140,9 +144,9 @@ t.test('a certificate begins five minutes ago and ends when it was asked to', as
     Math.round((Number(made.notBefore) - Number(now)) / 60_000),
     Math.round((Number(made.notAfter) - Number(now)) / day),
   ]
-  t.same(lifeOf(await issueServer(authority, { names: ['gw.example'], now })), [-5, 397])
-  t.same(lifeOf(await issueClient(authority, { name: 'alice', now })), [-5, 825])
-  const short = await issueClient(authority, { name: 'alice', days: 30, now })
+  t.same(lifeOf(await issueServer(authority, ledger, { names: ['gw.example'], now })), [-5, 397])
+  t.same(lifeOf(await issueClient(authority, ledger, { name: 'alice', now })), [-5, 825])
+  const short = await issueClient(authority, ledger, { name: 'alice', days: 30, now })
   t.same(lifeOf(short), [-5, 30])
   const facts = await factsOf(short.certificatePem)
   t.same([facts.notBefore, facts.notAfter], [short.notBefore, short.notAfter], 'what is said is what is written')
@@ -150,16 +154,16 @@ t.test('a certificate begins five minutes ago and ends when it was asked to', as
 
 t.test('no certificate outlives its authority', async t => {
   const authority = await authorityIn(t, 100)
-  const { notAfter } = await issueClient(authority, { name: 'alice', days: 825 })
+  const { notAfter } = await issueClient(authority, ledger, { name: 'alice', days: 825 })
   t.same(notAfter, authority.certificate.notAfter)
 })
 
 t.test('a life that makes no sense, or that Apple devices refuse, is not given', async t => {
   const authority = await authorityIn(t)
   for (const days of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
-    await t.rejects(issueClient(authority, { name: 'alice', days }), { code: 'lifetime-invalid' }, String(days))
+    await t.rejects(issueClient(authority, ledger, { name: 'alice', days }), { code: 'lifetime-invalid' }, String(days))
   }
-  await t.rejects(issueServer(authority, { names: ['gw.example'], days: 826 }), {
+  await t.rejects(issueServer(authority, ledger, { names: ['gw.example'], days: 826 }), {
     code: 'lifetime-invalid',
     message: /825/,
   })
@@ -174,7 +178,7 @@ t.test('an RSA authority that a site brought along can issue too', async t => {
   writeFileSync(join(dir, 'ca.cnf'), `[req]\ndistinguished_name=dn\nx509_extensions=ca\n[dn]\n[ca]\n${extensions}`)
   const request = ['-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '30', '-subj', '/C=DE/O=Klinik, Nord/CN=Root']
   openssl('req', ...request, '-config', join(dir, 'ca.cnf'), '-keyout', key, '-out', cert)
-  const made = await issueServer(openAuthority(dir), { names: ['gw.example'] })
+  const made = await issueServer(openAuthority(dir), ledger, { names: ['gw.example'] })
   t.match(await factsOf(made.certificatePem), {
     signatureAlgorithm: 'sha256WithRSAEncryption',
     issuer: 'CN=Root,O=Klinik\\, Nord,C=DE',

@@ -8,9 +8,13 @@ import { makeAuthority } from '../../src/issuer/authority.ts'
 import { describeCertificates } from '../../src/issuer/describe.ts'
 import type { KeyKind } from '../../src/issuer/keys.ts'
 import { issueClient } from '../../src/issuer/leaf.ts'
+import { ledgerFile, openLedger } from '../../src/issuer/ledger.ts'
 import { encodePkcs12, type Pkcs12Format } from '../../src/issuer/pkcs12.ts'
 import { deriveFromPassword } from '../../src/issuer/pkcs12-kdf.ts'
 import { requireReal } from '../fixture/real.ts'
+
+const ledger = openLedger(join(t.testdir(), ledgerFile))
+t.teardown(() => ledger[Symbol.dispose]())
 
 const plain = 'k7mq-x2np-wert'
 const german = 'Übergröße & "Zeug"'
@@ -40,7 +44,7 @@ function run(command: string, ...args: string[]) {
 async function containerFor(t: Pick<Test, 'testdir'>, { format, key, password }: Case) {
   const dir = t.testdir()
   const authority = await makeAuthority(join(dir, 'ca'), { name: 'Test Authority' })
-  const client = await issueClient(authority, { name: 'Jürgen', key })
+  const client = await issueClient(authority, ledger, { name: 'Jürgen', key })
   const { keyPem, chainPem } = client
   const container = await encodePkcs12({ keyPem, chainPem, friendlyName: 'Jürgen 😀', password, format })
   const file = join(dir, 'client.p12')
@@ -130,7 +134,10 @@ for (const format of formats) {
 
 t.test('an empty password is refused, and so is a key that belongs to another certificate', async t => {
   const authority = await makeAuthority(join(t.testdir(), 'ca'))
-  const [alice, bob] = [await issueClient(authority, { name: 'alice' }), await issueClient(authority, { name: 'bob' })]
+  const [alice, bob] = [
+    await issueClient(authority, ledger, { name: 'alice' }),
+    await issueClient(authority, ledger, { name: 'bob' }),
+  ]
   const content = { keyPem: alice.keyPem, chainPem: alice.chainPem, friendlyName: 'alice', password: 'x' }
   for (const format of formats) {
     await t.rejects(encodePkcs12({ ...content, password: '', format }), {
@@ -144,7 +151,7 @@ t.test('an empty password is refused, and so is a key that belongs to another ce
 
 t.test('two containers of the same key have nothing secret in common', async t => {
   const authority = await makeAuthority(join(t.testdir(), 'ca'))
-  const { keyPem, chainPem } = await issueClient(authority, { name: 'alice' })
+  const { keyPem, chainPem } = await issueClient(authority, ledger, { name: 'alice' })
   for (const format of formats) {
     const make = () => encodePkcs12({ keyPem, chainPem, friendlyName: 'alice', password: plain, format })
     const [one, two] = [await make(), await make()]
@@ -156,7 +163,7 @@ t.test('two containers of the same key have nothing secret in common', async t =
 
 t.test('the sealed certificates are one piece, as DER wants it: embedded readers follow nothing else', async t => {
   const authority = await makeAuthority(join(t.testdir(), 'ca'))
-  const { keyPem, chainPem } = await issueClient(authority, { name: 'alice', key: 'rsa-2048' })
+  const { keyPem, chainPem } = await issueClient(authority, ledger, { name: 'alice', key: 'rsa-2048' })
   const container = await encodePkcs12({ keyPem, chainPem, friendlyName: 'alice', password: plain })
   const safe = AuthenticatedSafe.fromBER(PFX.fromBER(container).authSafe.content.getValue())
   const { encryptedContentInfo } = new EncryptedData({ schema: safe.safeContents[0]?.content })
@@ -250,8 +257,11 @@ t.test('a container with RC2 is refused with the command that converts it', asyn
     'pass:x',
   )
   t.match(made, { status: 0 })
-  await t.rejects(describeCertificates(readFileSync(file), 'x'), {
-    code: 'container-obsolete',
-    message: /openssl pkcs12 -legacy/,
-  })
+  for (const password of ['x', 'wrong', undefined]) {
+    await t.rejects(
+      describeCertificates(readFileSync(file), password),
+      { code: 'container-obsolete', message: /openssl pkcs12 -legacy/ },
+      `password: ${password}: no password opens it here, so none is asked about first`,
+    )
+  }
 })

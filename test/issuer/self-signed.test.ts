@@ -4,7 +4,11 @@ import t from 'tap'
 import { makeAuthority } from '../../src/issuer/authority.ts'
 import { describeCertificates } from '../../src/issuer/describe.ts'
 import { issueClient, issueServer } from '../../src/issuer/leaf.ts'
+import { ledgerFile, openLedger } from '../../src/issuer/ledger.ts'
 import { makeSelfSigned } from '../../src/issuer/self-signed.ts'
+
+const ledger = openLedger(join(t.testdir(), ledgerFile))
+t.teardown(() => ledger[Symbol.dispose]())
 
 t.test('a throw-away certificate is EC, SHA-256, no authority, and of the names that were asked for', async t => {
   const { certificatePem, keyPem } = await makeSelfSigned(['localhost', '127.0.0.1'], ['::1'])
@@ -39,8 +43,8 @@ t.test('the authority issues the same before and after: two releases of one libr
   for (const key of ['ec-p256', 'ec-p384', 'rsa-2048'] as const) {
     await makeSelfSigned(['localhost'])
     const made = [
-      await issueServer(authority, { names: ['gw.example'], key }),
-      await issueClient(authority, { name: 'alice', key }),
+      await issueServer(authority, ledger, { names: ['gw.example'], key }),
+      await issueClient(authority, ledger, { name: 'alice', key }),
     ]
     for (const { certificatePem } of made) {
       const certificate = new X509Certificate(certificatePem)

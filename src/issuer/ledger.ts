@@ -1,0 +1,203 @@
+/**
+ * The ledger: what was issued, and what of it was taken back. Tables of their own in the database of the state.
+ *
+ * A certificate is in here, and on the disk, before it leaves the house: one that nobody remembers cannot be revoked.
+ * Nothing is ever removed, and what is revoked stays so. A running gateway asks `revoked` on every connection, which is
+ * answered from memory; `poll` brings that up to date with what commands wrote meanwhile. Not to forget: while the
+ * database cannot be read the last known state goes on to count, so nobody who was put out comes in again.
+ *
+ * Source: RFC 5280 5.2.3 (CRL number), 5.3.1 (reasons).
+ */
+import { chmodSync, closeSync, openSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+import { Fault } from '../kernel/fault.ts'
+import {
+  type IssuedEntry,
+  type IssuedRecord,
+  plainHex,
+  plainSerial,
+  type RevocationReason,
+  readEntry,
+} from './issued-entry.ts'
+import { IssuerRefusal } from './refusal.ts'
+import { chooseForRevocation } from './revocation-choice.ts'
+
+/** The name of the database in the state folder; sessions stand in the same file. */
+export const ledgerFile = 'sallyport.db'
+
+export interface RevokeOptions {
+  readonly at: Date
+  /** Absent: unspecified. */
+  readonly reason?: RevocationReason
+  /** SHA-256 of the CA certificate. Absent: whatever authority it is from. */
+  readonly authority?: string
+}
+
+export interface Revocation {
+  readonly at: Date
+  readonly reason: string
+}
+
+export interface Ledger extends Disposable {
+  /** The same record once more adds nothing. */
+  record(issued: IssuedRecord & { readonly authority: string }): void
+  /** Oldest first. */
+  list(): IssuedEntry[]
+  /**
+   * What was revoked now. By serial (any case, colons or none), or by a name that has one certificate which is good.
+   * Refuses with `issued-unknown`, `revoked-already`, `issued-expired`, `revoke-ambiguous`.
+   */
+  revoke(serialOrName: string, options: RevokeOptions): IssuedEntry[]
+  /** From memory, for every connection. @param authority  SHA-256 of the CA certificate, hexadecimal */
+  revoked(authority: string, serial: string): Revocation | undefined
+  /** True: the set of what is revoked has changed. While the database is locked: false, and the old set counts. */
+  poll(): boolean
+  /** 1, 2, 3 …: the number of the next revocation list of this authority, never the same twice. */
+  nextListNumber(authority: string): number
+}
+
+const schema = `
+create table if not exists issued (
+  authority text not null,
+  serial text not null,
+  subject text not null,
+  name text not null,
+  kind text not null,
+  not_after text not null,
+  sha256 text not null,
+  issued_at text not null,
+  revoked_at text,
+  reason text,
+  primary key (authority, serial)
+) strict, without rowid;
+create index if not exists issued_revoked on issued (revoked_at) where revoked_at is not null;
+create table if not exists revocation_list (authority text primary key, number integer not null) strict, without rowid;
+`
+
+/** Milliseconds. A command that writes waits for another one; a look at what changed does not keep the gateway. */
+const patience = { write: 1_000, poll: 50 } as const
+/** SQLITE_BUSY and SQLITE_LOCKED. */
+const locked = new Set([5, 6])
+
+/** Made with its tables where it is not there yet (0600). Whatever goes wrong is Fault('state-unavailable'). */
+export function openLedger(file: string): Ledger {
+  const sql = <T>(work: () => T): T => asState(file, work)
+  const { database, statements } = sql(() => {
+    const database = openDatabase(file)
+    return { database, statements: prepare(database) }
+  })
+  let version = -1
+  let snapshot = new Map<string, Revocation>()
+
+  const read = (): boolean => {
+    version = Number(statements.version.get()?.['data_version'])
+    const fresh = new Map<string, Revocation>()
+    for (const { authority, serial, revokedAt, reason } of statements.revoked.all().map(readEntry)) {
+      if (revokedAt !== undefined)
+        fresh.set(keyOf(authority, serial), { at: new Date(revokedAt), reason: reason ?? 'unspecified' })
+    }
+    // Nothing is ever taken back from the set, so another size is the only way for it to differ.
+    const changed = fresh.size !== snapshot.size
+    snapshot = fresh
+    return changed
+  }
+  const inOneStep = <T>(work: () => T): T =>
+    sql(() => {
+      database.exec('begin immediate')
+      try {
+        const outcome = work()
+        database.exec('commit')
+        return outcome
+      } catch (cause) {
+        if (database.isTransaction) database.exec('rollback')
+        throw cause
+      }
+    })
+  sql(read)
+
+  return {
+    record({ authority, serial, subject, name, kind, notAfter, sha256, when }) {
+      const key = [plainHex(authority), plainSerial(serial)] as const
+      sql(() => {
+        if (statements.add.run(...key, subject, name, kind, notAfter, sha256, when).changes > 0) return
+        const known = statements.one.get(...key)
+        if (known?.['sha256'] !== sha256) throw new Error(`the serial ${serial} stands for another certificate already`)
+      })
+    },
+    list: () => sql(() => statements.all.all().map(readEntry)),
+    revoke(serialOrName, { at, reason = 'unspecified', authority }) {
+      const chosen = inOneStep(() => {
+        const all = statements.all.all().map(readEntry)
+        const ours = authority === undefined ? all : all.filter(entry => entry.authority === plainHex(authority))
+        const entry = chooseForRevocation(ours, serialOrName, at)
+        statements.revoke.run(at.toISOString(), reason, entry.authority, entry.serial)
+        return { ...entry, revokedAt: at.toISOString(), reason }
+      })
+      sql(read)
+      return [chosen]
+    },
+    revoked: (authority, serial) => snapshot.get(keyOf(authority, serial)),
+    poll() {
+      try {
+        database.exec(`pragma busy_timeout = ${patience.poll}`)
+        return Number(statements.version.get()?.['data_version']) === version ? false : read()
+      } catch (cause) {
+        if (isLocked(cause)) return false
+        throw asFault(file, cause)
+      } finally {
+        if (database.isOpen) database.exec(`pragma busy_timeout = ${patience.write}`)
+      }
+    },
+    nextListNumber: authority =>
+      inOneStep(() => {
+        const row = statements.nextNumber.get(plainHex(authority))
+        return Number(row?.['number'])
+      }),
+    [Symbol.dispose]() {
+      if (database.isOpen) database.close()
+    },
+  }
+}
+
+const keyOf = (authority: string, serial: string) => `${plainHex(authority)} ${plainSerial(serial)}`
+
+const isLocked = (thrown: unknown): boolean =>
+  thrown instanceof Error &&
+  'errcode' in thrown &&
+  typeof thrown.errcode === 'number' &&
+  locked.has(thrown.errcode & 0xff)
+
+const asFault = (file: string, cause: unknown) =>
+  new Fault('state-unavailable', { cause, about: `issued certificates in ${file}` })
+
+function asState<T>(file: string, work: () => T): T {
+  try {
+    return work()
+  } catch (cause) {
+    if (cause instanceof TypeError || cause instanceof IssuerRefusal) throw cause
+    throw asFault(file, cause)
+  }
+}
+
+function openDatabase(file: string): DatabaseSync {
+  // SQLite gives its side files (-wal, -shm) the mode of the main one.
+  closeSync(openSync(file, 'a', 0o600))
+  chmodSync(file, 0o600)
+  const database = new DatabaseSync(file, { timeout: patience.write })
+  // full: a revocation, or a serial, that a power cut takes away again would be a hole.
+  database.exec('pragma journal_mode = wal; pragma synchronous = full;')
+  database.exec(schema)
+  return database
+}
+
+const prepare = (database: DatabaseSync) => ({
+  version: database.prepare('pragma data_version'),
+  add: database.prepare('insert into issued values (?, ?, ?, ?, ?, ?, ?, ?, null, null) on conflict do nothing'),
+  one: database.prepare('select * from issued where authority = ? and serial = ?'),
+  all: database.prepare('select * from issued order by issued_at, serial'),
+  revoked: database.prepare('select * from issued where revoked_at is not null'),
+  revoke: database.prepare('update issued set revoked_at = ?, reason = ? where authority = ? and serial = ?'),
+  nextNumber: database.prepare(
+    'insert into revocation_list values (?, 1) on conflict do update set number = number + 1 returning number',
+  ),
+})
