@@ -2,9 +2,17 @@
  * The online half of `check`: connects to each upstream and to the directory, and tells each outcome with its cause.
  */
 import type { Config } from '../config/schema.ts'
-import { causeLine } from '../kernel/fault.ts'
+import type { HttpUpstreamSection } from '../config/upstream.ts'
+import { causeLine, Fault } from '../kernel/fault.ts'
 import { openDirectory } from '../ldap/directory.ts'
 import type { Materials } from '../preflight.ts'
+import { examinePeer, fetchCommand } from '../tls/connect-peer.ts'
+import { handshakeWords } from '../tls/handshake-words.ts'
+import { platformTrust } from '../tls/peer-trust.ts'
+import type { CheckOutcome } from '../tls/peer-verdict.ts'
+import { probeRevocation } from '../tls/revocation-probe.ts'
+import { addressOf } from '../upstream/connector.ts'
+import { upstreamFault } from '../upstream/failure.ts'
 import { openUpstream } from '../upstream/upstream.ts'
 
 export interface Finding {
@@ -23,13 +31,34 @@ async function timed(what: string, work: () => Promise<string>): Promise<Finding
   return { what, ...outcome, milliseconds: Math.round(performance.now() - from) }
 }
 
+/** Every check of the server's certificate. @throws Fault where one failed, with all that failed */
+async function examined(name: string, section: HttpUpstreamSection, trust = platformTrust()): Promise<string> {
+  const address = addressOf(section)
+  const about = (cause: unknown) => `${name}: ${handshakeWords(cause) ?? 'in the handshake'}`
+  const seen = await examinePeer(address, trust, { timeout: section.timeouts.connect }).catch(cause => {
+    throw upstreamFault(cause, about(cause))
+  })
+  const details = (wanted: CheckOutcome['outcome']) => seen.outcomes.filter(({ outcome }) => outcome === wanted)
+  const failed = details('failed').map(({ detail }) => detail)
+  if (failed.length > 0) {
+    const cause = new Error(`${failed.join('; ')}; what it presents: ${fetchCommand(address)}`)
+    throw new Fault('upstream-untrusted', { cause, about: name })
+  }
+  const { turnedAway } = seen
+  if (turnedAway !== undefined) throw new Fault('upstream-broken', { cause: turnedAway, about: about(turnedAway) })
+  const fits = details('ok').map(({ check, detail }) => `${check} ok (${detail})`)
+  return [seen.protocol, ...fits, ...seen.warnings.map(warning => `warning: ${warning}`)].join(', ')
+}
+
 export async function checkOnline(config: Config, materials: Materials): Promise<Finding[]> {
   const findings: Promise<Finding>[] = []
   for (const [name, section] of Object.entries(config.upstreams)) {
     if (section.kind === 'ohif') continue
     findings.push(
       timed(`upstream ${name}`, async () => {
-        await using upstream = openUpstream(name, section, materials.upstreamTrust.get(name), Date.now)
+        const trust = materials.upstreamTrust.get(name)
+        const seen = section.url.protocol === 'https:' ? [await examined(name, section, trust)] : []
+        await using upstream = openUpstream(name, section, trust, Date.now)
         const password = materials.upstreamPasswords.get(name)
         const authorization =
           section.credentials === undefined || password === undefined
@@ -52,7 +81,7 @@ export async function checkOnline(config: Config, materials: Materials): Promise
           throw new Error(
             `it answers, but ${password === undefined ? 'wants a sign-in (give it credentials)' : 'refuses the credentials'} (401)`,
           )
-        return `answers with status ${status}`
+        return [...seen, `answers with status ${status}`].join('; ')
       }),
     )
   }
@@ -71,5 +100,9 @@ export async function checkOnline(config: Config, materials: Materials): Promise
       }),
     )
   }
-  return await Promise.all(findings)
+  const lists = [...Object.values(config.listeners), ...Object.values(config.streams)].flatMap(section =>
+    'clients' in section && section.clients.revocation !== undefined ? [section.clients.revocation] : [],
+  )
+  const probed = await Promise.all(lists.map(section => probeRevocation(section, Date.now())))
+  return [...(await Promise.all(findings)), ...probed.flat()]
 }

@@ -6,11 +6,12 @@
  */
 import { createHash } from 'node:crypto'
 import { type IncomingMessage, request as requestPlain } from 'node:http'
-import { request as requestSecure } from 'node:https'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Fault } from '../kernel/fault.ts'
 import { type HeaderList, soleHeader, type UpgradeExchange } from '../listener/exchange.ts'
+import { secureConnection } from '../upstream/connector.ts'
 import { upstreamFault } from '../upstream/failure.ts'
 import { type Destination, type Passage, requestTerms, upstreamTarget } from './forward.ts'
 import { upstreamRequestHeaders } from './request-headers.ts'
@@ -55,26 +56,28 @@ export async function tunnel(
     { id: exchange.id, authority: request.authority, forwardedFor, principal: permit.principal },
     requestTerms(destination),
   )
-  const send = section.url.protocol === 'https:' ? requestSecure : requestPlain
+  const about = `${upstream.name}, at a WebSocket handshake`
+  // The server proves itself before a byte of the handshake is written.
+  const secure = await secureConnection(section, trust, { signal: exchange.signal }).catch(error => {
+    throw exchange.signal.aborted ? error : upstreamFault(error, about)
+  })
+  secure?.setTimeout(section.timeouts.connect)
   const outcome = await new Promise<Outcome>((resolve, reject) => {
-    const call = send({
-      ...trust,
+    const call = requestPlain({
       host: section.url.hostname.replace(/^\[|\]$/g, ''),
       port: section.url.port === '' ? undefined : Number(section.url.port),
       method: 'GET',
       path: upstreamTarget(passage),
       // Node takes the list flat, names and values in turn.
       headers: [...headers.flat(), 'connection', 'Upgrade', 'upgrade', 'websocket'],
-      agent: false,
+      ...(secure === undefined ? { agent: false } : { createConnection: (): Socket => secure }),
       timeout: section.timeouts.connect,
       signal: exchange.signal,
     })
     call.once('upgrade', (message, socket, first) => resolve({ kind: 'switched', message, socket, first }))
     call.once('response', message => resolve({ kind: 'answered', message }))
-    call.once('timeout', () =>
-      call.destroy(new Fault('upstream-timeout', { about: `${upstream.name}, at a WebSocket handshake` })),
-    )
-    call.once('error', error => reject(upstreamFault(error, `${upstream.name}, at a WebSocket handshake`)))
+    call.once('timeout', () => call.destroy(new Fault('upstream-timeout', { about })))
+    call.once('error', error => reject(upstreamFault(error, about)))
     call.end()
   })
   // A tunnel may be quiet for as long as both sides like; an answer may not.

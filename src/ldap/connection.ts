@@ -9,9 +9,9 @@
  *
  * Source: RFC 4513 3 (certificates are checked before anything is sent), RFC 4516 (addresses).
  */
-import { isIP, type Socket, connect as tcpConnect } from 'node:net'
+import { type Socket, connect as tcpConnect } from 'node:net'
 import { Duplex } from 'node:stream'
-import { connect as tlsConnect } from 'node:tls'
+import { connectPeer } from '../tls/connect-peer.ts'
 import type { PeerTrust } from '../tls/peer-trust.ts'
 import { isWellFormed, messageEnd } from './message-shape.ts'
 
@@ -35,27 +35,31 @@ export function addressOf(url: string): Address {
  *
  * @param trust  absent: the platform's authorities. Ignored for ldap://
  */
-export function openConnection(
+export async function openConnection(
   { secure, host, port }: Address,
-  trust: PeerTrust,
+  trust: PeerTrust | undefined,
   timeout: number,
 ): Promise<Connection> {
-  const { promise, resolve, reject } = Promise.withResolvers<Connection>()
-  const name = trust.servername ?? host
   const socket = secure
-    ? // An IP address is no server name (RFC 6066 3); the certificate is held against it all the same.
-      tlsConnect({ ...trust, host, port, servername: isIP(name) === 0 ? name : '', rejectUnauthorized: true })
-    : tcpConnect({ host, port })
+    ? await connectPeer({ host, port }, trust, { timeout })
+    : await connectPlain({ host, port }, timeout)
+  return new Connection(socket)
+}
+
+function connectPlain(address: Omit<Address, 'secure'>, timeout: number): Promise<Socket> {
+  const { promise, resolve, reject } = Promise.withResolvers<Socket>()
+  const socket = tcpConnect(address)
   const timer = setTimeout(() => socket.destroy(new Error(`no connection within ${timeout} ms`)), timeout)
-  const fail = (cause: Error) => reject(cause)
-  const end = () => reject(new Error('the connection was closed before it stood'))
-  socket.once('error', fail).once('close', end)
-  socket.once(secure ? 'secureConnect' : 'connect', () => {
+  // Stays: between this promise and the Connection's own listeners an error must not go unheard.
+  socket.on('error', reject)
+  socket.once('close', () => {
     clearTimeout(timer)
-    socket.off('error', fail).off('close', end)
-    resolve(new Connection(socket))
+    reject(new Error('the connection was closed before it stood'))
   })
-  socket.once('close', () => clearTimeout(timer))
+  socket.once('connect', () => {
+    clearTimeout(timer)
+    resolve(socket)
+  })
   return promise
 }
 

@@ -73,7 +73,7 @@ export function openDirectory(settings: DirectorySettings, options: DirectoryOpt
     })
   }
   const { plan } = planned
-  const { trust = {}, onStep = () => undefined } = options
+  const { trust, onStep = () => undefined } = options
   const readerPassword = options.password ?? new Secret('')
   if (plan.reader !== undefined && readerPassword.isEmpty) {
     throw new Fault('directory-misconfigured', {

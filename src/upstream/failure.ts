@@ -4,6 +4,7 @@
  * Stable codes are looked at, never messages. Source: Node and OpenSSL error codes, undici errors.
  */
 import { Fault, type FaultCode } from '../kernel/fault.ts'
+import { PeerRefusal } from '../tls/peer-verdict.ts'
 
 const byCode: Record<string, FaultCode> = {
   ECONNREFUSED: 'upstream-unreachable',
@@ -18,10 +19,6 @@ const byCode: Record<string, FaultCode> = {
   UND_ERR_BODY_TIMEOUT: 'upstream-timeout',
 }
 
-/** OpenSSL's and Node's words for a server that could not prove itself. */
-const untrusted =
-  /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH|ERR_TLS_CERT|CRL_|PATH_LENGTH)/
-
 const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '')
 
 /** @param about  name of the upstream and phase, for the log */
@@ -30,7 +27,7 @@ export function upstreamFault(error: unknown, about: string): Fault {
   // Several addresses of one name were tried: the first failure tells.
   const cause = error instanceof AggregateError && error.errors.length > 0 ? error.errors[0] : error
   const code = codeOf(cause)
-  const fault = byCode[code] ?? (untrusted.test(code) ? 'upstream-untrusted' : 'upstream-broken')
+  const fault = byCode[code] ?? (cause instanceof PeerRefusal ? 'upstream-untrusted' : 'upstream-broken')
   return new Fault(fault, { cause: error, about })
 }
 

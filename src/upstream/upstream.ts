@@ -3,15 +3,14 @@
  *
  * undici stands behind this small interface and can be replaced. It knows nothing of clients, identities or permits.
  */
-import { isIP } from 'node:net'
 import type { Readable } from 'node:stream'
-import { checkServerIdentity } from 'node:tls'
-import { buildConnector, type Dispatcher, Pool } from 'undici'
+import { type Dispatcher, Pool } from 'undici'
 import type { HttpUpstreamSection } from '../config/upstream.ts'
 import { Fault } from '../kernel/fault.ts'
 import type { HeaderList } from '../listener/exchange.ts'
 import type { PeerTrust } from '../tls/peer-trust.ts'
 import { UpstreamBody } from './body.ts'
+import { connectorOf, expectedOf } from './connector.ts'
 import { isStaleConnection, upstreamFault } from './failure.ts'
 import { createHealthRecord, type Health } from './health.ts'
 import { type Profile, profiles } from './profiles.ts'
@@ -52,24 +51,17 @@ export interface Upstream extends AsyncDisposable {
 /** Requests that may wait for a connection, for each that is allowed at one time. */
 const queued = 50
 
+/** @param warn  told once of what is odd about a server that is believed: a pinned certificate that has expired */
 export function openUpstream(
   name: string,
   section: HttpUpstreamSection,
   trust: PeerTrust | undefined,
   now: () => number,
+  warn: (text: string) => void = () => undefined,
 ): Upstream {
   const profile = profiles[section.kind]
   const record = createHealthRecord(now)
-  // What the server must prove to be. Said everywhere, because undici would take it from the Host that a client sends.
-  const expected = trust?.servername ?? section.url.hostname.replace(/^\[|\]$/g, '')
-  const connect = buildConnector({
-    timeout: section.timeouts.connect,
-    allowH2: false,
-    // A resumed TLS session skips checkServerIdentity in Node: every connection proves itself anew.
-    maxCachedSessions: 0,
-    checkServerIdentity: (_host, certificate) => checkServerIdentity(expected, certificate),
-    ...trust,
-  })
+  const warned = new Set<string>()
   const pool = new Pool(section.url.origin, {
     connections: section.connections,
     pipelining: 1,
@@ -81,8 +73,13 @@ export function openUpstream(
     bodyTimeout: section.timeouts.idle,
     maxHeaderSize: 64 * 1024,
     connectTimeout: section.timeouts.connect,
-    connect: (options, done) => connect({ ...options, servername: isIP(expected) === 0 ? expected : '' }, done),
+    connect: connectorOf(section, trust, text => {
+      if (!warned.has(text)) warn(`upstream ${name}: ${text}`)
+      warned.add(text)
+    }),
   })
+  // Said with every request, because undici would take it from the Host that a client sends, and connect anew.
+  const expected = expectedOf(section, trust)
   let running = 0
 
   const attempt = (request: UpstreamRequest) =>
@@ -100,7 +97,7 @@ export function openUpstream(
         request.signal.removeEventListener('abort', leave)
       }
       running++
-      // `servername` is read by undici's client, though its types do not say so; another one would make it reconnect.
+      // `servername` is read by undici's client, though its types do not say so.
       const call: Dispatcher.DispatchOptions & { servername: string } = {
         method: request.method,
         path: request.target,

@@ -3,10 +3,10 @@
  */
 import { createServer } from 'node:net'
 import t from 'tap'
-import type { PeerTrust } from '../../src/tls/peer-trust.ts'
 import { startAuthority } from '../fixture/authority.ts'
 import { startUpstream } from '../fixture/upstream.ts'
 import { closeDelimited, hang, raw, reply, resetMidBody } from '../fixture/upstream-answers.ts'
+import { trustOf } from '../tls/trusted.ts'
 import { asking, faultOf, open, textOf } from './opened.ts'
 
 t.test('every failure before the answer has its name', async t => {
@@ -75,31 +75,31 @@ t.test('over TLS the upstream proves itself on every connection', async t => {
   }
   const there = await startUpstream(t, undefined, { tls })
   const bare = there.url.replace('localhost', '127.0.0.1')
-  const ask = (trust: PeerTrust, { url = there.url, host = '' } = {}) => {
+  const ask = (trust: object, { url = there.url, host = '' } = {}) => {
     const headers = [['host', host === '' ? new URL(url).host : host] as const]
     return faultOf(
-      open(t, url, '', trust)
+      open(t, url, '', trustOf(trust))
         .send(asking({ headers }))
         .then(({ body }) => textOf(body)),
     )
   }
 
-  const good: PeerTrust = { ca: [authority.caPem], minVersion: 'TLSv1.2' }
+  const good = { ca: authority.caFile }
   t.equal(await ask(good), 'none')
-  t.equal(await ask({ ...good, cert: client.chainPem, key: client.keyPem }), 'none')
+  t.equal(await ask({ ...good, certificate: client.certFile, key: client.keyFile }), 'none')
   t.equal(there.received.at(-1)?.peer, 'gateway', 'our certificate was shown')
   const before = there.received.length
-  t.equal(await ask({ ...good, ca: [rogue.caPem] }), 'upstream-untrusted', 'another authority of the same name')
+  t.equal(await ask({ ...good, ca: rogue.caFile }), 'upstream-untrusted', 'another authority of the same name')
   t.equal(await ask({}), 'upstream-untrusted', 'without an authority of its own')
   t.equal(await ask(good, { url: bare }), 'upstream-untrusted', 'another name')
   t.equal(there.received.length, before, 'nothing was said to a server that did not prove itself')
-  t.equal(await ask({ ...good, checkServerIdentity: () => undefined }, { url: bare }), 'none')
-  t.equal(await ask({ ...good, servername: 'localhost' }, { url: bare }), 'none', 'a name of its own')
+  t.equal(await ask({ ...good, checkName: false }, { url: bare }), 'none')
+  t.equal(await ask({ ...good, name: 'localhost' }, { url: bare }), 'none', 'a name of its own')
 
   await t.test("the name that counts is the upstream's, whatever Host the client sent", async t => {
     t.equal(await ask(good, { host: 'imaging.example.org' }), 'none')
-    t.equal(await ask({ ...good, servername: 'localhost' }, { url: bare, host: 'imaging.example.org' }), 'none')
-    t.equal(await ask({ ...good, servername: 'pacs.example.org' }, { host: 'localhost' }), 'upstream-untrusted')
+    t.equal(await ask({ ...good, name: 'localhost' }, { url: bare, host: 'imaging.example.org' }), 'none')
+    t.equal(await ask({ ...good, name: 'pacs.example.org' }, { host: 'localhost' }), 'upstream-untrusted')
     t.equal(await ask(good, { url: bare, host: 'localhost' }), 'upstream-untrusted', 'a client cannot choose it')
   })
 })

@@ -41,7 +41,7 @@ export const faultOf = (promise: Promise<unknown>): Promise<string> =>
     error => (error instanceof Fault ? error.code : `no fault: ${error}`),
   )
 
-export const eventually = async (what: () => boolean) => {
-  for (let tries = 0; tries < 100 && !what(); tries++) await pause(20)
-  return what()
+export const eventually = async (what: () => boolean | Promise<boolean>) => {
+  for (let tries = 0; tries < 100 && !(await what()); tries++) await pause(20)
+  return await what()
 }

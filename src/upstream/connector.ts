@@ -1,0 +1,53 @@
+/**
+ * How a connection to an upstream is made: plain, or over TLS with a server that has proved itself first.
+ *
+ * Not to forget: what the server must prove to be comes from the configuration. undici would take it from the Host that
+ * a client sends.
+ */
+import type { TLSSocket } from 'node:tls'
+import { buildConnector } from 'undici'
+import type { HttpUpstreamSection } from '../config/upstream.ts'
+import { type Approach, connectPeer, type PeerAddress } from '../tls/connect-peer.ts'
+import type { PeerTrust } from '../tls/peer-trust.ts'
+
+const keepAliveAfter = 60_000
+
+export function addressOf({ url }: HttpUpstreamSection): PeerAddress {
+  const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port)
+  return { host: url.hostname.replace(/^\[|\]$/g, ''), port }
+}
+
+/** The name or address that the upstream's certificate must be for. */
+export const expectedOf = (section: HttpUpstreamSection, trust: PeerTrust | undefined): string =>
+  trust?.name ?? addressOf(section).host
+
+/** @returns undefined for an upstream without TLS. Rejects with a PeerRefusal, or with what Node says */
+export async function secureConnection(
+  section: HttpUpstreamSection,
+  trust: PeerTrust | undefined,
+  { signal, warn }: Pick<Approach, 'signal' | 'warn'> = {},
+): Promise<TLSSocket | undefined> {
+  if (section.url.protocol !== 'https:') return undefined
+  const approach = { timeout: section.timeouts.connect, signal, warn, protocols: ['http/1.1'] }
+  const socket = await connectPeer(addressOf(section), trust, approach)
+  return socket.setNoDelay(true).setKeepAlive(true, keepAliveAfter)
+}
+
+/** For undici: one connection, whenever its pool wants one. */
+export function connectorOf(
+  section: HttpUpstreamSection,
+  trust: PeerTrust | undefined,
+  warn: Approach['warn'],
+): buildConnector.connector {
+  const plain = buildConnector({ timeout: section.timeouts.connect, allowH2: false })
+  return (options, done) => {
+    secureConnection(section, trust, { warn }).then(
+      socket => {
+        if (socket !== undefined) done(null, socket)
+        // An empty name: a plain connection goes to the host of the URL and to no other.
+        else plain({ ...options, servername: '' }, done)
+      },
+      (cause: Error) => done(cause, null),
+    )
+  }
+}
