@@ -1,5 +1,10 @@
 /**
  * The plain listener: sends people to https, and does nothing else.
+ *
+ * But for ACME: an authority that looks whether a name is ours gets its answer here. What nobody asked it for is sent to
+ * https like everything else, where a server behind us may have an answer of its own.
+ *
+ * Source: RFC 8555 8.3 (http-01).
  */
 import type { PlainListener } from '../config/listener.ts'
 import { originForm, parseAuthority } from './authority.ts'
@@ -32,10 +37,23 @@ export function redirectLocation(
 const type = { 'content-type': 'text/plain; charset=utf-8' }
 const unclear = 'This address speaks plain HTTP only to send you on to https, and the request could not be read.\n'
 
-export function listenPlain(name: string, section: PlainListener, target: RedirectTarget): Promise<Bound> {
+/** Key authorization of a token, while an order is under way. */
+export type ChallengeAnswer = (token: string) => string | undefined
+
+export function listenPlain(
+  name: string,
+  section: PlainListener,
+  target: RedirectTarget,
+  challenge: ChallengeAnswer = () => undefined,
+): Promise<Bound> {
   return bindPlain(name, section.bind, (message, response) => {
-    const location = redirectLocation(soleHost(message.rawHeaders), message.url ?? '', target)
     response.shouldKeepAlive = false
+    const authorization = challenge(challengeToken(message.url ?? ''))
+    if (authorization !== undefined && (message.method === 'GET' || message.method === 'HEAD')) {
+      response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(authorization)
+      return
+    }
+    const location = redirectLocation(soleHost(message.rawHeaders), message.url ?? '', target)
     if (location === undefined) {
       response.writeHead(400, type).end(unclear)
       return
@@ -45,6 +63,10 @@ export function listenPlain(name: string, section: PlainListener, target: Redire
     response.writeHead(safe ? 301 : 308, { location, ...type }).end(`This server is at ${location}\n`)
   })
 }
+
+/** Empty when the target is no challenge; as a token that is nobody's. */
+const challengeToken = (target: string): string =>
+  /^\/\.well-known\/acme-challenge\/([A-Za-z0-9_-]+)$/.exec(target)?.[1] ?? ''
 
 /** Of two Host headers Node would take the first without a word. */
 function soleHost(raw: readonly string[]): string | undefined {

@@ -75,6 +75,42 @@ t.test('GET is moved for good, other methods keep their method, what is unclear 
   }
 })
 
+t.test('an ACME authority finds the answer to a token, and everything else is sent to https', async t => {
+  const answers = new Map([['a-token_of-OURS', 'a-token_of-OURS.thumbprint']])
+  const bound = await listenPlain(
+    'plain',
+    { kind: 'plain', bind: anywhere, redirect: 'web' },
+    { publicOrigin: undefined, port: 8443 },
+    token => answers.get(token),
+  )
+  t.teardown(() => bound[Symbol.asyncDispose]())
+  const get = (path: string, method = 'GET') => fetch(`${bound.urls[0]}${path}`, { method, redirect: 'manual' })
+  const ours = '/.well-known/acme-challenge/a-token_of-OURS'
+  const given = await get(ours)
+  t.equal(given.status, 200)
+  t.equal(given.headers.get('content-type'), 'application/octet-stream')
+  t.equal(await given.text(), 'a-token_of-OURS.thumbprint')
+  const rows: [path: string, method?: string][] = [
+    ['/.well-known/acme-challenge/another'],
+    ['/.well-known/acme-challenge/'],
+    ['/.well-known/acme-challenge/__proto__'],
+    [`${ours}?x`],
+    [`${ours}/`],
+    [`${ours.slice(0, -1)}%53`],
+    [`/x${ours}`],
+    [`/${ours}`],
+    [ours, 'POST'],
+    ['/'],
+  ]
+  for (const [path, method] of rows) {
+    const answer = await get(path, method)
+    t.equal(answer.status, method === undefined ? 301 : 308, `${method ?? 'GET'} ${path}`)
+    t.match(answer.headers.get('location'), /^https:\/\/127\.0\.0\.1:8443\//)
+  }
+  answers.clear()
+  t.equal((await get(ours)).status, 301, 'once the order is over, as well')
+})
+
 t.test('health and metrics are told, and nothing else', async t => {
   const parts = { orthanc: 'not reached', audit: 'ok' }
   let ready = false
