@@ -1,0 +1,58 @@
+/**
+ * What an import has to say besides its draft: what a person must decide, what must change elsewhere, what became of the
+ * rest. Types and wording only.
+ *
+ * Not to forget: a decision is printed, copied into tickets and stands in the draft as a comment, so it never holds a
+ * password, a token or a header's value. Text that others wrote goes through `quoted`: it may hold control characters.
+ */
+
+/** In the order in which they are told. */
+export const decisionKinds = ['problem', 'decide', 'change', 'note'] as const
+
+/**
+ * problem  the other program itself would refuse this, or cannot mean it; the draft leaves it out
+ * decide   a person must say what is meant, or do something before the draft works
+ * change   to be changed in the other program's own configuration
+ * note     what became of it; nothing to do
+ */
+export type DecisionKind = (typeof decisionKinds)[number]
+
+export interface Decision {
+  readonly kind: DecisionKind
+  /** As the other program calls it: `OrthancPeers.archive.Pkcs11`. Empty: the configuration as a whole. */
+  readonly option: string
+  readonly message: string
+  /** Where it stands; absent where it stands nowhere. */
+  readonly file?: string
+  /** 1-based. */
+  readonly line?: number
+}
+
+/** Where an option stands. */
+export interface Place {
+  readonly option: string
+  readonly file?: string
+  readonly line?: number
+}
+
+export type Tell = (kind: DecisionKind, place: Place, message: string) => void
+
+/** Keeps all that it is told, each thing once; `inOrder` gives problems first, notes last. */
+export function decisionList(): { readonly tell: Tell; inOrder(): Decision[] } {
+  const told: Decision[] = []
+  return {
+    tell(kind, { option, file, line }, message) {
+      if (told.some(one => one.kind === kind && one.option === option && one.message === message)) return
+      const place = { ...(file === undefined ? {} : { file }), ...(line === undefined ? {} : { line }) }
+      told.push({ kind, option, message, ...place })
+    },
+    inOrder: () => decisionKinds.flatMap(kind => told.filter(one => one.kind === kind)),
+  }
+}
+
+/** Text of others for a message: in quotes, control characters written out. */
+export const quoted = (text: string): string =>
+  JSON.stringify(text.length > 120 ? `${text.slice(0, 120)}…` : text).replace(
+    /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
