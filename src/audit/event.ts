@@ -1,7 +1,7 @@
 /**
  * The facts that someone may have to answer for: a closed list.
  */
-import type { DenialReason } from '../policy/decide.ts'
+import type { DenialReason, StreamDenial } from '../policy/decide.ts'
 
 interface Who {
   readonly name: string
@@ -17,8 +17,28 @@ interface Where {
   readonly route: string
 }
 
+interface OnStream {
+  readonly who?: Who
+  readonly address: string
+  /** Name of the stream. */
+  readonly stream: string
+  /** AE titles of a DICOM association, as the client gave them. */
+  readonly calling?: string
+  readonly called?: string
+  /** Lines of this address that were not written in the minute before, because there were too many. */
+  readonly leftOut?: number
+}
+
+/** A connection that was let through, or was not. */
+export type StreamEvent =
+  | ({ readonly kind: 'stream' } & OnStream)
+  | ({ readonly kind: 'stream-denial'; readonly reason: StreamDenial['reason']; readonly detail?: string } & OnStream)
+
 export type AuditEvent =
+  | StreamEvent
   | { readonly kind: 'start' | 'stop' }
+  /** The configuration was read again. `refused`: why it was not taken. */
+  | { readonly kind: 'reload'; readonly refused?: string }
   | { readonly kind: 'login'; readonly who: Who; readonly address: string }
   | {
       readonly kind: 'login-refused'

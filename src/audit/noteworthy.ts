@@ -4,7 +4,7 @@
 import type { Principal } from '../identity/principal.ts'
 import type { Denial, Permit } from '../policy/decide.ts'
 import type { CanonicalTarget } from '../route/canonical-path.ts'
-import type { AuditEvent, Where, Who } from './event.ts'
+import type { AuditEvent, StreamEvent, Where, Who } from './event.ts'
 
 const studyWindow = 60 * 60_000
 /** The same denial of the same caller is told once in this time, so that a robot cannot fill the disk. */
@@ -75,6 +75,8 @@ function createAllowance(now: () => number) {
 export interface Noteworthy {
   ofPermit(permit: Permit, target: CanonicalTarget, address: string): AuditEvent | undefined
   ofDenial(denial: Denial, where: Where, address: string): AuditEvent | undefined
+  /** Each connection of somebody; of nobody, and of who is turned down, as many as of requests. */
+  ofStream(event: StreamEvent): AuditEvent | undefined
   /** A certificate that was turned down, once for each connection-making client within the window. */
   ofCertificate(reason: string, detail: string, address: string): AuditEvent | undefined
   /** A sign-in that failed; those that the throttle turned away are told like denials. */
@@ -90,6 +92,7 @@ export function createNoteworthy(now: () => number): Noteworthy {
   const studies = createMemory(studyWindow, now)
   const denials = createMemory(denialWindow, now)
   const allowance = createAllowance(now)
+  const openings = createAllowance(now)
   const undo = new WeakMap<AuditEvent, () => void>()
   const keys = new WeakMap<AuditEvent, string>()
   const underWay = new Map<string, AuditEvent>()
@@ -100,6 +103,18 @@ export function createNoteworthy(now: () => number): Noteworthy {
     undo.set(event, () => memory.forget(key))
     keys.set(event, key)
     return event
+  }
+  /** A denial: the same once in its window, and of one address no more than its allowance. */
+  function countedOnce(key: string, event: Extract<AuditEvent, { kind: 'denial' | 'stream-denial' }>) {
+    const told = once(denials, key, event)
+    if (told !== event) return told
+    const allowed = allowance(event.address)
+    if (allowed === undefined || allowed.leftOut === 0) return allowed === undefined ? undefined : event
+    const counted: AuditEvent = { ...event, leftOut: allowed.leftOut }
+    const back = undo.get(event)
+    if (back !== undefined) undo.set(counted, back)
+    keys.set(counted, key)
+    return counted
   }
   function written(event: AuditEvent): void {
     const key = keys.get(event)
@@ -131,15 +146,16 @@ export function createNoteworthy(now: () => number): Noteworthy {
         address,
         where: brief(where),
       }
-      const told = once(denials, `${address}\n${reason}\n${name}\n${where.route}`, event)
-      if (told !== event) return told
-      const allowed = allowance(address)
-      if (allowed === undefined || allowed.leftOut === 0) return allowed === undefined ? undefined : event
-      const counted: AuditEvent = { ...event, leftOut: allowed.leftOut }
-      const [back, key] = [undo.get(event), keys.get(event)]
-      if (back !== undefined) undo.set(counted, back)
-      if (key !== undefined) keys.set(counted, key)
-      return counted
+      return countedOnce(`${address}\n${reason}\n${name}\n${where.route}`, event)
+    },
+    ofStream(event) {
+      const { kind, who, address, stream, calling } = event
+      if (kind === 'stream-denial')
+        return countedOnce(`${address}\n${event.reason}\n${who?.name}\n${stream}\n${calling}`, event)
+      if (who !== undefined) return event
+      const allowed = openings(address)
+      if (allowed === undefined) return undefined
+      return allowed.leftOut === 0 ? event : { ...event, leftOut: allowed.leftOut }
     },
     ofCertificate(reason, detail, address) {
       return once(denials, `${address}\n${reason}\ncertificate`, {

@@ -9,7 +9,7 @@ import type { CanonicalTarget } from '../route/canonical-path.ts'
 import type { Route } from '../route/route.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { AuditLog } from './audit-log.ts'
-import type { AuditEvent } from './event.ts'
+import type { AuditEvent, StreamEvent } from './event.ts'
 import type { Noteworthy } from './noteworthy.ts'
 
 export interface Recorded {
@@ -30,12 +30,8 @@ export interface RecorderParts {
   readonly onFailure: 'continue' | 'refuse'
 }
 
-export function createRecorder({
-  audit,
-  noteworthy,
-  metrics,
-  onFailure,
-}: RecorderParts): (recorded: Recorded) => Promise<void> {
+/** Writes events; whoever asks for the same while its line is being written waits for that line. */
+function createWriter({ audit, noteworthy }: Pick<RecorderParts, 'audit' | 'noteworthy'>) {
   const pending = new Map<AuditEvent, Promise<void>>()
   async function write(id: string, event: AuditEvent): Promise<void> {
     let isWritten = false
@@ -49,14 +45,18 @@ export function createRecorder({
       else noteworthy.forget(event)
     }
   }
-  /** Whoever asks for the same while its line is being written waits for that line. */
-  function once(id: string, event: AuditEvent): Promise<void> {
+  return (id: string, event: AuditEvent): Promise<void> => {
     const known = pending.get(event)
     if (known !== undefined) return known
     const started = write(id, event)
     pending.set(event, started)
     return started
   }
+}
+
+export function createRecorder(parts: RecorderParts): (recorded: Recorded) => Promise<void> {
+  const { noteworthy, metrics, onFailure } = parts
+  const once = createWriter(parts)
 
   return async ({ id, method, target, client, route, decision, identity }) => {
     const { certificateAnswer: certificate } = identity
@@ -72,6 +72,18 @@ export function createRecorder({
     if (decision.outcome === 'deny') metrics.denials.inc({ reason: decision.reason })
     const written = Promise.all(events.map(event => (event === undefined ? undefined : once(id, event))))
     // With `continue` a failed line never rejects; the alarm has been raised where it failed.
+    if (onFailure === 'refuse') await written
+  }
+}
+
+/** The same for connections on streams, which are decided once. */
+export function createStreamRecorder(parts: RecorderParts): (id: string, event: StreamEvent) => Promise<void> {
+  const { noteworthy, metrics, onFailure } = parts
+  const once = createWriter(parts)
+  return async (id, event) => {
+    if (event.kind === 'stream-denial') metrics.denials.inc({ reason: event.reason })
+    const told = noteworthy.ofStream(event)
+    const written = told === undefined ? undefined : once(id, told)
     if (onFailure === 'refuse') await written
   }
 }

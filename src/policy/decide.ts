@@ -1,10 +1,11 @@
 /**
- * Decides whether a principal may do an operation on a route.
+ * Decides whether a principal may do an operation on a route, or come by a stream.
  *
- * A decision is a value. The Permit it may hold is the only ticket that `forward` takes, and this file is the only one
- * able to print it: its brand is a symbol that never leaves here. Closed unless opened.
+ * A decision is a value. The Permit it may hold is the only ticket that `forward` and `splice` take, and this file is
+ * the only one able to print it: its brand is a symbol that never leaves here. Closed unless opened.
  */
 import type { AccessRule } from '../config/route.ts'
+import type { StreamAccess } from '../config/stream.ts'
 import type { Answer, RefusalReason, Refused } from '../identity/answer.ts'
 import type { Principal } from '../identity/principal.ts'
 import type { Route } from '../route/route.ts'
@@ -19,6 +20,33 @@ export interface Permit {
   readonly operation: Operation
   /** Undefined only where the route is open to everyone. */
   readonly principal: Principal | undefined
+}
+
+export interface StreamPermit {
+  readonly [brand]: true
+  readonly outcome: 'permit'
+  /** Name of the stream. */
+  readonly stream: string
+  /** Undefined only where the stream is open to everyone. */
+  readonly principal: Principal | undefined
+}
+
+/** Somebody at the end of a handshake, or of the first bytes behind it. */
+export interface StreamAsk {
+  readonly stream: string
+  readonly access: StreamAccess
+  /** A certificate must come, whatever the rules say. */
+  readonly required: boolean
+  readonly answer: Answer
+  /** What was asked for and is not given to the holder of this certificate, for the audit trail. Absent: nothing. */
+  readonly foreignTitle?: string
+}
+
+export interface StreamDenial {
+  readonly outcome: 'deny'
+  readonly reason: 'no-identity' | 'not-a-member' | 'title-not-allowed' | RefusalReason
+  readonly principal?: Principal
+  readonly detail?: string
 }
 
 export type DenialReason =
@@ -46,8 +74,9 @@ export type Decision = Permit | Denial
 /** How one rule takes one person and operation; `explain` prints the same verdicts that `decide` acts on. */
 export type RuleVerdict = 'not-named' | 'permit' | 'proof-needed' | 'not-permitted' | 'dangerous'
 
-const named = (rule: AccessRule, who: Principal) =>
-  rule.people?.includes(who.name) === true || rule.groups?.some(group => who.groups.has(group)) === true
+const named = (rule: Pick<AccessRule, 'groups' | 'people' | 'realms'>, who: Principal) =>
+  (rule.realms === undefined || rule.realms.includes(who.realm)) &&
+  (rule.people?.includes(who.name) === true || rule.groups?.some(group => who.groups.has(group)) === true)
 
 /** A session stands for the proof that opened it as well as for itself. */
 const proved = (rule: AccessRule, { proof }: Principal) =>
@@ -89,6 +118,31 @@ export function decide(route: Route, operation: Operation, answer: Answer): Deci
     if (verdict !== 'not-named') return deny(verdict, principal)
   }
   return deny('not-a-member', principal)
+}
+
+/** A certificate that was refused ends a connection, also where everyone may in: no page could tell of it there. */
+export function decideStream({
+  stream,
+  access,
+  required,
+  answer,
+  foreignTitle,
+}: StreamAsk): StreamPermit | StreamDenial {
+  if (answer.kind === 'refused') return { outcome: 'deny', reason: answer.reason, detail: answer.detail }
+  const principal = answer.kind === 'proven' ? answer.principal : undefined
+  const no = (reason: StreamDenial['reason'], detail?: string): StreamDenial => ({
+    outcome: 'deny',
+    reason,
+    ...(principal === undefined ? {} : { principal }),
+    ...(detail === undefined ? {} : { detail }),
+  })
+  if (principal === undefined && required) return no('certificate-missing')
+  if (access !== 'everyone') {
+    if (principal === undefined) return no('no-identity')
+    if (access !== 'authenticated' && !access.some(rule => named(rule, principal))) return no('not-a-member')
+  }
+  if (foreignTitle !== undefined) return no('title-not-allowed', foreignTitle)
+  return { [brand]: true, outcome: 'permit', stream, principal }
 }
 
 /** Requests from other sites are turned down before any rule is asked; see policy/cross-site.ts. */
