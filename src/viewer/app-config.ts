@@ -1,7 +1,8 @@
 /**
  * Writes app-config.js: the settings of the viewer, with this gateway's own DICOMweb as the only source of images.
  *
- * The file that comes with the viewer points at a public demonstration server in a cloud; it is never served.
+ * The file that comes with the viewer points at a public demonstration server in a cloud; it is served only where the
+ * gateway stands in for the OHIF image (cli/ohif-environment.ts), and the operator is told.
  * Not to forget: everything in here is readable by whoever may open the viewer.
  *
  * Source: OHIF configuration reference (dataSources, maxNumRequests, httpErrorHandler).

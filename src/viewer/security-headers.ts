@@ -20,11 +20,22 @@ function inlineScriptHashes(html: string): string[] {
   return hashes
 }
 
-/**
- * @param html   the page that is sent; absent for everything else
- * @param reach  other places that the viewer may fetch from, for settings that name servers elsewhere
- */
-function contentSecurityPolicy(html: string | undefined, reach: readonly string[]): string {
+export interface Fence {
+  /** Other places that the viewer may fetch from and show in frames, for settings that name servers elsewhere. */
+  readonly reach: readonly string[]
+  /** Whether pages of other sites may show the viewer in a frame. */
+  readonly embeddable: boolean
+  /** Whether browsers are told to use https only, on every port of this host, from now on. */
+  readonly strictTransport: boolean
+  /** The operator's own policy, in place of ours. */
+  readonly policy: string | undefined
+}
+
+/** This origin only, in nobody's frame, over https for good. */
+export const closedFence: Fence = { reach: [], embeddable: false, strictTransport: true, policy: undefined }
+
+/** @param html  the page that is sent; absent for everything else */
+function contentSecurityPolicy(html: string | undefined, { reach, embeddable }: Fence): string {
   const hashes = html === undefined ? [] : inlineScriptHashes(html)
   return [
     "default-src 'self'",
@@ -38,21 +49,22 @@ function contentSecurityPolicy(html: string | undefined, reach: readonly string[
     ["connect-src 'self' blob: data:", ...reach].join(' '),
     // Encapsulated PDF is shown from a blob.
     "object-src 'self' blob:",
-    "frame-src 'self' blob:",
-    "frame-ancestors 'self'",
+    // Sign-in is renewed in a frame of the server that does it.
+    ["frame-src 'self' blob:", ...reach].join(' '),
+    ...(embeddable ? [] : ["frame-ancestors 'self'"]),
     "form-action 'self'",
     "base-uri 'self'",
   ].join('; ')
 }
 
-export function securityHeaders(html: string | undefined, reach: readonly string[]): readonly Header[] {
+export function securityHeaders(html: string | undefined, fence: Fence): readonly Header[] {
   return [
-    ['content-security-policy', contentSecurityPolicy(html, reach)],
+    ['content-security-policy', fence.policy ?? contentSecurityPolicy(html, fence)],
     ['cross-origin-opener-policy', 'same-origin'],
     ['cross-origin-embedder-policy', 'require-corp'],
     ['cross-origin-resource-policy', 'same-origin'],
     ['referrer-policy', 'same-origin'],
     ['x-content-type-options', 'nosniff'],
-    ['strict-transport-security', 'max-age=63072000'],
+    ...(fence.strictTransport ? ([['strict-transport-security', 'max-age=63072000']] as const) : []),
   ]
 }

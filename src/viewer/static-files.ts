@@ -19,7 +19,7 @@ import { cacheControl, isHeld } from './caching.ts'
 import { type Coding, chooseCoding } from './content-coding.ts'
 import { extensionOf, mediaTypeOf } from './media-type.ts'
 import { createVariants, offeredCodings } from './packed-variants.ts'
-import { securityHeaders } from './security-headers.ts'
+import { closedFence, type Fence, securityHeaders } from './security-headers.ts'
 import { sendSource } from './send-source.ts'
 import { findFile, readSource, segmentsOf, sizeOf, type ViewerFile } from './viewer-file.ts'
 
@@ -35,24 +35,36 @@ export interface Viewer {
 }
 
 export interface ViewerSettings {
-  /** The whole of app-config.js, for settings of one's own. Such a viewer may fetch from any https server. */
-  readonly appConfig?: string
+  /**
+   * The whole of app-config.js, or the one that lies in the folder, for settings of one's own. Such a viewer may fetch
+   * from any https server, unless `fence` says otherwise. Absent: ours.
+   */
+  readonly appConfig?: string | { readonly from: 'folder' }
+  /** Absent: the closed one. */
+  readonly fence?: Partial<Fence>
 }
 
-export function openViewer({ root, dicomWeb }: ViewerSection, { appConfig }: ViewerSettings = {}): Viewer {
-  const reach = appConfig === undefined ? [] : ['https:', 'wss:']
-  const settings = settingsFile(appConfig ?? appConfigFor(dicomWeb))
+export function openViewer(
+  { root, dicomWeb }: ViewerSection,
+  { appConfig, fence: asked }: ViewerSettings = {},
+): Viewer {
+  const fence: Fence = {
+    ...closedFence,
+    ...(appConfig === undefined ? {} : { reach: ['https:', 'wss:'] }),
+    ...asked,
+  }
+  const settings = typeof appConfig === 'object' ? undefined : settingsFile(appConfig ?? appConfigFor(dicomWeb))
   const variants = createVariants()
 
   /** The page's inline scripts are in its policy, so a page is read before its headers are written. */
   async function securityOf(file: ViewerFile): Promise<HeaderList> {
-    if (extensionOf(file.name) !== 'html') return securityHeaders(undefined, reach)
+    if (extensionOf(file.name) !== 'html') return securityHeaders(undefined, fence)
     const page = await readSource(await variants.inCoding(file, 'identity'))
-    return securityHeaders(page.toString('utf8'), reach)
+    return securityHeaders(page.toString('utf8'), fence)
   }
 
   async function resolve(segments: readonly string[]): Promise<ViewerFile | undefined> {
-    if (segments.length === 1 && segments[0] === settings.name) return settings
+    if (segments.length === 1 && segments[0] === 'app-config.js') return settings ?? (await ownSettings())
     const file = segments.length === 0 ? undefined : await findFile(root, segments)
     if (file !== undefined) return file
     if (segments[0] === 'plugins' || extensionOf(segments.at(-1) ?? '') !== undefined) return undefined
@@ -61,6 +73,13 @@ export function openViewer({ root, dicomWeb }: ViewerSection, { appConfig }: Vie
     return page
   }
 
+  /** Who mounts a file of that name does not touch the .gz that the viewer was built with, whichever is newer. */
+  async function ownSettings(): Promise<ViewerFile | undefined> {
+    const file = await findFile(root, ['app-config.js'])
+    return file?.plain === undefined ? file : { ...file, packed: new Map() }
+  }
+
+  const plainAnswer = plainAnswers(fence)
   return {
     async serve(exchange, path) {
       const { method, headers } = exchange.request
@@ -120,13 +139,15 @@ const phrases: Record<404 | 405 | 406, string> = {
   406: 'The viewer is not available in the content codings that this client accepts.',
 }
 
-function plainAnswer({ id, reply }: Exchange, status: keyof typeof phrases, more: HeaderList = []): void {
-  const headers: HeaderList = [
-    ['x-request-id', id],
-    ...securityHeaders(undefined, []),
-    ['cache-control', 'no-store'],
-    ['content-type', 'text/plain; charset=utf-8'],
-    ...more,
-  ]
-  reply.send(status, headers, `${phrases[status]}\n`)
-}
+const plainAnswers =
+  (fence: Fence) =>
+  ({ id, reply }: Exchange, status: keyof typeof phrases, more: HeaderList = []): void => {
+    const headers: HeaderList = [
+      ['x-request-id', id],
+      ...securityHeaders(undefined, fence),
+      ['cache-control', 'no-store'],
+      ['content-type', 'text/plain; charset=utf-8'],
+      ...more,
+    ]
+    reply.send(status, headers, `${phrases[status]}\n`)
+  }

@@ -350,6 +350,55 @@ t.test('settings of one’s own replace app-config.js and may name other servers
   t.match(answer.headers['content-security-policy'], /connect-src 'self' blob: data: https: wss:/)
 })
 
+t.test(
+  'settings that lie in the folder are served only where that is asked for, whatever is packed beside them',
+  async t => {
+    const { root, get } = await start(t, { appConfig: { from: 'folder' } })
+    // The .gz is what the viewer was built with; the file is what somebody mounted, and it may well be older.
+    writeFileSync(join(root, 'app-config.js.gz'), gzipSync('window.config = "as built"'))
+    utimesSync(join(root, 'app-config.js'), 1000, 1000)
+    for (const accepted of ['gzip', 'br', 'identity']) {
+      const answer = await get('/app-config.js', { 'accept-encoding': accepted })
+      t.equal(decoded(answer), 'window.config = "a demonstration server in a cloud"', accepted)
+      t.equal(answer.headers['content-length'], String(answer.bytes.length))
+      t.equal(answer.headers['cache-control'], 'no-cache')
+    }
+    writeFileSync(join(root, 'app-config.js'), '')
+    for (const accepted of ['gzip', 'identity'])
+      t.equal(
+        decoded(await get('/app-config.js', { 'accept-encoding': accepted })),
+        'window.config = "as built"',
+        accepted,
+      )
+    rmSync(join(root, 'app-config.js'))
+    rmSync(join(root, 'app-config.js.gz'))
+    t.equal((await get('/app-config.js')).status, 404, 'and ours does not take its place')
+  },
+)
+
+t.test('the fence around the viewer is closed, and opens no wider than is asked', async t => {
+  const closed = (await (await start(t)).get('/')).headers
+  t.match(closed['strict-transport-security'], /max-age=\d{8}/)
+  t.match(closed['content-security-policy'], /frame-src 'self' blob:; frame-ancestors 'self';/)
+
+  const open = await start(t, { fence: { reach: ['http:'], embeddable: true, strictTransport: false } })
+  for (const path of ['/', '/plain.js', '/missing.js']) {
+    const { headers } = await open.get(path)
+    t.equal(headers['strict-transport-security'], undefined, path)
+    t.match(
+      headers['content-security-policy'],
+      /connect-src 'self' blob: data: http:;.* frame-src 'self' blob: http:;/,
+      path,
+    )
+    t.notMatch(headers['content-security-policy'], /frame-ancestors/, path)
+    t.match(headers, { 'cross-origin-embedder-policy': 'require-corp', 'x-content-type-options': 'nosniff' }, path)
+  }
+
+  const own = await start(t, { fence: { policy: "default-src 'none'" } })
+  for (const path of ['/', '/plain.js', '/missing.js'])
+    t.equal((await own.get(path)).headers['content-security-policy'], "default-src 'none'", path)
+})
+
 t.test('a viewer that is not installed is a fault that says so, until it is installed', async t => {
   const { root, viewer, get, thrown } = await start(t)
   t.equal(await viewer.isInstalled(), true)
