@@ -1,54 +1,60 @@
 /**
- * The composition root: the one file that knows every part, and the order in which they stand.
+ * The composition root: what is opened, in which order, and how it follows the configuration while it runs.
  *
- * Read it from top to bottom as the building from the ground up: what is opened later leans only on what was opened
- * earlier, and closing runs backwards. Nothing here decides anything.
+ *   house         what outlives a reload: state, sessions, audit trail
+ *   generation    one state of the configuration at work; a reload builds the next one
+ *   entrances     the bound addresses, which stay
+ *
+ * What is opened later leans only on what was opened earlier, and closing runs backwards. Nothing here decides anything.
  */
-import { mkdirSync } from 'node:fs'
-import { createAccessLog } from './audit/access-log.ts'
-import { openAuditLog } from './audit/audit-log.ts'
-import { createNoteworthy } from './audit/noteworthy.ts'
-import { createRecorder } from './audit/recorder.ts'
+import { randomUUID } from 'node:crypto'
+import { acmeDir } from './acme/keystore-file.ts'
+import { createSupplies } from './acme/supplies.ts'
+import { createStreamRecorder } from './audit/recorder.ts'
+import { type Problem, pathText } from './config/problem.ts'
 import type { Config } from './config/schema.ts'
-import type { Destination } from './forward/forward.ts'
-import { createInFlight } from './forward/in-flight.ts'
-import { identify } from './identity/authenticator.ts'
-import { createBasicCheck } from './identity/basic-credentials.ts'
-import { createCertificateReader } from './identity/client-certificate.ts'
-import { openLocalAccounts } from './identity/local-accounts.ts'
-import { createPasswordCheck } from './identity/password-realms.ts'
-import { openSessionStore } from './identity/session-store.ts'
-import { createThrottle } from './identity/throttle.ts'
-import type { Clock } from './kernel/clock.ts'
+import { createEntrances } from './entrances.ts'
+import { openGeneration } from './generation.ts'
+import { type House, openHouse, type Surroundings } from './house.ts'
 import { causeLine } from './kernel/fault.ts'
-import { openDirectory } from './ldap/directory.ts'
 import { listenAdmin } from './listener/admin-listener.ts'
-import { trustedProxies } from './listener/client-address.ts'
-import { listenPlain, type RedirectTarget } from './listener/plain-listener.ts'
-import { type Bound, type ListenerEvents, listenSecure } from './listener/secure-listener.ts'
-import { createPages } from './pages.ts'
-import { createPipeline } from './pipeline.ts'
-import { createPortal } from './portal/portal.ts'
+import { plainAddress } from './listener/client-address.ts'
+import type { Exchange, UpgradeExchange } from './listener/exchange.ts'
+import type { Bound } from './listener/secure-listener.ts'
+import { certificatesIn, readMetrics } from './monitoring.ts'
 import type { Materials } from './preflight.ts'
-import { createReadiness } from './readiness.ts'
-import { compileRoutes } from './route/route-table.ts'
-import { createStations } from './stations.ts'
-import type { Log } from './telemetry/log.ts'
-import type { Metrics } from './telemetry/metrics.ts'
-import { openUpstream, type Upstream } from './upstream/upstream.ts'
-import { openViewer, type Viewer } from './viewer/static-files.ts'
+import { createExpiryWatch } from './tls/expiry.ts'
+
+/** Milliseconds between two looks at what commands have revoked. */
+const ledgerLook = 1_000
+/** Milliseconds between two looks at whether accepted certificates are still to be accepted. */
+const holderLook = 30_000
+/** Milliseconds between two looks at how soon certificates end. */
+const expiryLook = 3_600_000
+/** Milliseconds that revocation lists from elsewhere may take before the gateway goes on without them. */
+const listsPatience = 10_000
 
 /** A running gateway. Disposing it closes everything at once; `drain` lets what runs finish first. */
 export interface Gateway extends AsyncDisposable {
   readonly listeners: readonly Pick<Bound, 'name' | 'urls'>[]
+  /** Reads the configuration again and goes over to it. What runs is not touched; what is wrong changes nothing. */
+  reload(read: ReadConfiguration): Promise<Reloaded>
   /** Stops accepting; resolves when nothing runs any more, or `drain` of the configuration has passed. */
   drain(): Promise<void>
 }
 
-export interface Surroundings {
-  readonly log: Log
-  readonly metrics: Metrics
-  readonly clock: Clock
+/** The configuration with its files as they are now; without materials when there is an error among the problems. */
+export type ReadConfiguration = () => {
+  readonly config: Config | undefined
+  readonly materials: Materials | undefined
+  readonly problems: readonly Problem[]
+}
+
+export type Reloaded = { readonly ok: true } | { readonly ok: false; readonly why: string }
+
+export interface GatewayOptions extends Surroundings {
+  /** Told when files that belong to the configuration have changed by the gateway's own doing. */
+  readonly materialsChanged?: () => void
 }
 
 /**
@@ -56,195 +62,181 @@ export interface Surroundings {
  *
  * If any step fails, whatever was already open is closed again, newest first, before this rejects.
  */
-export async function startGateway(
-  config: Config,
-  materials: Materials,
-  { log, metrics, clock }: Surroundings,
-): Promise<Gateway> {
+export async function startGateway(config: Config, materials: Materials, options: GatewayOptions): Promise<Gateway> {
+  const { log, metrics, clock } = options
   await using open = new AsyncDisposableStack()
-  const now = () => clock.now()
+  let draining = false
+  const house = open.use(
+    await openHouse(config, options, { isDraining: () => draining, revocationChanged: () => cutRevoked() }),
+  )
+  let current = open.use(await openGeneration(config, materials, house))
+  await settled(current.listsReady)
 
-  mkdirSync(config.state, { recursive: true, mode: 0o700 })
-  const alarm = (cause: unknown) => {
-    metrics.auditFailures.inc()
-    log.error({ cause: causeLine(cause) }, 'the audit trail cannot be written')
+  const begin = (exchange: Exchange | UpgradeExchange) => {
+    house.access.open(exchange)
+    current.handle(exchange)
   }
-  const audit = open.use(await openAuditLog({ ...config.audit, now, alarm }))
-  const sessions = open.use(
-    openSessionStore({
-      file: config.sessions.store,
-      idle: config.sessions.idle,
-      absolute: config.sessions.absolute,
-      clock,
+  const recordStream = createStreamRecorder({ ...house, onFailure: house.settled.audit.onFailure })
+  const supplies = open.use(
+    createSupplies({
+      dir: acmeDir(house.settled.state),
+      now: () => clock.now(),
+      tell: (level, facts, message) => log[level](facts, message),
+      renewed: () => options.materialsChanged?.(),
     }),
   )
-  const inFlight = open.use(createInFlight(sessions))
-
-  const { realms } = config
-  const local = openLocalAccounts({ file: realms.local.file, clock })
-  const directory = realms.directory.enabled
-    ? openDirectory(realms.directory, { password: materials.directoryPassword, trust: materials.directoryTrust })
-    : undefined
-  const passwords = createPasswordCheck({
-    provider: realms.passwordProvider,
-    local,
-    directory,
-    throttle: createThrottle(),
-  })
-  const basic = realms.basic ? createBasicCheck({ passwords, local, clock }) : undefined
-  const certificateReaders = new Map(
-    [...materials.listeners].map(([name, { truststore }]) => [
-      name,
-      createCertificateReader(realms.certificate, truststore),
-    ]),
+  const entrances = open.use(
+    createEntrances({
+      challenge: supplies.challenge,
+      listenerEvents: {
+        exchange: begin,
+        upgrade: begin,
+        trouble(listener, kind, address, detail) {
+          metrics.trouble.inc({ listener, kind })
+          log.debug({ listener, kind, address, detail }, 'client trouble')
+        },
+        connections: (listener, change) => metrics.connections.inc({ listener }, change),
+      },
+      streamParts: name => ({
+        readCertificate: () => {
+          const read = current.certificatesOf('streams', name)
+          return (peer, now) => {
+            const answer = read(peer, now)
+            if (answer.kind === 'proven') house.holders.add(peer)
+            return answer
+          }
+        },
+        record: recordStream,
+        metrics,
+        log,
+        now: () => clock.now(),
+      }),
+    }),
   )
+  await entrances.follow(config, materials, () => undefined)
+  supplies.follow(materials.acme)
 
-  const destinations = new Map<string, Destination>()
-  const viewers = new Map<string, Viewer>()
-  for (const [name, section] of Object.entries(config.upstreams)) {
-    if (section.kind === 'ohif') viewers.set(name, openViewer(section))
-    else {
-      const upstream = open.use(openUpstream(name, section, materials.upstreamTrust.get(name), now))
-      destinations.set(name, { upstream, password: materials.upstreamPasswords.get(name) })
+  /** Those who were let in by a certificate that no longer counts are put out, whatever they are doing. */
+  function cutRevoked() {
+    for (const { kind, name, socket } of entrances.sockets()) {
+      if (!house.holders.has(socket)) continue
+      const answer = current.certificatesOf(kind, name)(socket, clock.now())
+      if (answer.kind === 'proven') continue
+      const address = plainAddress(socket.remoteAddress)
+      if (answer.kind === 'refused') {
+        const { reason, detail } = answer
+        log.info({ entrance: name, address, reason, detail }, 'a connection was cut: its certificate no longer counts')
+        void house.audit.record(randomUUID(), { kind: 'certificate-refused', reason, detail, address })
+      }
+      socket.destroy()
     }
   }
-
-  const routes = compileRoutes(config)
-  const access = createAccessLog(log, metrics, now)
-  const noteworthy = createNoteworthy(now)
-  const portal = createPortal({
-    sessions,
-    passwords,
-    basic: realms.basic,
-    routes,
-    administrators: config.administrators,
-    upstreams: [...destinations.values()].map(({ upstream }) => upstream),
-    async audit(id, event) {
-      if (event.kind === 'login') metrics.logins.inc({ outcome: 'signed-in' })
-      if (event.kind === 'login-refused') metrics.logins.inc({ outcome: event.reason })
-      const told = event.kind === 'login-refused' ? noteworthy.ofRefusedLogin(event) : event
-      if (told === undefined) return
-      let isWritten = false
+  open.use(every(holderLook, cutRevoked))
+  const expiry = createExpiryWatch(
+    (level, facts, message) => log[level](facts, message),
+    () => clock.now(),
+  )
+  const lookAtEnds = () => expiry.look(certificatesIn(current))
+  lookAtEnds()
+  open.use(every(expiryLook, lookAtEnds))
+  open.use(
+    every(ledgerLook, () => {
       try {
-        isWritten = await audit.record(id, told)
-      } finally {
-        if (!isWritten) noteworthy.forget(told)
+        if (house.ledger.poll()) cutRevoked()
+      } catch (cause) {
+        // What was known goes on to count; the alarm is raised, and the next look comes in a second.
+        log.error({ cause: causeLine(cause) }, 'what was revoked cannot be read')
       }
-    },
-    now,
-  })
-  const record = createRecorder({
-    audit,
-    noteworthy,
-    metrics,
-    onFailure: config.audit.onFailure,
-  })
-  const pages = createPages(portal)
-  const trusts = trustedProxies(config.trustedProxies)
-  const allowed = new Set(config.cors.origins.map(origin => origin.origin))
-  const stations = createStations({
-    routes,
-    pages,
-    access,
-    record,
-    trusts,
-    allowed,
-    destinations,
-    viewers,
-    inFlight,
-    metrics,
-    log,
-    identify: (credentials, listener) =>
-      identify(credentials, { readCertificate: readerOf(listener), sessions, local, basic, now }),
-  })
-  const handle = createPipeline(stations)
+    }),
+  )
 
-  const events: ListenerEvents = {
-    exchange(exchange) {
-      access.open(exchange)
-      void handle(exchange)
-    },
-    upgrade(exchange) {
-      access.open(exchange)
-      void handle(exchange)
-    },
-    trouble(listener, kind, address, detail) {
-      metrics.trouble.inc({ listener, kind })
-      log.debug({ listener, kind, address, detail }, 'client trouble')
-    },
-    connections: (listener, change) => metrics.connections.inc({ listener }, change),
+  const admin: Bound[] = []
+  if (config.admin !== undefined) {
+    const readiness = () => current.readiness()
+    const read = () => readMetrics(house, current)
+    admin.push(open.use(await listenAdmin(config.admin.bind, { readiness, metrics: read })))
   }
+  await house.audit.record('start', { kind: 'start' })
 
-  const listeners: Bound[] = []
-  for (const [name, section] of Object.entries(config.listeners)) {
-    const trust = materials.listeners.get(name)
-    if (section.kind === 'secure' && trust !== undefined)
-      listeners.push(open.use(await listenSecure(name, section, trust, events)))
+  let turn: Promise<unknown> = Promise.resolve()
+  async function goOver(next: Config, nextMaterials: Materials): Promise<void> {
+    const generation = await openGeneration(next, nextMaterials, house)
+    await settled(generation.listsReady)
+    const former = current
+    try {
+      await entrances.follow(next, nextMaterials, () => {
+        current = generation
+      })
+    } catch (cause) {
+      await generation[Symbol.asyncDispose]()
+      throw cause
+    }
+    former.retire()
+    supplies.follow(nextMaterials.acme)
+    lookAtEnds()
+    cutRevoked()
   }
-  for (const [name, section] of Object.entries(config.listeners)) {
-    if (section.kind === 'plain')
-      listeners.push(open.use(await listenPlain(name, section, redirectTarget(section.redirect, config, listeners))))
+  async function reload(read: ReadConfiguration): Promise<Reloaded> {
+    const outcome = await attempt(read)
+    metrics.reloads.inc({ outcome: outcome.ok ? 'taken' : 'refused' })
+    metrics.configurationCurrent.set(outcome.ok ? 1 : 0)
+    await house.audit.record('reload', { kind: 'reload', ...(outcome.ok ? {} : { refused: outcome.why }) })
+    return outcome
   }
-  let draining = false
-  const upstreams = new Map([...destinations].map(([name, { upstream }]) => [name, upstream]))
-  const readiness = createReadiness({
-    upstreams,
-    viewers,
-    directory,
-    listeners: materials.listeners,
-    isDraining: () => draining,
-    now,
-  })
-  const admin =
-    config.admin === undefined
-      ? []
-      : [
-          open.use(
-            await listenAdmin(config.admin.bind, {
-              readiness,
-              metrics: () => readMetrics(metrics, materials, upstreams, now()),
-            }),
-          ),
-        ]
-  await audit.record('start', { kind: 'start' })
+  async function attempt(read: ReadConfiguration): Promise<Reloaded> {
+    const { config: next, materials: nextMaterials, problems } = read()
+    for (const { path, line, message, severity } of problems)
+      log[severity === 'warning' ? 'warn' : 'error']({ key: pathText(path), line }, message)
+    if (next === undefined || nextMaterials === undefined) return { ok: false, why: 'the configuration has problems' }
+    if (next.state !== house.settled.state) return { ok: false, why: 'the state folder moves only in a restart' }
+    try {
+      await goOver(next, nextMaterials)
+    } catch (cause) {
+      return { ok: false, why: causeLine(cause) }
+    }
+    const keys = restartKeys(house, next)
+    if (keys.length > 0) log.warn({ keys }, 'these sections have changed and are heeded only after a restart')
+    return { ok: true }
+  }
 
   const opened = open.move()
   return {
-    listeners: [...listeners, ...admin],
+    get listeners() {
+      return [...entrances.bound, ...admin]
+    },
+    reload(read) {
+      const outcome = turn.then(() => reload(read))
+      turn = outcome.catch(() => undefined) // whoever asked is told; the next one starts all the same
+      return outcome
+    },
     async drain() {
       draining = true
-      inFlight.endLasting()
-      await Promise.all(listeners.map(listener => listener.drain(config.drain)))
-      await audit.record('stop', { kind: 'stop' })
+      house.inFlight.endLasting()
+      await entrances.drain(current.config.drain)
+      await house.audit.record('stop', { kind: 'stop' })
     },
-    [Symbol.asyncDispose]: () => opened.disposeAsync(),
-  }
-
-  function readerOf(listener: string) {
-    const reader = certificateReaders.get(listener)
-    if (reader === undefined) throw new Error(`a connection came by a listener that was never opened: ${listener}`)
-    return reader
+    async [Symbol.asyncDispose]() {
+      // The first generation is among what was opened; a later one is not.
+      await current[Symbol.asyncDispose]()
+      await opened.disposeAsync()
+    },
   }
 }
 
-function redirectTarget(name: string, config: Config, listeners: readonly Bound[]): RedirectTarget {
-  const section = config.listeners[name]
-  const [url = ''] = listeners.find(listener => listener.name === name)?.urls ?? []
-  return {
-    publicOrigin: section?.kind === 'secure' ? section.publicUrl?.origin : undefined,
-    port: Number(new URL(url).port || 443),
-  }
+/** What lies in the house stays as it was at the start. */
+const restartKeys = ({ settled: at }: House, next: Config): readonly string[] =>
+  (['state', 'sessions', 'audit', 'admin', 'log'] as const).filter(
+    key => JSON.stringify(at[key]) !== JSON.stringify(next[key]),
+  )
+
+function every(milliseconds: number, look: () => void): Disposable {
+  const timer = setInterval(look, milliseconds).unref()
+  return { [Symbol.dispose]: () => clearInterval(timer) }
 }
 
-async function readMetrics(
-  metrics: Metrics,
-  materials: Materials,
-  upstreams: ReadonlyMap<string, Upstream>,
-  now: number,
-) {
-  for (const [listener, { keystore }] of materials.listeners)
-    metrics.certificateExpiry.set({ listener }, (keystore.certificate.validToDate.getTime() - now) / 1000)
-  for (const [upstream, { health }] of upstreams)
-    if (health.state !== 'unknown') metrics.upstreamUp.set({ upstream }, health.state === 'up' ? 1 : 0)
-  return { type: metrics.registry.contentType, text: await metrics.registry.metrics() }
+/** Resolves with the promise, or when patience is over. */
+async function settled(ready: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  await Promise.race([ready, new Promise<void>(resolve => (timer = setTimeout(resolve, listsPatience)))])
+  clearTimeout(timer)
 }

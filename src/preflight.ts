@@ -5,6 +5,10 @@
  */
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { readDirectoryAuthorities, readSupplied } from './acme/keystore-file.ts'
+import type { AcmeOrder } from './acme/supplies.ts'
+import type { KeystoreSection } from './config/keystore.ts'
+import type { PlainListener, SecureListener } from './config/listener.ts'
 import type { Loaded, Locate } from './config/load.ts'
 import type { PeerTrustSection } from './config/peer-trust.ts'
 import type { Problem } from './config/problem.ts'
@@ -14,16 +18,21 @@ import { readAccountFile } from './identity/account-file.ts'
 import { causeLine } from './kernel/fault.ts'
 import { Secret } from './kernel/secret.ts'
 import { planDirectory } from './ldap/directory-plan.ts'
-import { readKeystore, unreadable } from './tls/keystore.ts'
+import { inspectKeys } from './tls/fitting-keys.ts'
+import { type Keystore, readKeystore, unreadable } from './tls/keystore.ts'
 import { type PeerTrust, readPeerTrust } from './tls/peer-trust.ts'
 import { effectiveTerms, type Report } from './tls/protocol-floor.ts'
-import type { ServerTrust } from './tls/server-context.ts'
+import { inspectRevocation } from './tls/revocation.ts'
+import { type ServerTrust, serverTrust } from './tls/server-context.ts'
 import { readTruststore } from './tls/truststore.ts'
 
 /** What the files held, ready to be used. */
 export interface Materials {
   /** By name of the listener with TLS. */
   readonly listeners: ReadonlyMap<string, ServerTrust>
+  readonly streams: ReadonlyMap<string, ServerTrust>
+  /** Keystores that are asked for while the gateway runs. */
+  readonly acme: readonly AcmeOrder[]
   /** By name of the upstream; only those with settings of their own. */
   readonly upstreamTrust: ReadonlyMap<string, PeerTrust>
   readonly upstreamPasswords: ReadonlyMap<string, Secret>
@@ -49,6 +58,9 @@ export function inspectLoaded(loaded: Loaded, env: NodeJS.ProcessEnv, now: numbe
 
 type Path = readonly (string | number)[]
 
+/** Where TLS ends: a listener or a stream. */
+type Terminating = Pick<SecureListener, 'tls' | 'keystores' | 'clients'>
+
 /** @param env  where `{ env: NAME }` is looked up */
 export function inspect(config: Config, locate: Locate, env: NodeJS.ProcessEnv, now: number): Inspected {
   const problems: Problem[] = []
@@ -64,24 +76,51 @@ export function inspect(config: Config, locate: Locate, env: NodeJS.ProcessEnv, 
   const trust = (section: PeerTrustSection, path: Path) =>
     readPeerTrust(section, secret(section.password, [...path, 'password']), now, at(...path))
 
-  const listeners = new Map<string, ServerTrust>()
-  for (const [name, listener] of Object.entries(config.listeners)) {
-    if (listener.kind === 'plain') continue
-    const path = ['listeners', name]
-    const terms = effectiveTerms(listener.tls, at(...path, 'tls'))
-    const { certificate, key, password } = listener.keystore
-    const keystore = readKeystore(
-      { certificate, key, password: secret(password, [...path, 'keystore', 'password']) },
-      now,
-      at(...path, 'keystore'),
+  const acme: AcmeOrder[] = []
+  const keystoreOf = (section: KeystoreSection, path: Path): Keystore | 'none yet' | undefined => {
+    const report = at(...path)
+    if (section.kind === 'files') {
+      const { certificate, key } = section
+      return readKeystore({ certificate, key, password: secret(section.password, [...path, 'password']) }, now, report)
+    }
+    const bindingKey = secret(section.eab?.key, [...path, 'acme', 'eab', 'key'])
+    acme.push({ section, ca: readDirectoryAuthorities(section, at(...path, 'acme')), bindingKey })
+    return readSupplied(section, config.state, now, report)
+  }
+  const trustOf = (section: Terminating, path: Path): ServerTrust | undefined => {
+    const { clients } = section
+    const terms = effectiveTerms(section.tls, at(...path, 'tls'))
+    const several = section.keystores.length > 1
+    const keystores = section.keystores.map((one, index) =>
+      keystoreOf(one, [...path, 'keystore', ...(several ? [index] : [])]),
     )
-    const { clients } = listener
     const truststore =
       clients.truststore === undefined ? undefined : readTruststore(clients.truststore, now, at(...path, 'clients'))
-    if (terms !== undefined && keystore !== undefined && (clients.certificate === 'none' || truststore !== undefined)) {
-      listeners.set(name, { terms, keystore, clients: clients.certificate, truststore })
-    }
+    if (clients.revocation !== undefined && truststore !== undefined)
+      inspectRevocation(clients.revocation, now, truststore.pem, at(...path, 'clients', 'revocation'))
+    if (terms === undefined || keystores.includes(undefined)) return undefined
+    if (clients.certificate !== 'none' && truststore === undefined) return undefined
+    const present = keystores.filter(one => one !== undefined && one !== 'none yet')
+    inspectKeys(terms, present, at(...path, 'tls'))
+    return serverTrust({
+      terms,
+      keystores: present,
+      clients: clients.certificate,
+      truststore,
+      depth: clients.depth,
+      only: clients.only,
+    })
   }
+  const trusts = (kind: 'listeners' | 'streams', sections: Readonly<Record<string, Terminating | PlainListener>>) => {
+    const read = new Map<string, ServerTrust>()
+    for (const [name, section] of Object.entries(sections)) {
+      const trust = 'keystores' in section ? trustOf(section, [kind, name]) : undefined
+      if (trust !== undefined) read.set(name, trust)
+    }
+    return read
+  }
+  const listeners = trusts('listeners', config.listeners)
+  const streams = trusts('streams', config.streams)
 
   const upstreamTrust = new Map<string, PeerTrust>()
   const upstreamPasswords = new Map<string, Secret>()
@@ -122,7 +161,9 @@ export function inspect(config: Config, locate: Locate, env: NodeJS.ProcessEnv, 
 
   const broken = problems.some(problem => problem.severity !== 'warning')
   return {
-    materials: broken ? undefined : { listeners, upstreamTrust, upstreamPasswords, directoryTrust, directoryPassword },
+    materials: broken
+      ? undefined
+      : { listeners, streams, acme, upstreamTrust, upstreamPasswords, directoryTrust, directoryPassword },
     problems,
   }
 }

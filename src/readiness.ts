@@ -13,7 +13,8 @@ export interface ReadinessParts {
   readonly upstreams: ReadonlyMap<string, Upstream>
   readonly viewers: ReadonlyMap<string, Viewer>
   readonly directory: Directory | undefined
-  readonly listeners: ReadonlyMap<string, ServerTrust>
+  /** Listeners and streams. */
+  readonly entrances: ReadonlyMap<string, ServerTrust>
   readonly isDraining: () => boolean
   readonly now: () => number
 }
@@ -25,7 +26,7 @@ export function createReadiness({
   upstreams,
   viewers,
   directory,
-  listeners,
+  entrances,
   isDraining,
   now,
 }: ReadinessParts): () => Promise<Readiness> {
@@ -33,8 +34,9 @@ export function createReadiness({
 
   async function ask(): Promise<Readiness> {
     const parts: Record<string, string> = {}
-    for (const [name, { keystore }] of listeners) {
-      parts[`certificate ${name}`] = keystore.certificate.validToDate.getTime() > now() ? 'ok' : 'expired'
+    for (const [name, { keystores }] of entrances) {
+      const isExpired = keystores.some(({ certificate }) => certificate.validToDate.getTime() <= now())
+      parts[`certificate ${name}`] = keystores.length === 0 ? 'none yet' : isExpired ? 'expired' : 'ok'
     }
     await Promise.all([
       ...[...upstreams].map(async ([name, upstream]) => {
@@ -53,7 +55,8 @@ export function createReadiness({
       ),
     ])
     if (isDraining()) parts['gateway'] = 'stopping'
-    return { ready: Object.values(parts).every(state => state === 'ok'), parts }
+    // A balancer that sends nobody here before a certificate has come would keep its authority away as well.
+    return { ready: Object.values(parts).every(state => state === 'ok' || state === 'none yet'), parts }
   }
 
   return () => {

@@ -8,6 +8,7 @@ import type { InFlight } from './forward/in-flight.ts'
 import { handshakeProblem, tunnel } from './forward/tunnel.ts'
 import type { Credentials, Identity } from './identity/authenticator.ts'
 import { asFault, causeLine } from './kernel/fault.ts'
+import { parseAuthority } from './listener/authority.ts'
 import { ClientGone } from './listener/bodies.ts'
 import { clientOf, forwardedFor, type TrustsProxy } from './listener/client-address.ts'
 import { type Exchange, headerValues } from './listener/exchange.ts'
@@ -17,6 +18,7 @@ import type { Permit } from './policy/decide.ts'
 import type { RouteTable } from './route/route-table.ts'
 import type { Log } from './telemetry/log.ts'
 import type { Metrics } from './telemetry/metrics.ts'
+import type { ServerTrust } from './tls/server-context.ts'
 import type { Viewer } from './viewer/static-files.ts'
 
 export interface StationParts {
@@ -27,6 +29,8 @@ export interface StationParts {
   readonly trusts: TrustsProxy
   /** Origins of other sites that may call. */
   readonly allowed: ReadonlySet<string>
+  /** On which terms connections are taken, by name of the listener. */
+  readonly listeners: ReadonlyMap<string, Pick<ServerTrust, 'select'>>
   readonly destinations: ReadonlyMap<string, Destination>
   readonly viewers: ReadonlyMap<string, Viewer>
   readonly inFlight: InFlight
@@ -36,7 +40,8 @@ export interface StationParts {
 }
 
 export function createStations(parts: StationParts): Stations {
-  const { routes, pages, access, record, trusts, allowed, destinations, viewers, inFlight, metrics, log } = parts
+  const { routes, pages, access, record, trusts, allowed, listeners, destinations, viewers, inFlight, metrics, log } =
+    parts
   const chainOf = ({ connection, request }: Exchange) => forwardedFor(connection.address, request.headers, trusts)
 
   const passage = <Kind extends Exchange>({ exchange, target }: Understood<Kind>, permit: Permit) => ({
@@ -58,7 +63,9 @@ export function createStations(parts: StationParts): Stations {
     routes,
     pages,
     note: access.note,
-    hostFits: ({ connection, request }) => fitsHost(connection.publicOrigin, request.authority, routes.hosts),
+    hostFits: ({ connection, request }) =>
+      fitsHandshake(listeners.get(connection.listener), connection.serverName, request.authority) &&
+      fitsHost(connection.publicOrigin, request.authority, routes.hosts),
     clientOf(exchange) {
       const client = clientOf(chainOf(exchange), trusts)
       access.note(exchange, { client })
@@ -116,6 +123,16 @@ export function createStations(parts: StationParts): Stations {
       pages.fault(exchange, fault, route?.upstream)
     },
   }
+}
+
+/** The name in the request must lead to the certificate that the handshake showed: else it was made for somebody else. */
+function fitsHandshake(
+  trust: Pick<ServerTrust, 'select'> | undefined,
+  serverName: string | undefined,
+  authority: string,
+): boolean {
+  const host = parseAuthority(authority)?.host
+  return trust !== undefined && host !== undefined && trust.select(serverName) === trust.select(host)
 }
 
 /** With a public address, that name and the hosts of routes; without one, every name that the certificate is shown to. */

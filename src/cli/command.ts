@@ -10,5 +10,12 @@ export interface Command {
   build(y: Argv, run: Run): Argv
 }
 
-/** Wraps a handler, so that its outcome becomes the exit code. */
-export type Run = <A>(handler: (argv: A, report: Report) => Promise<void> | void) => (argv: A) => Promise<void>
+/**
+ * Wraps a handler, so that its outcome becomes the exit code.
+ *
+ * @param repeatable  options of this command that may be given more than once
+ */
+export type Run = <A>(
+  handler: (argv: A, report: Report) => Promise<void> | void,
+  repeatable?: readonly string[],
+) => (argv: A) => Promise<void>

@@ -9,6 +9,7 @@ import { findOrthanc, type Orthanc, runOrthanc } from '../demo/orthanc.ts'
 import { makeCtStudy } from '../demo/sample-study.ts'
 import type { Authority } from '../issuer/authority.ts'
 import { issueClient } from '../issuer/leaf.ts'
+import { ledgerFile, openLedger } from '../issuer/ledger.ts'
 import { writeNewFile } from '../issuer/new-file.ts'
 import { encodePkcs12 } from '../issuer/pkcs12.ts'
 import { randomPassword } from '../issuer/random-password.ts'
@@ -79,12 +80,13 @@ interface BrowserCertificate {
 }
 
 /** One for the same person each time, so that a browser needs to import it once only. */
-async function browserCertificate(authority: Authority, dir: string): Promise<BrowserCertificate> {
+async function browserCertificate(authority: Authority, dir: string, state: string): Promise<BrowserCertificate> {
   const file = join(dir, `${account}.p12`)
   const passwordFile = join(dir, `${account}.p12.password`)
   if (existsSync(file) && existsSync(passwordFile)) return { file, password: readFileSync(passwordFile, 'utf8').trim() }
   const password = randomPassword()
-  const issued = await issueClient(authority, { name: account })
+  using ledger = openLedger(join(state, ledgerFile))
+  const issued = await issueClient(authority, ledger, { name: account })
   const pkcs12 = await encodePkcs12({
     keyPem: issued.keyPem,
     chainPem: issued.chainPem,
@@ -141,24 +143,30 @@ async function runDemo(argv: Arguments, report: Report): Promise<void> {
   await using _orthanc = archive?.orthanc
   await bringViewer(viewer, argv.install, report)
 
+  const state = join(dir, 'state')
   const { config, authority, password, viewerInstalled } = await prepareQuickStart({
     certs: join(dir, 'certs'),
-    state: join(dir, 'state'),
+    state,
     viewer,
     orthanc: archive?.orthanc.url ?? 'http://127.0.0.1:8042',
     bind: `127.0.0.1:${argv.port}`,
     account,
   })
-  const certificate = await browserCertificate(authority, dir)
+  const certificate = await browserCertificate(authority, dir, state)
   const ca = join(dir, 'ca.pem')
   if (!existsSync(ca)) writeNewFile(ca, authority.certificatePem, 0o644)
   const shown = rememberedPassword(join(dir, `${account}.password`), password)
-  const { materials, problems } = inspect(config, problem => problem, process.env, Date.now())
+  const quiet = { ...config, log: { level: 'warn' as const, format: 'auto' as const } }
+  const again = () => ({
+    config: quiet,
+    files: undefined,
+    ...inspect(quiet, problem => problem, process.env, Date.now()),
+  })
+  const { materials, problems } = again()
   tellProblems(report, 'demo', problems)
   if (materials === undefined) throw invalid('the demo', problems)
 
-  const quiet = { ...config, log: { level: 'warn' as const, format: 'auto' as const } }
-  await runGateway(quiet, materials, report, () => {
+  await runGateway({ config: quiet, materials, files: [], again }, report, () => {
     const origin = `https://localhost:${argv.port}`
     const value = {
       address: `${origin}/`,

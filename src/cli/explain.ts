@@ -3,12 +3,15 @@
  */
 
 import { X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Config } from '../config/schema.ts'
 import { type Answer, absent, proven } from '../identity/answer.ts'
+import { createRevoked } from '../identity/certificate-revocation.ts'
 import { createCertificateReader } from '../identity/client-certificate.ts'
 import { openLocalAccounts } from '../identity/local-accounts.ts'
 import type { Principal } from '../identity/principal.ts'
+import { type Ledger, ledgerFile, openLedger } from '../issuer/ledger.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { decide } from '../policy/decide.ts'
 import { explainRules } from '../policy/explain.ts'
@@ -16,6 +19,8 @@ import { operationOf } from '../policy/operation.ts'
 import { canonicalTarget } from '../route/canonical-path.ts'
 import { upstreamPath } from '../route/route.ts'
 import { compileRoutes } from '../route/route-table.ts'
+import { pathToAuthority } from '../tls/certificate-path.ts'
+import { pemCertificates } from '../tls/keystore.ts'
 import { readTruststore } from '../tls/truststore.ts'
 import type { Command } from './command.ts'
 import { configFile, configOption, requireConfiguration, usualFile } from './configuration.ts'
@@ -29,11 +34,12 @@ interface Arguments {
   certificate?: string | undefined
   group?: string[] | undefined
   proof: 'password' | 'session'
+  listener?: string | undefined
 }
 
 /** Who asks, as the realms of the configuration would name the holder. */
-function whoAsks({ user, certificate, group = [], proof }: Arguments, config: Config): Answer {
-  if (certificate !== undefined) return holderOf(certificate, group, config)
+function whoAsks({ user, certificate, group = [], proof, listener }: Arguments, config: Config): Answer {
+  if (certificate !== undefined) return holderOf(certificate, group, config, listener)
   if (user === undefined) return absent
   const local = openLocalAccounts({ file: config.realms.local.file, clock: systemClock }).find(user)
   const groups = new Set([...(local?.groups ?? []), ...group])
@@ -43,10 +49,12 @@ function whoAsks({ user, certificate, group = [], proof }: Arguments, config: Co
   return proven({ name: user, realm, groups, proof: held })
 }
 
-function holderOf(file: string, group: readonly string[], config: Config): Answer {
-  let certificate: X509Certificate
+function holderOf(file: string, group: readonly string[], config: Config, name: string | undefined): Answer {
+  let chain: X509Certificate[]
   try {
-    certificate = new X509Certificate(readFileSync(file))
+    const bytes = readFileSync(file)
+    const blocks = pemCertificates(bytes.toString('latin1'))
+    chain = blocks.length === 0 ? [new X509Certificate(bytes)] : blocks.map(pem => new X509Certificate(pem))
   } catch (cause) {
     throw new CommandEnd(
       2,
@@ -54,27 +62,39 @@ function holderOf(file: string, group: readonly string[], config: Config): Answe
       `give a PEM or DER file (${cause instanceof Error ? cause.message : 'unreadable'})`,
     )
   }
-  const listener = Object.values(config.listeners).find(
-    one => one.kind === 'secure' && one.clients.truststore !== undefined,
+  const [certificate, ...sent] = chain
+  const asking = Object.entries(config.listeners).filter(
+    ([own, one]) => one.kind === 'secure' && one.clients.certificate !== 'none' && (name === undefined || own === name),
   )
-  const file_ = listener?.kind === 'secure' ? listener.clients.truststore : undefined
-  const truststore = file_ === undefined ? undefined : readTruststore(file_, Date.now(), () => undefined)
-  if (truststore === undefined)
-    throw new CommandEnd(2, 'no listener of this configuration asks for client certificates')
-  // The chain is not walked here: an issuer is looked for among the authorities, as the handshake would find it.
-  const issuer = truststore.pem
-    .map(pem => new X509Certificate(pem))
-    .find(one => one.ca && certificate.checkIssued(one) && certificate.verify(one.publicKey))
-  const answer = createCertificateReader(config.realms.certificate, truststore)(
+  const [, listener] = asking[0] ?? []
+  const clients = listener?.kind === 'secure' ? listener.clients : undefined
+  const truststore =
+    clients?.truststore === undefined ? undefined : readTruststore(clients.truststore, Date.now(), () => undefined)
+  if (certificate === undefined || clients === undefined || truststore === undefined) {
+    const which = name === undefined ? 'no listener of this configuration' : `the listener ${name}`
+    throw new CommandEnd(2, `${which} asks for client certificates, or its truststore cannot be read`)
+  }
+  using ledger = existingLedger(config.state)
+  const revoked = ledger === undefined ? () => undefined : createRevoked({ ledger, lists: undefined })
+  const trust = { truststore, depth: clients.depth, only: clients.only }
+  const answer = createCertificateReader({ realms: config.realms.certificate, trust, revoked })(
     {
-      authorized: issuer !== undefined,
+      // As far as signatures go; use and strength are OpenSSL's to judge, in a handshake.
+      authorized: pathToAuthority(certificate, sent, truststore.authorities) !== undefined,
       authorizationError: new Error('issued by no authority of the truststore'),
       getPeerX509Certificate: () => certificate,
+      sent,
     },
     Date.now(),
   )
   if (answer.kind !== 'proven') return answer
   return proven({ ...answer.principal, groups: new Set([...answer.principal.groups, ...group]) })
+}
+
+/** Asking makes no state where there is none. */
+function existingLedger(state: string): Ledger | undefined {
+  const file = join(state, ledgerFile)
+  return existsSync(file) ? openLedger(file) : undefined
 }
 
 export const explain: Command = {
@@ -99,6 +119,11 @@ export const explain: Command = {
           array: true,
           requiresArg: true,
           describe: 'groups of the person, as the directory would say',
+        },
+        listener: {
+          type: 'string',
+          requiresArg: true,
+          describe: 'where --certificate comes in (the first that asks for certificates)',
         },
         proof: {
           choices: ['password', 'session'] as const,

@@ -22,28 +22,36 @@ const commands: readonly [name: string, what: string, load: () => Promise<Comman
   ['explain', 'which route, which rule, which answer, and why', async () => (await import('./explain.ts')).explain],
   ['certs', 'make and show certificates', async () => (await import('./certs.ts')).certs],
   ['users', 'local accounts', async () => (await import('./users.ts')).users],
+  [
+    'import',
+    'the configuration of another program as a draft of ours',
+    async () => (await import('./import.ts')).imports,
+  ],
   ['viewer', 'the OHIF viewer', async () => (await import('./viewer.ts')).viewer],
 ]
 
 const usageHint = 'sallyport --help lists the commands, sallyport COMMAND --help its options'
 
 /** Named in the manual, and refused by name until they are built. */
-const later = ['ldap', 'accounts', 'sessions', 'import', 'audit']
+const later = ['ldap', 'accounts', 'sessions', 'audit']
 
 /** What may be given more than once; yargs makes a list of everything else that is, and no handler expects one. */
 const lists = new Set(['_', 'names', 'ip', 'group'])
 
-function refuseTwice(given: unknown): void {
-  const twice = Object.entries(given ?? {}).find(([name, value]) => Array.isArray(value) && !lists.has(name))
+function refuseTwice(given: unknown, repeatable: readonly string[]): void {
+  const mayRepeat = (name: string) => lists.has(name) || repeatable.includes(name)
+  const twice = Object.entries(given ?? {}).find(([name, value]) => Array.isArray(value) && !mayRepeat(name))
   if (twice !== undefined) throw new CommandEnd(2, `--${twice[0]} was given more than once`)
 }
 
 export async function main(argv: readonly string[]): Promise<number> {
   const report = createReport(argv.includes('--json'))
-  const run: Run = handler => async given => {
-    refuseTwice(given)
-    await handler(given, report)
-  }
+  const run: Run =
+    (handler, repeatable = []) =>
+    async given => {
+      refuseTwice(given, repeatable)
+      await handler(given, report)
+    }
   const parser = yargs([...argv])
     .scriptName('sallyport')
     .usage(

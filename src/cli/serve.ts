@@ -6,18 +6,26 @@ import { loadConfig } from '../config/load.ts'
 import { inspect, inspectLoaded } from '../preflight.ts'
 import type { Command } from './command.ts'
 import { configFile, configOption, invalid, tellProblems } from './configuration.ts'
+import { serveEnvironment } from './ohif-environment.ts'
+import { chooses } from './ohif-settings.ts'
 import { prepareQuickStart } from './quick-start.ts'
-import { CommandEnd, type Report } from './report.ts'
+import type { Report } from './report.ts'
 import { runGateway } from './run-gateway.ts'
 import { refuseForeign } from './state-owner.ts'
 
 async function serveFile(file: string, report: Report): Promise<void> {
-  const loaded = loadConfig(file)
-  const { materials, problems } = inspectLoaded(loaded, process.env, Date.now())
+  const read = () => {
+    const loaded = loadConfig(file)
+    const { materials, problems } = inspectLoaded(loaded, process.env, Date.now())
+    // Of a file that cannot be read as a whole it is not known what it names.
+    const files = loaded.ok ? [file, ...loaded.files] : undefined
+    return { config: loaded.ok ? loaded.config : undefined, materials, problems, files }
+  }
+  const { config, materials, problems, files = [] } = read()
   tellProblems(report, file, problems)
-  if (!loaded.ok || materials === undefined) throw invalid(file, problems)
-  refuseForeign(loaded.config.state)
-  await runGateway(loaded.config, materials, report)
+  if (config === undefined || materials === undefined) throw invalid(file, problems)
+  refuseForeign(config.state)
+  await runGateway({ config, materials, files, again: read }, report)
 }
 
 async function serveQuickStart(report: Report): Promise<void> {
@@ -31,10 +39,11 @@ async function serveQuickStart(report: Report): Promise<void> {
     bind: '127.0.0.1:8443',
     account: 'admin',
   })
-  const { materials, problems } = inspect(config, problem => problem, process.env, Date.now())
+  const again = () => ({ config, files: undefined, ...inspect(config, problem => problem, process.env, Date.now()) })
+  const { materials, problems } = again()
   tellProblems(report, 'quick start', problems)
   if (materials === undefined) throw invalid('the quick start', problems)
-  await runGateway(config, materials, report, () => {
+  await runGateway({ config, materials, files: [], again }, report, () => {
     report.note('No configuration was found: this is the quick start, in front of an Orthanc on http://127.0.0.1:8042.')
     report.note(
       'Open     https://localhost:8443 (your browser will ask about the private CA in certs/authority/ca.pem)',
@@ -49,7 +58,7 @@ export const serve: Command = {
   build: (y, run) =>
     y
       .usage(
-        'sallyport serve [--config FILE]\n\nRuns the gateway. Without a configuration: the quick start on https://localhost:8443.',
+        "sallyport serve [--config FILE]\n\nRuns the gateway. Without a configuration: the quick start on https://localhost:8443. With SSL_PORT or PORT and no configuration: the viewer's files, as the OHIF image serves them.",
       )
       .options(configOption)
       .command(
@@ -59,14 +68,7 @@ export const serve: Command = {
         run<{ config?: string | undefined }>(async ({ config }, report) => {
           const file = configFile(config)
           if (file !== undefined) return await serveFile(file, report)
-          const variable = ['SSL_PORT', 'PORT'].find(name => (process.env[name] ?? '') !== '')
-          if (variable !== undefined) {
-            throw new CommandEnd(
-              2,
-              `${variable} is set and there is no configuration: the environment mode of the OHIF image is not built yet`,
-              `unset ${variable}, or name a configuration with --config FILE`,
-            )
-          }
+          if (chooses(process.env)) return await serveEnvironment(process.env, report)
           await serveQuickStart(report)
         }),
       ),

@@ -2,16 +2,19 @@
  * Which client certificates a listener asks for, and whom it believes, as written.
  */
 import { z } from 'zod'
-import { type FileScalars, notYet } from './scalars.ts'
+import { revocationSection } from './revocation.ts'
+import type { FileScalars } from './scalars.ts'
+import { TrustOnlyRules } from './trust-only.ts'
 
-export const clientsSection = ({ File }: FileScalars) =>
+export const clientsSection = (scalars: FileScalars) =>
   z
     .strictObject({
       certificate: z.enum(['none', 'optional', 'required']),
-      truststore: File.optional(),
-      revocation: notYet('revocation'),
-      depth: notYet('depth'),
-      only: notYet('only'),
+      truststore: scalars.File.optional(),
+      revocation: revocationSection(scalars).optional(),
+      /** Certificates in the chain, the client's own included, as IceSSL counts them; 0: no limit. */
+      depth: z.int().min(0).max(100).default(0),
+      only: TrustOnlyRules.optional(),
     })
     .superRefine((clients, context) => {
       if (clients.certificate !== 'none' && clients.truststore === undefined) {
@@ -27,6 +30,10 @@ export const clientsSection = ({ File }: FileScalars) =>
           path: ['truststore'],
           message: 'this truststore would never be asked: certificate is "none"',
         })
+      }
+      for (const key of ['revocation', 'only'] as const) {
+        if (clients.certificate !== 'none' || clients[key] === undefined) continue
+        context.addIssue({ code: 'custom', path: [key], message: `${key} would never be asked: certificate is "none"` })
       }
     })
 

@@ -3,12 +3,12 @@
  */
 import { z } from 'zod'
 import { clientsSection } from './clients.ts'
-import { keystoreSection } from './keystore.ts'
-import { Bind, ByteSize, Duration, type FileScalars, HttpsOrigin, Name } from './scalars.ts'
+import { type KeystoreSection, keystoreSection } from './keystore.ts'
+import { Bind, ByteSize, Duration, type FileScalars, HttpsOrigin, Name, oneOrMore } from './scalars.ts'
 import { Terms } from './terms.ts'
 
 /** What one client may cost. Every default is a span in which an honest client on a poor line gets by. */
-const Limits = z.strictObject({
+export const Limits = z.strictObject({
   handshake: Duration.default(10_000),
   /** From the first byte of a request to the end of its head. */
   headers: Duration.default(20_000),
@@ -42,7 +42,8 @@ export interface SecureListener extends Bound {
   readonly kind: 'secure'
   readonly publicUrl: URL | undefined
   readonly tls: Terms
-  readonly keystore: z.output<ReturnType<typeof keystoreSection>>
+  /** The first is shown to unknown names; the others to the names that they carry. */
+  readonly keystores: readonly KeystoreSection[]
   readonly clients: z.output<ReturnType<typeof clientsSection>>
   readonly limits: Limits
 }
@@ -57,7 +58,7 @@ export const listenerSection = (scalars: FileScalars) =>
         .literal('none', { error: 'the PROXY protocol is not built yet; leave it out or write none' })
         .optional(),
       tls: Terms.optional(),
-      keystore: keystoreSection(scalars).optional(),
+      keystore: oneOrMore(keystoreSection(scalars)).optional(),
       clients: clientsSection(scalars).optional(),
       limits: Limits.optional(),
     })
@@ -88,8 +89,8 @@ export const listenerSection = (scalars: FileScalars) =>
         bind,
         publicUrl,
         tls: tls ?? Terms.parse({}),
-        keystore,
-        clients: clients ?? { certificate: 'none' },
+        keystores: keystore,
+        clients: clients ?? { certificate: 'none', depth: 0 },
         limits: limits ?? Limits.parse({}),
       }
     })

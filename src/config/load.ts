@@ -14,7 +14,14 @@ import { type Config, configSchema } from './schema.ts'
 import { type Issue, wordsFor } from './wording.ts'
 
 export type Loaded =
-  | { readonly ok: true; readonly config: Config; readonly warnings: readonly Problem[]; readonly locate: Locate }
+  | {
+      readonly ok: true
+      readonly config: Config
+      readonly warnings: readonly Problem[]
+      readonly locate: Locate
+      /** Absolute paths of the files that it names to be read. */
+      readonly files: ReadonlySet<string>
+    }
   | {
       readonly ok: false
       readonly problems: readonly Problem[]
@@ -98,7 +105,11 @@ export function parseConfig(text: string, directory: string): Loaded {
     const why = cause instanceof Error ? cause.message : 'an alias leads nowhere'
     return { ok: false, problems: [{ path: [], message: `not valid YAML: ${why}` }] }
   }
-  const schema = configSchema(path => resolve(directory, path))
+  const files = new Set<string>()
+  const schema = configSchema(
+    path => resolve(directory, path),
+    file => files.add(file),
+  )
   const parsed = schema.safeParse(written, { reportInput: true })
   const shape = parsed.success ? [] : toProblems(parsed.error).map(locate)
   // Unknown keys alone keep nobody from looking at the rest.
@@ -108,7 +119,7 @@ export function parseConfig(text: string, directory: string): Loaded {
   if (found.some(problem => problem.severity !== 'warning')) {
     return { ok: false, problems: found, draft: { config: readable.data, locate } }
   }
-  return { ok: true, config: readable.data, warnings: found, locate }
+  return { ok: true, config: readable.data, warnings: found, locate, files }
 }
 
 /** The same value without the keys that the schema does not know. */

@@ -4,57 +4,9 @@
  * Source: OMERO `omero.ldap.*` (names, meaning and defaults), omero-server.properties.
  */
 import { z } from 'zod'
+import { CertificateRealms } from './certificate-realm.ts'
 import { peerTrustSection } from './peer-trust.ts'
-import { Duration, type FileScalars, notYet, PersonName } from './scalars.ts'
-
-export const certificateNames = ['commonName', 'email', 'upn', 'dns', 'uri', 'serial', 'fingerprint'] as const
-
-const Fingerprint = z.string().transform((text, context): string => {
-  const hex = text
-    .replace(/^sha256:/i, '')
-    .replace(/[:\s-]/g, '')
-    .toUpperCase()
-  if (/^[0-9A-F]{64}$/.test(hex)) return hex
-  context.addIssue({
-    code: 'custom',
-    message: `"${text}" is no SHA-256 fingerprint (sha256: and 64 hex digits, as "sallyport certs show" prints)`,
-  })
-  return z.NEVER
-})
-
-const CertificateRealm = z
-  .strictObject(
-    {
-      name: z.enum(certificateNames).default('commonName'),
-      groups: z.array(PersonName).default([]),
-      /** SHA-256 fingerprint -> name, for certificates trusted one by one. */
-      people: z.record(z.string(), PersonName).default({}),
-      issuers: notYet('issuers'),
-      directory: z
-        .literal(false, { error: 'looking up certificate holders in the directory is not built yet; leave it out' })
-        .optional(),
-    },
-    {
-      error: issue =>
-        Array.isArray(issue.input) ? 'several certificate realms are not built yet; write one' : undefined,
-    },
-  )
-  .transform((realm, context) => {
-    const people = new Map<string, string>()
-    for (const [written, name] of Object.entries(realm.people)) {
-      const fingerprint = Fingerprint.safeParse(written)
-      if (fingerprint.success) people.set(fingerprint.data, name)
-      else
-        context.addIssue({
-          code: 'custom',
-          path: ['people', written],
-          message: fingerprint.error.issues[0]?.message ?? 'no fingerprint',
-        })
-    }
-    return { name: realm.name, groups: realm.groups, people }
-  })
-
-export type CertificateRealm = z.output<typeof CertificateRealm>
+import { Duration, type FileScalars, notYet } from './scalars.ts'
 
 const groupSpecHint =
   'write a group name, or :query:(filter with @{dn}); :ou:, :attribute:, :filtered_attribute:, :dn_attribute:, :filtered_dn_attribute: and :bean: are not built yet'
@@ -118,10 +70,10 @@ export type DirectorySection = z.output<ReturnType<typeof directorySection>>
 export const realmsSection = (scalars: FileScalars) =>
   z
     .strictObject({
-      certificate: CertificateRealm.prefault({}),
+      certificate: CertificateRealms.prefault({}),
       directory: directorySection(scalars).prefault({}),
       /** Absent: users.yaml in the state directory. */
-      local: z.strictObject({ file: scalars.File }).optional(),
+      local: z.strictObject({ file: scalars.Place }).optional(),
       passwordProvider: z
         .enum(['chained', 'directory', 'local'], {
           error: issue =>

@@ -1,6 +1,7 @@
 /**
  * What one section says of another: names that must exist, and settings that only make sense together.
  */
+import { acmeProblems } from './acme-references.ts'
 import type { Problem } from './problem.ts'
 import type { Config } from './schema.ts'
 
@@ -12,7 +13,13 @@ const known = (names: Iterable<string>) => {
 /** Bytes to these never leave the machine. @param host  as a URL has it */
 const isLoopback = (host: string) => /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(host)
 
-function* routeProblems({ routes, upstreams, listeners }: Config): Generator<Problem> {
+/** What a rule may call a realm. */
+const realmNamesOf = ({ certificate }: Config['realms']): readonly string[] => [
+  ...new Set([...certificate.map(({ id }) => id), 'directory', 'local']),
+]
+
+function* routeProblems({ routes, upstreams, listeners, realms }: Config): Generator<Problem> {
+  const realmNames = realmNamesOf(realms)
   const certificates = Object.values(listeners).some(one => one.kind === 'secure' && one.clients.certificate !== 'none')
   const seen = new Map<string, number>()
   for (const [index, route] of routes.entries()) {
@@ -40,11 +47,19 @@ function* routeProblems({ routes, upstreams, listeners }: Config): Generator<Pro
     }
     if (Array.isArray(route.access)) {
       for (const [number, rule] of route.access.entries()) {
-        if (certificates && rule.people !== undefined && rule.proof === undefined) {
+        if (certificates && rule.people !== undefined && rule.proof === undefined && rule.realms === undefined) {
           yield {
             path: [...at, 'access', number, 'people'],
             severity: 'warning',
-            message: 'any realm may vouch for these names, every authority of the truststore too; say by what: proof',
+            message:
+              'any realm may vouch for these names, every authority of the truststore too; say which: realms, or proof',
+          }
+        }
+        for (const realm of rule.realms ?? []) {
+          if (realmNames.includes(realm)) continue
+          yield {
+            path: [...at, 'access', number, 'realms'],
+            message: `no realm is called "${realm}"; ${known(realmNames)}`,
           }
         }
         if (rule.dangerous && kind !== 'orthanc') {
@@ -58,7 +73,7 @@ function* routeProblems({ routes, upstreams, listeners }: Config): Generator<Pro
   }
 }
 
-function* listenerProblems({ listeners, admin }: Config): Generator<Problem> {
+function* listenerProblems({ listeners, streams, admin }: Config): Generator<Problem> {
   const secure = Object.keys(listeners).filter(name => listeners[name]?.kind === 'secure')
   const bound = new Map<string, string>()
   const claim = function* (
@@ -82,7 +97,25 @@ function* listenerProblems({ listeners, admin }: Config): Generator<Problem> {
       }
     }
   }
+  for (const [name, stream] of Object.entries(streams))
+    yield* claim(`streams.${name}`, ['streams', name, 'bind'], stream.bind)
   if (admin !== undefined) yield* claim('admin', ['admin', 'bind'], admin.bind)
+}
+
+function* streamProblems({ streams, realms }: Config): Generator<Problem> {
+  const known = realms.certificate.map(({ id }) => id)
+  for (const [name, { access }] of Object.entries(streams)) {
+    if (typeof access === 'string') continue
+    for (const [number, { realms: wanted = [] }] of access.entries()) {
+      for (const realm of wanted) {
+        if (known.includes(realm)) continue
+        yield {
+          path: ['streams', name, 'access', number, 'realms'],
+          message: `people come by a stream with certificates only; realms of certificates: ${known.join(', ')}`,
+        }
+      }
+    }
+  }
 }
 
 function* realmProblems({ realms }: Config): Generator<Problem> {
@@ -159,6 +192,8 @@ function* otherProblems({ sessions, cors }: Config): Generator<Problem> {
 /** Every problem between the sections of a configuration whose shape is right. */
 export const referenceProblems = (config: Config): Problem[] => [
   ...listenerProblems(config),
+  ...acmeProblems(config),
+  ...streamProblems(config),
   ...realmProblems(config),
   ...upstreamProblems(config),
   ...routeProblems(config),

@@ -10,6 +10,8 @@ const AccessRule = z
   .strictObject({
     groups: z.array(PersonName).min(1).optional(),
     people: z.array(PersonName).min(1).optional(),
+    /** Who must vouch for them: `directory`, `local`, or the id of a certificate realm. Absent: any of them. */
+    realms: z.array(Name).min(1).optional(),
     may: z.union([z.enum(['read', 'write', 'everything']), Methods], {
       error: 'write read, write, everything, or a list of methods',
     }),

@@ -102,6 +102,10 @@ export const PersonName = z
   .max(256)
   .refine(name => !/\p{Cc}/u.test(name), 'control characters cannot be part of a name')
 
+/** One of them, or a list; a list inside. */
+export const oneOrMore = <Section extends z.ZodType>(section: Section) =>
+  z.union([section.transform(one => [one]), z.array(section).min(1)])
+
 /** Where a secret stands. The text itself is read when the gateway opens, and never stored in the configuration. */
 export type SecretPlace = { readonly file: string } | { readonly env: string }
 
@@ -111,20 +115,27 @@ export const notYet = (what: string) => z.undefined({ error: `${what} is not bui
 /**
  * The scalars that depend on where the configuration file lies.
  *
- * @param directory  absolute; relative paths are relative to it
+ * @param resolvePath  makes a path absolute
+ * @param noteFile     told of each file that is to be read, so that a change of it is noticed
  */
-export const fileScalars = (resolvePath: (path: string) => string) => {
-  const File = z
-    .string()
-    .min(1)
-    .transform(path => resolvePath(path))
-    .meta({ description: 'A path, relative to this file' })
+export const fileScalars = (
+  resolvePath: (path: string) => string,
+  noteFile: (path: string) => void = () => undefined,
+) => {
+  const path = z.string().min(1).meta({ description: 'A path, relative to this file' })
+  /** A folder, or a file that the gateway writes itself. */
+  const Place = path.transform(written => resolvePath(written))
+  const File = path.transform(written => {
+    const file = resolvePath(written)
+    noteFile(file)
+    return file
+  })
   const SecretRef = z
     .union([z.strictObject({ file: File }), z.strictObject({ env: z.string().min(1) })], {
       error: 'a secret is never written here: write { file: PATH } or { env: NAME }',
     })
     .transform((place): SecretPlace => place)
-  return { File, SecretRef }
+  return { File, Place, SecretRef }
 }
 
 export type FileScalars = ReturnType<typeof fileScalars>

@@ -10,6 +10,7 @@ import { listenerSection } from './listener.ts'
 import { realmsSection } from './realm.ts'
 import { RouteSection } from './route.ts'
 import { Bind, Duration, fileScalars, Name, notYet, Origin, PersonName } from './scalars.ts'
+import { streamSection } from './stream.ts'
 import { upstreamSection } from './upstream.ts'
 
 const AddressRange = z.string().refine(text => {
@@ -18,19 +19,22 @@ const AddressRange = z.string().refine(text => {
   return family !== 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128)))
 }, 'write an IP address or a range, e.g. 10.0.0.5 or 10.0.0.0/8')
 
-/** @param resolvePath  makes a path of the file absolute */
-export function configSchema(resolvePath: (path: string) => string) {
-  const scalars = fileScalars(resolvePath)
-  const { File, SecretRef } = scalars
+/**
+ * @param resolvePath  makes a path of the file absolute
+ * @param noteFile     told of each file that the configuration names to be read
+ */
+export function configSchema(resolvePath: (path: string) => string, noteFile?: (path: string) => void) {
+  const scalars = fileScalars(resolvePath, noteFile)
+  const { Place, SecretRef } = scalars
   const inState = (state: string, file: string) => join(state, file)
   return z
     .strictObject({
-      state: File.prefault('state'),
+      state: Place.prefault('state'),
       administrators: z.array(PersonName).default([]),
       drain: Duration.default(30_000),
       authority: z
         .strictObject({
-          dir: File.prefault('certs/authority'),
+          dir: Place.prefault('certs/authority'),
           days: z.int().min(1).max(3650).default(825),
           password: SecretRef.optional(),
         })
@@ -53,11 +57,11 @@ export function configSchema(resolvePath: (path: string) => string) {
         .prefault({}),
       upstreams: z.record(Name, upstreamSection(scalars)).default({}),
       routes: z.array(RouteSection).default([]),
-      streams: notYet('streams'),
+      streams: z.record(Name, streamSection(scalars)).default({}),
       cors: z.strictObject({ origins: z.array(Origin).default([]) }).prefault({}),
       audit: z
         .strictObject({
-          file: File.optional(),
+          file: Place.optional(),
           onFailure: z.enum(['continue', 'refuse']).default('continue'),
           syslog: notYet('audit.syslog'),
         })

@@ -54,7 +54,7 @@ export const upstreamSection = (scalars: FileScalars) =>
       z.strictObject({
         kind: z.literal('ohif'),
         /** The folder with the built viewer (index.html in it). */
-        root: scalars.File,
+        root: scalars.Place,
         /** Where this gateway's DICOMweb is, on the same origin. */
         dicomWeb: PathPrefix.default('/dicom-web'),
       }),

@@ -1,46 +1,64 @@
 /**
  * Names the holder of the client certificate on a TLS connection.
  *
- * OpenSSL has verified the chain during the handshake; this module reads that verdict once for each connection, checks
- * dates again on each request, and turns it into an Answer. It does no I/O. The certificate is looked for before the
- * verdict: before Node 24.21 a TLS 1.3 session opened without one says `authorized` once resumed (nodejs/node#35317).
+ * OpenSSL has verified the chain during the handshake (tls/presented.ts); this module holds it against the rules that
+ * the listener has now, and turns it into an Answer. What cannot change while the connection lasts is judged once;
+ * dates and revocation are asked again on each request. It does no I/O.
  *
- * Source: RFC 5280 4.1.2, 4.2.1.6; RFC 8446 2.2; IHE ATNA ITI-19 (certificates trusted as they are).
+ * Source: RFC 5280 4.1.2, 4.2.1.6; IHE ATNA ITI-19 (certificates trusted as they are); IceSSL TrustOnly, VerifyDepthMax.
  */
-import 'reflect-metadata'
-import type { TLSSocket } from 'node:tls'
-import { X509Certificate as ParsedCertificate, SubjectAlternativeNameExtension } from '@peculiar/x509'
-import type { CertificateRealm } from '../config/realm.ts'
-import { fingerprintOf, type Truststore } from '../tls/truststore.ts'
+import type { X509Certificate } from 'node:crypto'
+import type { CertificateRealm } from '../config/certificate-realm.ts'
+import { basicConstraint } from '../tls/certificate-path.ts'
+import { admits } from '../tls/name-match.ts'
+import { type Presented, presentedBy, type TlsPeer } from '../tls/presented.ts'
+import type { ServerTrust } from '../tls/server-context.ts'
+import type { Truststore } from '../tls/truststore.ts'
 import { type Answer, absent, proven, type Refused, refused } from './answer.ts'
+import { nameIn } from './certificate-name.ts'
+import { createRealms, type FindRealm } from './certificate-realms.ts'
 
-/** The facts needed of a connection; a TLSSocket has them, and so has a literal in a test. */
-export type TlsPeer = Pick<TLSSocket, 'authorized' | 'authorizationError' | 'getPeerX509Certificate'>
+export type { TlsPeer }
 
-/** What the handshake proved, for as long as the connection lasts. Dates are the only thing that changes with time. */
+/** Dates are the only thing in a certificate that changes with time. */
 type Verdict =
   | { readonly kind: 'absent' }
-  | { readonly kind: 'refused'; readonly answer: Refused; readonly notAfter: number; readonly notBefore: number }
-  | {
+  | ({ readonly kind: 'refused'; readonly answer: Refused } & Dates)
+  | ({
       readonly kind: 'holder'
       readonly name: string
+      readonly realm: CertificateRealm
       readonly fingerprint: string
-      readonly notBefore: number
-      readonly notAfter: number
-    }
+      readonly path: readonly X509Certificate[]
+    } & Dates)
+
+interface Dates {
+  readonly notBefore: number
+  readonly notAfter: number
+}
 
 export type CertificateReader = (peer: TlsPeer & object, now: number) => Answer
 
-/** @param truststore  of the listener that a connection came by; undefined: certificates are not asked for */
-export function createCertificateReader(
-  realm: CertificateRealm,
-  truststore: Truststore | undefined,
-): CertificateReader {
+/** Whether one of these certificates, each issued by the next, was taken back; undefined: none was. */
+export type Revoked = (path: readonly X509Certificate[], now: number) => Refused | undefined
+
+export interface CertificateReaderParts {
+  readonly realms: readonly CertificateRealm[]
+  /** Of the listener that a connection came by; without a truststore certificates are not asked for. */
+  readonly trust: Pick<ServerTrust, 'truststore' | 'depth' | 'only'>
+  readonly revoked: Revoked
+}
+
+export function createCertificateReader({ realms, trust, revoked }: CertificateReaderParts): CertificateReader {
+  const { truststore } = trust
+  if (truststore === undefined) return () => absent
   const verdicts = new WeakMap<object, Verdict>()
+  const findRealm = createRealms(realms, truststore)
   return (peer, now) => {
     let verdict = verdicts.get(peer)
     if (verdict === undefined) {
-      verdict = truststore === undefined ? { kind: 'absent' } : judgePeer(peer, realm, truststore)
+      const presented = presentedBy(peer, truststore)
+      verdict = presented === undefined ? { kind: 'absent' } : judge(presented, { ...trust, truststore, findRealm })
       verdicts.set(peer, verdict)
     }
     if (verdict.kind === 'absent') return absent
@@ -48,65 +66,64 @@ export function createCertificateReader(
     if (now > verdict.notAfter) return refused('certificate-expired', new Date(verdict.notAfter).toISOString())
     if (now < verdict.notBefore) return refused('certificate-not-yet-valid', new Date(verdict.notBefore).toISOString())
     if (verdict.kind === 'refused') return verdict.answer
-    return proven({
-      name: verdict.name,
-      realm: 'certificate',
-      groups: new Set(realm.groups),
-      proof: { kind: 'certificate', fingerprint: verdict.fingerprint },
-    })
+    return (
+      revoked(verdict.path, now) ??
+      proven({
+        name: verdict.name,
+        realm: verdict.realm.id,
+        groups: new Set(verdict.realm.groups),
+        proof: { kind: 'certificate', fingerprint: verdict.fingerprint },
+      })
+    )
   }
 }
 
-function judgePeer(peer: TlsPeer, realm: CertificateRealm, truststore: Truststore): Verdict {
-  const certificate = peer.getPeerX509Certificate()
-  if (certificate === undefined) return { kind: 'absent' }
-  const fingerprint = fingerprintOf(certificate)
+interface Rules extends Pick<ServerTrust, 'depth' | 'only'> {
+  readonly truststore: Truststore
+  readonly findRealm: FindRealm
+}
+
+function judge(presented: Presented, { truststore, depth, only, findRealm }: Rules): Verdict {
+  const { certificate, fingerprint } = presented
   const dates = { notBefore: certificate.validFromDate.getTime(), notAfter: certificate.validToDate.getTime() }
-  const no = (answer: Refused): Verdict => ({ kind: 'refused', answer, ...dates })
+  const no = (...why: Parameters<typeof refused>): Verdict => ({ kind: 'refused', answer: refused(...why), ...dates })
 
   // Possession of the key is proved by the handshake; a certificate trusted by itself needs no chain. `openssl req
   // -x509` makes such certificates with CA:TRUE, so one that stands in the truststore is taken as it is all the same.
   const listed = truststore.singles.has(fingerprint) || truststore.authorities.has(fingerprint)
+  const path = presented.path ?? (listed ? [certificate] : undefined)
   if (!listed) {
-    if (!peer.authorized) {
-      const error = String(peer.authorizationError)
-      return no(refused(error.includes('PURPOSE') ? 'certificate-wrong-use' : 'certificate-not-trusted', error))
-    }
-    if (certificate.ca) return no(refused('certificate-wrong-use', "an authority's certificate is not for signing in"))
+    if (!presented.authorized) return no(...openSslReason(presented))
+    const anchor = path?.at(-1)
+    if (path === undefined || anchor === undefined) return no('certificate-not-trusted', 'no way to an authority')
+    if (!truststore.authorities.has(anchor.fingerprint256.replaceAll(':', '')))
+      return no('certificate-not-trusted', 'its authority is no longer in the truststore')
+    // Not `certificate.ca`, which is OpenSSL's view: CA:TRUE without the right to sign would pass for a leaf.
+    if (basicConstraint(certificate) === true)
+      return no('certificate-wrong-use', "an authority's certificate is not for signing in")
+    if (depth > 0 && path.length > depth)
+      return no('certificate-chain-too-long', `${path.length} certificates in the chain, allowed are ${depth}`)
   }
-  const own = listed ? realm.people.get(fingerprint) : undefined
-  const name = own ?? nameIn(certificate.raw, realm.name, certificate.serialNumber, fingerprint)
-  if (name === undefined) return no(refused('certificate-without-one-name', `no single usable ${realm.name}`))
-  return { kind: 'holder', name, fingerprint, ...dates }
+  if (only !== undefined && !admits(only, certificate.raw))
+    return no('certificate-not-admitted', `the listener's "only" does not admit ${oneLine(certificate.subject)}`)
+  const realm = findRealm(presented)
+  if (realm === undefined)
+    return no('certificate-without-realm', `no certificate realm takes the issuer ${oneLine(certificate.issuer)}`)
+  const name = (listed ? realm.people.get(fingerprint) : undefined) ?? nameIn(certificate, realm.name)
+  if (name === undefined) return no('certificate-without-one-name', `no single usable ${realm.name}`)
+  return { kind: 'holder', name, realm, fingerprint, path: path ?? [certificate], ...dates }
 }
 
-const sanTypes = { email: 'email', upn: 'upn', dns: 'dns', uri: 'url' } as const
+/** Node shows a name with one attribute on each line. */
+const oneLine = (name: string | undefined) => (name ?? '').replaceAll('\n', ', ')
 
-/** Exactly one name of the wanted kind, without control characters; undefined otherwise. Parsed, never split from text. */
-function nameIn(
-  der: Buffer,
-  wanted: CertificateRealm['name'],
-  serial: string,
-  fingerprint: string,
-): string | undefined {
-  if (wanted === 'fingerprint') return fingerprint
-  if (wanted === 'serial') return serial
-  const parsed = new ParsedCertificate(new Uint8Array(der))
-  const names =
-    wanted === 'commonName'
-      ? parsed.subjectName.getField('CN')
-      : (parsed.getExtension(SubjectAlternativeNameExtension)?.names.items ?? [])
-          .filter(item => item.type === sanTypes[wanted])
-          .map(item => item.value)
-  // Two names: taking "the first" would let an issuer's second one slip through.
-  const [name, second] = names
-  if (
-    name === undefined ||
-    second !== undefined ||
-    name.trim() === '' ||
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(name) ||
-    name.length > 256
-  )
-    return undefined
-  return name
+/** OpenSSL's code, for a person; a key that is too small, or a weak digest, it reports as "unspecified". */
+function openSslReason({ certificate, error }: Presented): Parameters<typeof refused> {
+  if (error.includes('PURPOSE')) return ['certificate-wrong-use', error]
+  const { publicKey, signatureAlgorithm } = certificate
+  const bits = publicKey.asymmetricKeyDetails?.modulusLength
+  if (bits !== undefined && bits < 2048) return ['certificate-too-weak', `${error}: a key of ${bits} bits`]
+  if (/md5|sha1/i.test(signatureAlgorithm ?? '') || /MD_TOO_WEAK|KEY_TOO_SMALL/.test(error))
+    return ['certificate-too-weak', `${error}: signed with ${signatureAlgorithm}`]
+  return ['certificate-not-trusted', error]
 }

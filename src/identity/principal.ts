@@ -15,7 +15,8 @@ export interface Principal {
   /** Never empty, no control characters; compared exactly. */
   readonly name: string
   /** The authority that vouches for the name. */
-  readonly realm: 'certificate' | 'directory' | 'local'
+  /** `directory`, `local`, or the id of a certificate realm. */
+  readonly realm: string
   readonly groups: ReadonlySet<string>
   readonly proof: Proof
 }

@@ -7,6 +7,7 @@ import { once } from 'node:events'
 import { createServer, type RequestListener, type ServerOptions } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { BindAddress } from '../config/scalars.ts'
+import { listenOptions } from './listen-options.ts'
 import type { Bound } from './secure-listener.ts'
 
 const limits: ServerOptions = {
@@ -25,7 +26,7 @@ export async function bindPlain(name: string, binds: readonly BindAddress[], ans
   const urls: string[] = []
   try {
     for (const { bind, server } of servers) {
-      server.listen(bind)
+      server.listen(listenOptions(bind, binds))
       await once(server, 'listening')
       // A bound TCP server has an AddressInfo; string and null are for pipes and unbound ones.
       const { port } = server.address() as AddressInfo

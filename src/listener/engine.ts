@@ -1,6 +1,7 @@
 /**
  * What the listener wants of a protocol engine, and what an engine tells the listener.
  */
+import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Progress } from './bodies.ts'
 import type { Connection, Exchange, UpgradeExchange } from './exchange.ts'
@@ -13,8 +14,11 @@ export interface Take {
   malformed(connection: Connection, code: string): void
 }
 
-export interface Engine {
-  accept(socket: TLSSocket): void
+/** @typeParam S  what it takes: HTTP/2 comes by TLS only */
+export interface Engine<S extends Socket = TLSSocket> {
+  accept(socket: S): void
+  /** Each connection is asked to leave with its next answer; requests on the way are answered. */
+  retire(): void
   /** No new requests; what runs may finish. */
   drain(): void
   /** Stops timers. Sockets are the listener's. */

@@ -12,12 +12,17 @@ export type Header = readonly [name: string, value: string]
 export type HeaderList = readonly Header[]
 
 export interface Connection {
-  /** The TLS socket; its certificate is judged once, see identity/client-certificate.ts. */
-  readonly socket: TLSSocket
+  /**
+   * The TLS socket, as far as it is asked for a certificate; that is judged once, see identity/client-certificate.ts.
+   * On plain HTTP nobody has one.
+   */
+  readonly socket: Pick<TLSSocket, 'authorized' | 'authorizationError' | 'getPeerX509Certificate'>
   /** Who is calling: the peer's IP address, IPv4-mapped addresses as plain IPv4. */
   readonly address: string
   /** Name of the listener in the configuration. */
   readonly listener: string
+  /** The name that the client asked for in its handshake (SNI). */
+  readonly serverName: string | undefined
   /** Origin that people type for this listener, if it is not the bound address. */
   readonly publicOrigin: string | undefined
   /** Whether a request without a certificate is turned away here. */

@@ -1,13 +1,13 @@
 /**
- * HTTP/1.1 behind the Exchange interface: Node's own server and its strict llhttp parser, fed with TLS sockets.
+ * HTTP/1.1 behind the Exchange interface: Node's own server and its strict llhttp parser, fed with sockets.
  *
  * llhttp strict is the defence against request smuggling; `insecureHTTPParser` is never set. The few things that it
  * lets through and an upstream might read differently are marked malformed here. Source: RFC 9112.
  */
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex, Writable } from 'node:stream'
-import type { TLSSocket } from 'node:tls'
 import type { Limits } from '../config/listener.ts'
 import { type IncomingBody, OutgoingBody } from './bodies.ts'
 import type { Engine, Take } from './engine.ts'
@@ -25,12 +25,12 @@ class Reply1 implements Reply {
   aborted = false
   readonly #message: IncomingMessage
   readonly #response: ServerResponse
-  readonly #isDraining: () => boolean
+  readonly #isLeaving: () => boolean
 
-  constructor(message: IncomingMessage, response: ServerResponse, isDraining: () => boolean) {
+  constructor(message: IncomingMessage, response: ServerResponse, isLeaving: () => boolean) {
     this.#message = message
     this.#response = response
-    this.#isDraining = isDraining
+    this.#isLeaving = isLeaving
   }
 
   get bytes(): number {
@@ -48,7 +48,7 @@ class Reply1 implements Reply {
     const sink = new OutgoingBody(response, clientLeft => this.#cut(!clientLeft))
     this.body = sink
     if (response.destroyed) return sink
-    if (this.#isDraining()) response.shouldKeepAlive = false
+    if (this.#isLeaving()) response.shouldKeepAlive = false
     response.writeHead(status, STATUS_CODES[status] ?? '', flat(headers))
     if (!this.#message.complete) this.#linger()
     // Node holds the head back until a byte of the body comes, which may take its time.
@@ -93,9 +93,9 @@ class Reply1 implements Reply {
   }
 }
 
-/** @param connectionOf  the facts of a socket, kept by the listener since its handshake */
-export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connection, limits: Limits): Engine {
-  let draining = false
+/** @param connectionOf  the facts of a socket, kept by the listener since it came in */
+export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connection, limits: Limits): Engine<Socket> {
+  let leaving = false
   const server: Server = createServer({
     maxHeaderSize: limits.headerSize,
     headersTimeout: limits.headers,
@@ -119,7 +119,7 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
     expectsContinue: boolean,
   ): Exchange & { body: IncomingBody | undefined; reply: Reply1 } => {
     const { request, body } = readRequest(message, expectsContinue, limits)
-    const reply = new Reply1(message, response, () => draining)
+    const reply = new Reply1(message, response, () => leaving)
     const gone = new AbortController()
     const { promise: finished, resolve } = Promise.withResolvers<Ending>()
     response.once('close', () => {
@@ -180,17 +180,20 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
   server.emit('listening')
 
   return {
-    accept(socket: TLSSocket) {
+    accept(socket) {
       server.emit('connection', socket)
       // Node begins to count with the first byte: who never says anything would keep the connection for ever.
       setTimeout(() => spoken.has(socket) || socket.destroy(), limits.headers + 2_000).unref()
     },
+    retire() {
+      leaving = true
+    },
     drain() {
-      draining = true
+      leaving = true
       server.closeIdleConnections()
     },
     close() {
-      draining = true
+      leaving = true
       server.close(() => undefined)
     },
   }

@@ -15,6 +15,8 @@ import type { Connection, Ending, Exchange, Header, HeaderList, Reply } from './
 import { headerValues } from './exchange.ts'
 import { closeSoon } from './last-words.ts'
 
+/** Milliseconds in which streams still come in on a connection that was asked to leave. */
+const lastStreams = 10_000
 /** Fills a line of 1 Gbit/s with 10 ms of delay. */
 const windowSize = 2 * 1024 * 1024
 
@@ -204,6 +206,13 @@ export function createHttp2(take: Take, connectionOf: (socket: TLSSocket) => Con
         if (error.code !== 'ECONNRESET') take.malformed(connection, error.code ?? error.message)
       })
       session.once('close', () => sessions.delete(session))
+    },
+    retire() {
+      for (const session of sessions) {
+        // RFC 9113 6.8: no stream is turned away by this first GOAWAY, so that none is lost that is on its way already.
+        if (!session.destroyed) session.goaway(constants.NGHTTP2_NO_ERROR, 2 ** 31 - 1)
+        setTimeout(() => session.close(), lastStreams).unref()
+      }
     },
     drain() {
       for (const session of sessions) session.close()

@@ -32,6 +32,9 @@ export function createMetrics() {
     sentBytes: counter('sallyport_sent_bytes_total', 'Body bytes sent to clients', ['route']),
     connections: gauge('sallyport_connections', 'TLS connections open now', ['listener']),
     tunnels: gauge('sallyport_tunnels', 'WebSockets open now', ['route']),
+    streams: gauge('sallyport_stream_connections', 'TLS connections open now on a stream', ['stream']),
+    streamsEnded: counter('sallyport_streams_total', 'Connections on a stream that ended', ['stream', 'ending']),
+    streamBytes: counter('sallyport_stream_bytes_total', 'Bytes that a stream carried', ['stream', 'direction']),
     denials: counter('sallyport_denials_total', 'Decisions against a request', ['reason']),
     faults: counter('sallyport_faults_total', 'Requests that ended in a fault', ['code']),
     trouble: counter(
@@ -46,6 +49,17 @@ export function createMetrics() {
     certificateExpiry: gauge('sallyport_certificate_expiry_seconds', 'Seconds until a certificate of ours expires', [
       'listener',
     ]),
+    revocationListExpiry: gauge(
+      'sallyport_revocation_list_expiry_seconds',
+      'Seconds until the first revocation list of an entrance ends; 0 when one is missing',
+      ['listener'],
+    ),
+    reloads: counter('sallyport_reloads_total', 'Reloads of the configuration', ['outcome']),
+    configurationCurrent: gauge(
+      'sallyport_configuration_current',
+      '1 while the last reload was taken, 0 when it was refused and an older state runs',
+      [],
+    ),
     auditFailures: counter('sallyport_audit_failures_total', 'Audit events that could not be written', []),
   } as const
 }

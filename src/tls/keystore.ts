@@ -7,12 +7,16 @@ import { X509Certificate } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import type { Secret } from '../kernel/secret.ts'
+import { expiryNotice } from './expiry.ts'
+import { inspectChain } from './own-chain.ts'
 import type { Report } from './protocol-floor.ts'
 
 export interface Keystore {
   /** For node:tls; holds the key, so never print it. */
   readonly options: Pick<SecureContextOptions, 'cert' | 'key' | 'pfx' | 'passphrase'>
   readonly certificate: X509Certificate
+  /** Sent behind it. Of PKCS#12 it is not known. */
+  readonly chain: readonly X509Certificate[]
 }
 
 export interface KeystoreFiles {
@@ -20,8 +24,6 @@ export interface KeystoreFiles {
   readonly key?: string | undefined
   readonly password?: Secret | undefined
 }
-
-const day = 86_400_000
 
 /** The reason why a file cannot be read, for a person: path, owner and mode where that is the cause. */
 export function unreadable(file: string, cause: unknown): string {
@@ -111,18 +113,16 @@ export function readKeystore(files: KeystoreFiles, now: number, report: Report):
     return undefined
   }
 
-  const left = certificate.validToDate.getTime() - now
-  if (left <= 0) report('certificate', `this certificate expired on ${certificate.validTo}`)
-  else if (left < 30 * day)
-    report(
-      'certificate',
-      `this certificate expires on ${certificate.validTo}, in ${Math.floor(left / day)} days`,
-      'warning',
-    )
+  const notice = expiryNotice(certificate, now)
+  if (notice !== undefined)
+    report('certificate', `this certificate ${notice.message}`, notice.within === 0 ? undefined : 'warning')
   if (certificate.validFromDate.getTime() > now)
     report('certificate', `this certificate is not valid before ${certificate.validFrom}`)
+  const [, ...behind] = pemCertificates(typeof options.cert === 'string' ? options.cert : '')
+  const chain = behind.map(pem => new X509Certificate(pem))
+  inspectChain(certificate, chain, now, report)
   warnIfOpen(files, keyBytes, report)
-  return { options, certificate }
+  return { options, certificate, chain }
 }
 
 function optionsOf(

@@ -1,36 +1,67 @@
 /**
- * Floor, keystore and truststore -> options of a node:tls server.
+ * Floor, keystores and truststore -> options of a node:tls server.
  *
  * Where client certificates are asked for there is no resumption: a ticket carries a verdict of the past, and a
- * replayed one must give a full handshake. Source: CVE-2025-23419 and its kin; nodejs/node#35317.
+ * replayed one must give a full handshake. Nor is there where names choose between certificates: a resumed TLS 1.3
+ * session does not tell its name. Source: CVE-2025-23419 and its kin; nodejs/node#28985, #35317.
  */
 import { constants } from 'node:crypto'
-import type { TlsOptions } from 'node:tls'
+import { createSecureContext, type SecureContext, type TlsOptions } from 'node:tls'
 import type { ClientsSection } from '../config/clients.ts'
+import type { TrustOnly } from '../config/trust-only.ts'
 import type { Keystore } from './keystore.ts'
-import type { EffectiveTerms } from './protocol-floor.ts'
+import { type EffectiveTerms, termsFlags, termsOptions } from './protocol-floor.ts'
+import { createSelection, type SelectKeystore } from './server-names.ts'
 import type { Truststore } from './truststore.ts'
 
 export interface ServerTrust {
   readonly terms: EffectiveTerms
-  readonly keystore: Keystore
+  /** The first is shown to unknown names. Empty: none has been issued yet, and every handshake fails. */
+  readonly keystores: readonly Keystore[]
+  readonly select: SelectKeystore
   readonly clients: ClientsSection['certificate']
   /** Undefined only where clients is 'none'. */
   readonly truststore: Truststore | undefined
+  /** Certificates in a client's chain, its own included; 0: no limit. */
+  readonly depth: number
+  readonly only: TrustOnly | undefined
 }
 
-export function serverTlsOptions({ terms, keystore, clients, truststore }: ServerTrust): TlsOptions {
+export const serverTrust = (parts: Omit<ServerTrust, 'select'>): ServerTrust => ({
+  ...parts,
+  select: createSelection(parts.keystores),
+})
+
+/** Equal for terms that are the same to the last byte. In memory only: it holds keys. */
+export const trustKey = ({ terms, keystores, clients, truststore, depth, only }: ServerTrust): string =>
+  JSON.stringify([terms, keystores.map(({ options }) => options), clients, truststore?.pem, depth, only])
+
+export function serverTlsOptions({ terms, keystores, select, clients, truststore }: ServerTrust): TlsOptions {
   const asks = clients !== 'none'
+  const shared = {
+    ...termsOptions(terms),
+    ...(asks && truststore !== undefined ? { ca: [...truststore.anchors] } : {}),
+    secureOptions:
+      termsFlags(terms) |
+      constants.SSL_OP_NO_RENEGOTIATION |
+      (asks || keystores.length > 1 ? constants.SSL_OP_NO_TICKET : 0),
+  }
+  const contexts = new Map<Keystore, SecureContext>()
+  if (keystores.length > 1)
+    for (const keystore of keystores) contexts.set(keystore, createSecureContext({ ...shared, ...keystore.options }))
   return {
-    ...keystore.options,
-    minVersion: terms.minimum,
-    maxVersion: terms.maximum,
-    ciphers: terms.ciphers,
-    ecdhCurve: terms.groups.join(':'),
+    ...keystores[0]?.options,
+    ...shared,
     // A refused certificate is told on a page, or proves nothing: the verdict is read after the handshake.
     requestCert: asks,
     rejectUnauthorized: false,
-    ...(asks && truststore !== undefined ? { ca: [...truststore.anchors] } : {}),
-    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | (asks ? constants.SSL_OP_NO_TICKET : 0),
+    ...(contexts.size === 0
+      ? {}
+      : {
+          SNICallback(name, answer) {
+            const chosen = select(name)
+            answer(null, chosen === undefined ? undefined : contexts.get(chosen))
+          },
+        }),
   }
 }

@@ -6,10 +6,9 @@
  * could take for an authority by mistake. Source: IHE ATNA ITI-19 (direct comparison), Orthanc
  * SslTrustedClientCertificates, openssl X509_check_ca.
  */
-import 'reflect-metadata'
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { BasicConstraintsExtension, X509Certificate as ParsedCertificate } from '@peculiar/x509'
+import { basicConstraint, isIssuedBy } from './certificate-path.ts'
 import { pemCertificates, unreadable } from './keystore.ts'
 import type { Report } from './protocol-floor.ts'
 
@@ -20,7 +19,7 @@ export interface Truststore {
   readonly anchors: readonly string[]
   /** SHA-256 of the whole certificate, upper-case hex without colons. */
   readonly singles: ReadonlySet<string>
-  readonly authorities: ReadonlySet<string>
+  readonly authorities: ReadonlyMap<string, X509Certificate>
 }
 
 /** Upper-case hex without colons: the form that the configuration is kept in. */
@@ -45,7 +44,7 @@ export function readTruststore(file: string, now: number, report: Report): Trust
     report('truststore', `${file} holds a private key; a truststore wants certificates only`, 'warning')
 
   const singles = new Set<string>()
-  const authorities = new Set<string>()
+  const authorities = new Map<string, X509Certificate>()
   const anchors: string[] = []
   for (const [index, pem] of blocks.entries()) {
     let certificate: X509Certificate
@@ -58,17 +57,19 @@ export function readTruststore(file: string, now: number, report: Report): Trust
     if (certificate.validToDate.getTime() < now) {
       report('truststore', `certificate ${index + 1} of ${file} expired on ${certificate.validTo}`, 'warning')
     }
-    ;(certificate.ca ? authorities : singles).add(fingerprintOf(certificate))
-    if (certificate.ca || saysNoAuthority(certificate)) anchors.push(pem)
+    if (certificate.ca) authorities.set(fingerprintOf(certificate), certificate)
+    else singles.add(fingerprintOf(certificate))
+    // Of one that is silent, OpenSSL makes an authority if it is of version 1 or may sign certificates by its key usage.
+    if (certificate.ca || basicConstraint(certificate) === false) anchors.push(pem)
+  }
+  const vouching = [...authorities.values()]
+  for (const authority of vouching) {
+    if (vouching.some(above => isIssuedBy(authority, above))) continue
+    report(
+      'truststore',
+      `${file}: the authority ${authority.subject.replaceAll('\n', ', ')} is not complete: certificates under it are refused until its own issuer, up to the self-signed root, is in the file too`,
+      'warning',
+    )
   }
   return { pem: blocks, anchors, singles, authorities }
-}
-
-/**
- * Whether the certificate says CA:FALSE in so many words. Of one that is silent, OpenSSL makes an authority if it is of
- * version 1 or may sign certificates by its key usage.
- */
-function saysNoAuthority(certificate: X509Certificate): boolean {
-  const parsed = new ParsedCertificate(new Uint8Array(certificate.raw))
-  return parsed.getExtension(BasicConstraintsExtension)?.ca === false
 }

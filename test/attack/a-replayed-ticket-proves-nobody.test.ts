@@ -3,6 +3,7 @@
 import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
+import { startAuthority } from '../fixture/authority.ts'
 import { startTestGateway, type TestGateway } from '../fixture/gateway.ts'
 import type { RawTlsOptions } from '../fixture/raw-tls.ts'
 import { startUpstream } from '../fixture/upstream.ts'
@@ -86,3 +87,41 @@ t.test('a ticket that was changed on the way gives a full handshake', async t =>
   )
   await stillAnswers(t, gateway)
 })
+
+for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+  const range = { minVersion: version, maxVersion: version, checkServerIdentity: () => undefined }
+  const again = (session: Buffer | undefined, servername: string) => ({
+    tls: { ...range, servername, ...(session === undefined ? {} : { session }) },
+  })
+
+  t.test(`${version}: a session of one name is worth nothing under another`, async t => {
+    for (const certificate of ['none', 'optional', 'required'] as const) {
+      const authority = await startAuthority(t)
+      const pairs = [await authority.server(['localhost'], ['127.0.0.1']), await authority.server(['b.example.org'])]
+      const keystore = `[${pairs.map(({ certFile, keyFile }) => `{ certificate: ${certFile}, key: ${keyFile} }`).join(', ')}]`
+      const gateway = await startTestGateway(t, { yaml, authority, certificate, keystore })
+      const { chainPem, keyPem } = await authority.client('alice')
+      const alice = certificate === 'none' ? {} : { cert: chainPem, key: keyPem }
+      const first = await visit(gateway, '/open', { ...again(undefined, 'localhost'), ...alice })
+      t.match(first, { status: 200, reused: false })
+      for (const name of ['b.example.org', 'localhost', 'B.example.org'])
+        t.match(await visit(gateway, '/open', again(first.session, name)), { reused: false }, `${certificate}: ${name}`)
+    }
+  })
+
+  t.test(`${version}: no session of before a reload is taken up after it`, async t => {
+    const gateway = await startTestGateway(t, { yaml, certificate: 'none' })
+    const first = await visit(gateway, '/open', again(undefined, 'localhost'))
+    t.match(await visit(gateway, '/open', again(first.session, 'localhost')), { reused: true }, 'before')
+    const { certFile, keyFile } = await gateway.authority.server(['localhost'], ['127.0.0.1'])
+    t.same(await gateway.reload({ keystore: `{ certificate: ${certFile}, key: ${keyFile} }` }), { ok: true })
+    t.match(await visit(gateway, '/open', again(first.session, 'localhost')), { reused: false }, 'another certificate')
+    const second = await visit(gateway, '/open', again(undefined, 'localhost'))
+    t.same(await gateway.reload({ certificate: 'required' }), { ok: true })
+    t.match(
+      await visit(gateway, '/open', again(second.session, 'localhost')),
+      { status: 400, reused: false },
+      'certificates are demanded now',
+    )
+  })
+}

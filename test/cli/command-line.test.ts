@@ -1,13 +1,12 @@
 // Every command explains itself, and what is no command is refused with exit code 2.
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import t from 'tap'
 import { runCommand, twoAtATime } from '../fixture/command.ts'
 
-const commands = ['serve', 'demo', 'check', 'explain', 'certs', 'users', 'viewer']
+const commands = ['serve', 'demo', 'check', 'explain', 'certs', 'users', 'import', 'viewer']
 const inside = [
   ['certs', 'server'],
   ['users', 'add'],
+  ['import', 'orthanc'],
   ['viewer', 'install'],
 ]
 
@@ -47,16 +46,9 @@ t.test('what is unknown is refused with exit code 2, on stderr', async t => {
 })
 
 t.test('what is not built yet is refused by name', async t => {
-  await twoAtATime(['ldap', 'accounts', 'sessions', 'import', 'audit'], async name => {
+  await twoAtATime(['ldap', 'accounts', 'sessions', 'audit'], async name => {
     const { exitCode, stderr } = await runCommand([name, 'list'])
     t.equal(exitCode, 2)
     t.match(stderr, `"sallyport ${name}" is not built yet`)
   })
-  const dir = t.testdir()
-  for (const variable of ['SSL_PORT', 'PORT']) {
-    const { exitCode, stderr } = await runCommand(['serve'], { cwd: dir, env: { [variable]: '4443' } })
-    t.equal(exitCode, 2)
-    t.match(stderr, new RegExp(`${variable} is set and there is no configuration`))
-  }
-  t.notOk(existsSync(join(dir, 'certs')), 'and no quick start was made instead')
 })

@@ -91,6 +91,6 @@ t.test('a session outlives a restart, and a crash', async t => {
   const third = await serveSite(t, site)
   t.equal((await askSite(site, third, '/x', { headers: { cookie } })).statusCode, 200, 'even after a crash')
   third.signal('SIGHUP')
-  await third.shows(/reload is not built yet/)
+  await third.shows(/the configuration was read again, and is at work/)
   t.equal((await askSite(site, third, '/x', { headers: { cookie } })).statusCode, 200, 'SIGHUP ends nothing')
 })

@@ -30,11 +30,13 @@ t.test('a file that names every key is read, with paths relative to it', async t
     ],
     publicUrl: { origin: 'https://imaging.example.org' },
     tls: { minimum: 'TLSv1.2', maximum: 'TLSv1.3' },
-    keystore: { certificate: here('certs/server.pem'), key: '/etc/ssl/server.key' },
+    keystores: [{ kind: 'files', certificate: here('certs/server.pem'), key: '/etc/ssl/server.key' }],
     limits: { headerSize: 32_768, idle: 120_000, minimumRate: 0 },
   })
+  t.match(config.realms.certificate[0], { id: 'staff', name: 'email', groups: [] })
+  t.match(config.realms.certificate[0]?.issuers?.[1], { fingerprint: 'ABCDEF0123456789'.repeat(4) })
   t.match(config.listeners['plain'], { kind: 'plain', redirect: 'web' })
-  t.same([...config.realms.certificate.people], [['ABCDEF0123456789'.repeat(4), 'ct-1']])
+  t.same([...(config.realms.certificate[1]?.people ?? [])], [['ABCDEF0123456789'.repeat(4), 'ct-1']])
   t.same([...config.realms.directory.userMapping.keys()], ['omeName', 'firstName'])
   t.match(config.upstreams['orthanc'], { maxBody: 2 * 1024 ** 3, timeouts: { connect: 1_000, idle: 600_000 } })
   t.match(config.upstreams['viewer'], { dicomWeb: '/dicom-web' })
@@ -98,16 +100,22 @@ t.test('units are written with a blank or without, and nothing else goes', async
 })
 
 t.test('a protocol may be written in any dialect; what is broken is refused by name', async t => {
-  const minimum = (text: string) => {
+  const tls = (text: string) => {
     const loaded = loadText(
-      `listeners: { web: { bind: "127.0.0.1:0", keystore: { certificate: a }, tls: { minimum: ${text} } } }`,
+      `listeners: { web: { bind: "127.0.0.1:0", keystore: { certificate: a }, tls: { ${text} } } }`,
     )
     const web = loaded.ok ? loaded.config.listeners['web'] : undefined
-    return web?.kind === 'secure' ? web.tls.minimum : 'refused'
+    return web?.kind === 'secure' ? web.tls : 'refused'
   }
-  for (const text of ['tls1_2', 'TLS1_2', 'TLSv1.2', 'TLSv1_2', '1.2', '"1.2"']) t.equal(minimum(text), 'TLSv1.2', text)
-  for (const text of ['tls1_3', 'TLSv1.3', '1.3']) t.equal(minimum(text), 'TLSv1.3', text)
-  for (const text of ['ssl3', 'TLSv1.1', 'TLS1', '1.4', 'true']) t.equal(minimum(text), 'refused', text)
+  for (const text of ['tls1_2', 'TLSv1.2', '1.2', '"1.2"', '4'])
+    t.match(tls(`minimum: ${text}`), { minimum: 'TLSv1.2' })
+  for (const text of ['tls1_3', 'TLSv1.3', '1.3', '5']) t.match(tls(`minimum: ${text}`), { minimum: 'TLSv1.3' }, text)
+  for (const text of ['ssl3', '1.0', '1.4', 'true', '[1.2]']) t.equal(tls(`minimum: ${text}`), 'refused', text)
+  const lists = ['"TLS1_2,TLS1_3"', '"tls1_2 tls1_3"', '[tls1_2, TLSv1.3]', '[1.2, 1.3]', '"1.2, 1.3"', '[4, 5]']
+  for (const text of lists) t.match(tls(`protocols: ${text}`), { protocols: ['TLSv1.2', 'TLSv1.3'] }, text)
+  t.match(tls('protocols: 1.3'), { protocols: ['TLSv1.3'] })
+  for (const text of ['""', '[]', '"1.2,"', 'yes', '[ssl3, 1.2]'])
+    t.equal(typeof tls(`protocols: ${text}`) === 'string', text !== '"1.2,"', text)
 })
 
 t.test('a warning stops nothing', async t => {

@@ -63,7 +63,7 @@ realms: { directory: { enabled: true, urls: "ldaps://localhost", username: cn=r,
     t.equal(materials?.listeners.get('web')?.truststore?.authorities.size, 1)
     t.equal(materials?.upstreamPasswords.get('pacs')?.reveal(), 'from the environment')
     t.equal(materials?.directoryPassword?.reveal(), 'sesame', 'without the line break of the editor')
-    t.ok(materials?.upstreamTrust.get('pacs')?.ca)
+    t.match(materials?.upstreamTrust.get('pacs')?.authorities?.place, /ca\.pem$/)
   })
 
   await t.test('tells every problem at once, under its key and line', async t => {
@@ -95,7 +95,7 @@ realms:
 `)
     t.equal(materials, undefined)
     t.match(said, [
-      '4: listeners.web.tls.ciphers: OpenSSL knows no cipher suite in "NOSUCH"',
+      '4: listeners.web.tls.ciphers: OpenSSL knows no "NOSUCH"; check its spelling',
       '5: listeners.web.keystore.key: the key does not belong to this certificate',
       /^6: listeners\.web\.clients\.truststore: DIR\/empty\.pem holds no certificate/,
       '9: listeners.second.keystore.certificate: there is no file DIR/nowhere.pem',

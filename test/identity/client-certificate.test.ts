@@ -3,19 +3,21 @@
  */
 import { X509Certificate } from 'node:crypto'
 import t from 'tap'
-import { realmsSection } from '../../src/config/realm.ts'
+import { type RealmsSection, realmsSection } from '../../src/config/realm.ts'
 import { fileScalars } from '../../src/config/scalars.ts'
 import type { Answer } from '../../src/identity/answer.ts'
 import { createCertificateReader } from '../../src/identity/client-certificate.ts'
 import { generateKeys, privateKeyPem } from '../../src/issuer/keys.ts'
 import { leafExtensions, sign, validityOf } from '../../src/issuer/sign.ts'
-import { fingerprintOf } from '../../src/tls/truststore.ts'
+import { fingerprintOf, type Truststore } from '../../src/tls/truststore.ts'
 import { startAuthority } from '../fixture/authority.ts'
 import { requireReal } from '../fixture/real.ts'
 import { certificateMaker, type Pair, startDoor } from './real-handshake.ts'
 
 const realm = (written: object = {}) =>
   realmsSection(fileScalars(path => path)).parse({ certificate: written }).certificate
+const reader = (realms: RealmsSection['certificate'], truststore: Truststore | undefined) =>
+  createCertificateReader({ realms, trust: { truststore, depth: 0, only: undefined }, revoked: () => undefined })
 const said = (answer: Answer) =>
   answer.kind === 'proven' ? answer.principal.name : answer.kind === 'refused' ? answer.reason : 'absent'
 const printOf = ({ cert }: Pick<Pair, 'cert'>) => fingerprintOf(new X509Certificate(cert))
@@ -33,7 +35,7 @@ t.test('a client certificate', async t => {
   const alice = pairOf(await authority.client('alice', { email: 'alice@example.org' }))
 
   await t.test('of our authority names its holder, and nobody without one', async t => {
-    const read = createCertificateReader(realm({ groups: ['nodes', 'guests'] }), door.truststore)
+    const read = reader(realm({ groups: ['nodes', 'guests'] }), door.truststore)
     t.match(read((await door.meet(alice)).peer, Date.now()), {
       kind: 'proven',
       principal: {
@@ -44,12 +46,12 @@ t.test('a client certificate', async t => {
       },
     })
     t.same(read((await door.meet()).peer, Date.now()), { kind: 'absent' })
-    const closed = createCertificateReader(realm(), undefined)
+    const closed = reader(realm(), undefined)
     t.equal(said(closed((await door.meet(alice)).peer, Date.now())), 'absent', 'where none is asked for none counts')
   })
 
   await t.test('is refused with its reason when the chain does not hold', async t => {
-    const read = createCertificateReader(realm(), door.truststore)
+    const read = reader(realm(), door.truststore)
     const rogue = pairOf(await authority.rogueClient('alice'))
     const expired = pairOf(await authority.client('alice', { now: new Date(Date.now() - 10 * day), days: 1 }))
     const child = make({ subject: '/CN=admin', by: alice, extensions: forClients })
@@ -82,7 +84,7 @@ t.test('a client certificate', async t => {
   })
 
   await t.test('without any purpose written in it is for all of them', async t => {
-    const read = createCertificateReader(realm(), door.truststore)
+    const read = reader(realm(), door.truststore)
     t.equal(
       said(read((await door.meet(make({ subject: '/CN=old node', extensions: [leaf] }))).peer, Date.now())),
       'old node',
@@ -90,7 +92,7 @@ t.test('a client certificate', async t => {
   })
 
   await t.test('ends when its time is over, on a connection that stays open', async t => {
-    const read = createCertificateReader(realm(), door.truststore)
+    const read = reader(realm(), door.truststore)
     const { peer } = await door.meet(pairOf(await authority.client('alice', { days: 30 })))
     t.equal(said(read(peer, Date.now())), 'alice')
     t.equal(said(read(peer, Date.now() + 29 * day)), 'alice')
@@ -99,7 +101,7 @@ t.test('a client certificate', async t => {
   })
 
   await t.test('must carry exactly one name of the kind that is asked for', async t => {
-    const read = createCertificateReader(realm(), door.truststore)
+    const read = reader(realm(), door.truststore)
     const subjects: Record<string, string> = {
       '/CN=Jürgen Müller': 'Jürgen Müller',
       '/CN=a, CN=admin': 'a, CN=admin',
@@ -122,7 +124,7 @@ t.test('a client certificate', async t => {
   })
 
   await t.test('with NUL in its name is not the one before the NUL', async t => {
-    const read = createCertificateReader(realm(), door.truststore)
+    const read = reader(realm(), door.truststore)
     const { publicKey, privateKey } = await generateKeys('ec-p256')
     const extensions = leafExtensions({ serverAuth: false, clientAuth: true, keyEncipherment: false, names: [] })
     const made = await sign(
@@ -138,7 +140,7 @@ t.test('a client certificate', async t => {
     const many = `subjectAltName=email:alice@example.org,${upn},DNS:ct1.example.org,URI:urn:node:1`
     const pair = make({ subject: '/CN=alice', extensions: [...forClients, many] })
     const { peer } = await door.meet(pair)
-    const by = (name: string) => said(createCertificateReader(realm({ name }), door.truststore)(peer, Date.now()))
+    const by = (name: string) => said(reader(realm({ name }), door.truststore)(peer, Date.now()))
     t.equal(by('email'), 'alice@example.org')
     t.equal(by('upn'), 'alice@corp.example')
     t.equal(by('dns'), 'ct1.example.org')
@@ -150,7 +152,7 @@ t.test('a client certificate', async t => {
       subject: '/CN=alice',
       extensions: [...forClients, 'subjectAltName=email:a@x.org,email:b@x.org'],
     })
-    const read = createCertificateReader(realm({ name: 'email' }), door.truststore)
+    const read = reader(realm({ name: 'email' }), door.truststore)
     t.equal(said(read((await door.meet(two)).peer, Date.now())), 'certificate-without-one-name')
     const none = make({ subject: '/CN=alice/emailAddress=a@x.org', extensions: forClients })
     t.equal(
@@ -179,7 +181,7 @@ t.test('a client certificate', async t => {
     ]
     const singles = await startDoor(t, authority, trusted)
     const people = { [`sha256:${printOf(issued)}`]: 'ct-scanner-1', [printOf(selfMade)]: 'workstation' }
-    const read = createCertificateReader(realm({ people }), singles.truststore)
+    const read = reader(realm({ people }), singles.truststore)
     const holder = async (pair: Pair) => said(read((await singles.meet(pair)).peer, Date.now()))
     t.equal(await holder(bare), 'bare')
     t.equal(await holder(forServers), 'pacs')
@@ -201,7 +203,7 @@ t.test('a client certificate', async t => {
     const between = make({ subject: '/CN=Staff CA', by: root, extensions: ca })
     const bob = make({ subject: '/CN=bob', by: between, extensions: forClients })
     const rooted = await startDoor(t, authority, [root.cert])
-    const read = createCertificateReader(realm(), rooted.truststore)
+    const read = reader(realm(), rooted.truststore)
     const whole = { ...bob, cert: `${bob.cert}${between.cert}` }
     t.equal(said(read((await rooted.meet(whole)).peer, Date.now())), 'bob')
     t.equal(said(read((await rooted.meet(bob)).peer, Date.now())), 'certificate-not-trusted', 'without the one between')
@@ -209,7 +211,7 @@ t.test('a client certificate', async t => {
     const below = make({ subject: '/CN=Staff CA', extensions: ca })
     const eve = make({ subject: '/CN=eve', by: below, extensions: forClients })
     const tooDeep = { ...eve, cert: `${eve.cert}${below.cert}` }
-    const ours = createCertificateReader(realm(), door.truststore)
+    const ours = reader(realm(), door.truststore)
     t.equal(
       said(ours((await door.meet(tooDeep)).peer, Date.now())),
       'certificate-not-trusted',
@@ -219,7 +221,7 @@ t.test('a client certificate', async t => {
 
   for (const version of ['TLSv1.3', 'TLSv1.2'] as const) {
     await t.test(`is not carried over by a session taken up again (${version})`, async t => {
-      const read = createCertificateReader(realm(), door.truststore)
+      const read = reader(realm(), door.truststore)
       const terms = { minVersion: version, maxVersion: version }
       const first = await door.meet(alice, terms)
       t.equal(said(read(first.peer, Date.now())), 'alice')

@@ -15,8 +15,9 @@ import type { Test } from 'tap'
 import { Terms } from '../../src/config/terms.ts'
 import { authorityFiles } from '../../src/issuer/authority.ts'
 import { readKeystore } from '../../src/tls/keystore.ts'
+import { keepChains } from '../../src/tls/presented.ts'
 import { effectiveTerms } from '../../src/tls/protocol-floor.ts'
-import { serverTlsOptions } from '../../src/tls/server-context.ts'
+import { serverTlsOptions, serverTrust } from '../../src/tls/server-context.ts'
 import { readTruststore, type Truststore } from '../../src/tls/truststore.ts'
 import type { TestAuthority } from '../fixture/authority.ts'
 
@@ -88,11 +89,17 @@ export async function startDoor(t: Test, authority: TestAuthority, trusted: read
   if (keystore === undefined || terms === undefined || truststore === undefined)
     throw new Error('the door did not open')
   const sockets = new Set<TLSSocket>()
-  const server = createServer(serverTlsOptions({ terms, keystore, clients: 'optional', truststore }), socket => {
-    socket.on('error', () => undefined)
-    sockets.add(socket)
-    socket.write('hello')
-  })
+  const server = createServer(
+    serverTlsOptions(
+      serverTrust({ terms, keystores: [keystore], clients: 'optional', truststore, depth: 0, only: undefined }),
+    ),
+    socket => {
+      socket.on('error', () => undefined)
+      sockets.add(socket)
+      socket.write('hello')
+    },
+  )
+  keepChains(server)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => {

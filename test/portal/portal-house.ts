@@ -7,6 +7,7 @@
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { AuditEvent } from '../../src/audit/event.ts'
+import { CertificateRealms } from '../../src/config/certificate-realm.ts'
 import { configSchema } from '../../src/config/schema.ts'
 import { proven, refused } from '../../src/identity/answer.ts'
 import { identify } from '../../src/identity/authenticator.ts'
@@ -184,7 +185,11 @@ export async function startHouse(t: Test, options: HouseOptions = {}): Promise<H
     },
   })
   const truststore = certificate === 'none' ? undefined : readTruststore(door.authority.caFile, now(), () => undefined)
-  const certificates = createCertificateReader({ name: 'commonName', groups: ['nodes'], people: new Map() }, truststore)
+  const certificates = createCertificateReader({
+    realms: CertificateRealms.parse({ groups: ['nodes'] }),
+    trust: { truststore, depth: 0, only: undefined },
+    revoked: () => undefined,
+  })
   return { ...door, events, asked, sessions }
 }
 

@@ -9,7 +9,7 @@ import t, { type Test } from 'tap'
 import { Terms } from '../../src/config/terms.ts'
 import { readKeystore } from '../../src/tls/keystore.ts'
 import { effectiveTerms } from '../../src/tls/protocol-floor.ts'
-import { serverTlsOptions } from '../../src/tls/server-context.ts'
+import { serverTlsOptions, serverTrust } from '../../src/tls/server-context.ts'
 import { readTruststore } from '../../src/tls/truststore.ts'
 import { startAuthority, type TestAuthority } from '../fixture/authority.ts'
 
@@ -29,11 +29,14 @@ async function startServer(
   const truststore = clients === 'none' ? undefined : readTruststore(authority.caFile, Date.now(), fail)
   if (keystore === undefined || terms === undefined) throw new Error('no server without keystore and terms')
   const seen: { reused: boolean; peer: string | undefined }[] = []
-  const server = createServer(serverTlsOptions({ terms, keystore, clients, truststore }), socket => {
-    seen.push({ reused: socket.isSessionReused(), peer: socket.getPeerX509Certificate()?.subject })
-    socket.on('error', () => undefined)
-    socket.write('hello')
-  })
+  const server = createServer(
+    serverTlsOptions(serverTrust({ terms, keystores: [keystore], clients, truststore, depth: 0, only: undefined })),
+    socket => {
+      seen.push({ reused: socket.isSessionReused(), peer: socket.getPeerX509Certificate()?.subject })
+      socket.on('error', () => undefined)
+      socket.write('hello')
+    },
+  )
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => server.close())

@@ -1,0 +1,178 @@
+/**
+ * One state of the configuration at work: routes, realms, upstreams and rules that belong together.
+ *
+ * It never changes. A reload builds the next one beside it; exchanges that began on this one end on it, and with the
+ * last of them it is closed. What both need the same (connections to an upstream, revocation lists) is passed on.
+ */
+import { createRecorder } from './audit/recorder.ts'
+import type { RevocationSection } from './config/revocation.ts'
+import type { Config } from './config/schema.ts'
+import type { Destination } from './forward/forward.ts'
+import type { House } from './house.ts'
+import { identify } from './identity/authenticator.ts'
+import { createBasicCheck } from './identity/basic-credentials.ts'
+import { createRevoked } from './identity/certificate-revocation.ts'
+import { type CertificateReader, createCertificateReader } from './identity/client-certificate.ts'
+import { openLocalAccounts } from './identity/local-accounts.ts'
+import { createPasswordCheck } from './identity/password-realms.ts'
+import { openDirectory } from './ldap/directory.ts'
+import { trustedProxies } from './listener/client-address.ts'
+import type { Exchange, UpgradeExchange } from './listener/exchange.ts'
+import { createPages } from './pages.ts'
+import { createPipeline } from './pipeline.ts'
+import { createPortal } from './portal/portal.ts'
+import type { Materials } from './preflight.ts'
+import { createReadiness } from './readiness.ts'
+import { compileRoutes } from './route/route-table.ts'
+import { createStations } from './stations.ts'
+import { openRevocation, type Revocation } from './tls/revocation.ts'
+import type { ServerTrust } from './tls/server-context.ts'
+import { openUpstream, type Upstream } from './upstream/upstream.ts'
+import { openViewer, type Viewer } from './viewer/static-files.ts'
+
+export interface Generation extends AsyncDisposable {
+  readonly config: Config
+  readonly materials: Materials
+  readonly upstreams: ReadonlyMap<string, Upstream>
+  /** Revocation lists, by listener or stream. */
+  readonly lists: ReadonlyMap<string, Pick<Revocation, 'state'>>
+  readonly readiness: ReturnType<typeof createReadiness>
+  handle(exchange: Exchange | UpgradeExchange): void
+  /** @param entrance  name of a listener or stream */
+  certificatesOf(kind: 'listeners' | 'streams', entrance: string): CertificateReader
+  /** Resolves when the revocation lists from elsewhere have come, or will not for now. */
+  readonly listsReady: Promise<void>
+  /** Closes it behind the last exchange that runs on it. */
+  retire(): void
+}
+
+export async function openGeneration(config: Config, materials: Materials, house: House): Promise<Generation> {
+  const { audit, sessions, inFlight, throttle, noteworthy, access, ledger, metrics, log, clock } = house
+  await using open = new AsyncDisposableStack()
+  const now = () => clock.now()
+
+  const { realms } = config
+  const local = openLocalAccounts({ file: realms.local.file, clock })
+  const directory = realms.directory.enabled
+    ? openDirectory(realms.directory, { password: materials.directoryPassword, trust: materials.directoryTrust })
+    : undefined
+  const passwords = createPasswordCheck({ provider: realms.passwordProvider, local, directory, throttle })
+  const basic = realms.basic ? createBasicCheck({ passwords, local, clock }) : undefined
+
+  const readers = { listeners: new Map<string, CertificateReader>(), streams: new Map<string, CertificateReader>() }
+  const listsReady: Promise<void>[] = []
+  const listsOf = new Map<string, Revocation>()
+  const readerFor = (entrance: string, trust: ServerTrust, section: RevocationSection | undefined) => {
+    const lists =
+      section === undefined
+        ? undefined
+        : open.use(
+            house.revocations.take(JSON.stringify([entrance, section]), () =>
+              openRevocation(section, house.revocationParts),
+            ),
+          ).part
+    lists?.reread()
+    if (lists !== undefined) {
+      listsReady.push(lists.ready)
+      listsOf.set(entrance, lists)
+    }
+    return createCertificateReader({ realms: realms.certificate, trust, revoked: createRevoked({ ledger, lists }) })
+  }
+  for (const kind of ['listeners', 'streams'] as const) {
+    for (const [name, trust] of materials[kind]) {
+      const section = config[kind][name]
+      const revocation = section !== undefined && 'clients' in section ? section.clients.revocation : undefined
+      readers[kind].set(name, readerFor(`${kind}.${name}`, trust, revocation))
+    }
+  }
+  const certificatesOf = (kind: 'listeners' | 'streams', entrance: string): CertificateReader => {
+    const reader = readers[kind].get(entrance)
+    // A connection that outlived its listener in a reload proves nothing any more.
+    return reader ?? (() => ({ kind: 'absent' }))
+  }
+
+  const destinations = new Map<string, Destination>()
+  const viewers = new Map<string, Viewer>()
+  for (const [name, section] of Object.entries(config.upstreams)) {
+    if (section.kind === 'ohif') {
+      viewers.set(name, openViewer(section))
+      continue
+    }
+    const trust = materials.upstreamTrust.get(name)
+    const warn = (text: string) => log.warn({ upstream: name }, text)
+    // Connections are passed on only between upstreams that are the same to the last byte of their trust.
+    const key = JSON.stringify([name, section, trust])
+    const { part } = open.use(house.upstreams.take(key, () => openUpstream(name, section, trust, now, warn)))
+    destinations.set(name, { upstream: part, password: materials.upstreamPasswords.get(name) })
+  }
+  const upstreams = new Map([...destinations].map(([name, { upstream }]) => [name, upstream]))
+
+  const routes = compileRoutes(config)
+  const portal = createPortal({
+    sessions,
+    passwords,
+    basic: realms.basic,
+    routes,
+    administrators: config.administrators,
+    upstreams: [...upstreams.values()],
+    audit: house.recordOwn,
+    now,
+  })
+  const handle = createPipeline(
+    createStations({
+      routes,
+      pages: createPages(portal),
+      access,
+      record: createRecorder({ audit, noteworthy, metrics, onFailure: config.audit.onFailure }),
+      trusts: trustedProxies(config.trustedProxies),
+      allowed: new Set(config.cors.origins.map(origin => origin.origin)),
+      listeners: materials.listeners,
+      destinations,
+      viewers,
+      inFlight,
+      metrics,
+      log,
+      async identify(credentials, listener) {
+        const readCertificate = certificatesOf('listeners', listener)
+        const identity = await identify(credentials, { readCertificate, sessions, local, basic, now })
+        if (identity.certificateAnswer.kind === 'proven') house.holders.add(credentials.peer)
+        return identity
+      },
+    }),
+  )
+  const readiness = createReadiness({
+    upstreams,
+    viewers,
+    directory,
+    entrances: new Map([...materials.listeners, ...materials.streams]),
+    isDraining: house.isDraining,
+    now,
+  })
+
+  const opened = open.move()
+  let running = 0
+  let isRetired = false
+  const close = () => void opened.disposeAsync()
+  return {
+    config,
+    materials,
+    upstreams,
+    lists: listsOf,
+    readiness,
+    certificatesOf,
+    listsReady: Promise.all(listsReady).then(() => undefined),
+    handle(exchange) {
+      running++
+      void Promise.all([handle(exchange), exchange.finished]).then(() => {
+        running--
+        if (isRetired && running === 0) close()
+      })
+    },
+    retire() {
+      if (isRetired) return
+      isRetired = true
+      if (running === 0) close()
+    },
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * What outlives a reload: the state on the disk, the memory of who is in, the audit trail, connections to upstreams.
+ */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { type AccessLog, createAccessLog } from './audit/access-log.ts'
+import { type AuditLog, openAuditLog } from './audit/audit-log.ts'
+import type { AuditEvent } from './audit/event.ts'
+import { createNoteworthy, type Noteworthy } from './audit/noteworthy.ts'
+import type { Config } from './config/schema.ts'
+import { createInFlight, type InFlight } from './forward/in-flight.ts'
+import { openSessionStore, type SessionStore } from './identity/session-store.ts'
+import { createThrottle, type Throttle } from './identity/throttle.ts'
+import { type Ledger, ledgerFile, openLedger } from './issuer/ledger.ts'
+import type { Clock } from './kernel/clock.ts'
+import { causeLine } from './kernel/fault.ts'
+import { createLeases, type Leases } from './kernel/lease.ts'
+import type { Log } from './telemetry/log.ts'
+import type { Metrics } from './telemetry/metrics.ts'
+import type { Revocation, RevocationParts } from './tls/revocation.ts'
+import type { Upstream } from './upstream/upstream.ts'
+
+export interface Surroundings {
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly clock: Clock
+}
+
+export interface House extends Surroundings, AsyncDisposable {
+  /** As it was at the start: where state, sessions and audit trail lie stays until a restart. */
+  readonly settled: Pick<Config, 'state' | 'sessions' | 'audit' | 'admin' | 'log'>
+  readonly audit: AuditLog
+  readonly sessions: SessionStore
+  readonly ledger: Ledger
+  readonly inFlight: InFlight
+  readonly throttle: Throttle
+  readonly noteworthy: Noteworthy
+  readonly access: AccessLog
+  readonly upstreams: Leases<Upstream>
+  readonly revocations: Leases<Revocation>
+  readonly revocationParts: RevocationParts
+  /** Connections whose certificate was accepted: those that a revocation must reach. */
+  readonly holders: WeakSet<object>
+  /** For events that the portal tells. */
+  recordOwn(id: string, event: AuditEvent): Promise<void>
+  isDraining(): boolean
+}
+
+export interface HouseEvents {
+  isDraining(): boolean
+  revocationChanged(): void
+}
+
+export async function openHouse(config: Config, surroundings: Surroundings, events: HouseEvents): Promise<House> {
+  const { log, metrics, clock } = surroundings
+  await using open = new AsyncDisposableStack()
+  const now = () => clock.now()
+  const { state, sessions: remembered, audit: trail, admin, log: logging } = config
+
+  mkdirSync(state, { recursive: true, mode: 0o700 })
+  const alarm = (cause: unknown) => {
+    metrics.auditFailures.inc()
+    log.error({ cause: causeLine(cause) }, 'the audit trail cannot be written')
+  }
+  const audit = open.use(await openAuditLog({ ...trail, now, alarm }))
+  const { store: file, idle, absolute } = remembered
+  const sessions = open.use(openSessionStore({ file, idle, absolute, clock }))
+  const ledger = open.use(openLedger(join(state, ledgerFile)))
+  const inFlight = open.use(createInFlight(sessions))
+  const noteworthy = createNoteworthy(now)
+
+  const opened = open.move()
+  return {
+    log,
+    metrics,
+    clock,
+    settled: { state, sessions: remembered, audit: trail, admin, log: logging },
+    audit,
+    sessions,
+    ledger,
+    inFlight,
+    throttle: createThrottle(),
+    noteworthy,
+    access: createAccessLog(log, metrics, now),
+    upstreams: createLeases(),
+    revocations: createLeases(),
+    revocationParts: {
+      now,
+      cacheDir: join(state, 'revocation-lists'),
+      tell: (level, facts, message) => log[level](facts, message),
+      onChange: events.revocationChanged,
+    },
+    holders: new WeakSet(),
+    async recordOwn(id, event) {
+      if (event.kind === 'login') metrics.logins.inc({ outcome: 'signed-in' })
+      if (event.kind === 'login-refused') metrics.logins.inc({ outcome: event.reason })
+      const told = event.kind === 'login-refused' ? noteworthy.ofRefusedLogin(event) : event
+      if (told === undefined) return
+      let isWritten = false
+      try {
+        isWritten = await audit.record(id, told)
+      } finally {
+        if (!isWritten) noteworthy.forget(told)
+      }
+    },
+    isDraining: events.isDraining,
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  }
+}
