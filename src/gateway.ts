@@ -156,6 +156,7 @@ export async function startGateway(config: Config, materials: Materials, options
     const read = () => readMetrics(house, current)
     admin.push(open.use(await listenAdmin(config.admin.bind, { readiness, metrics: read })))
   }
+  metrics.configurationCurrent.set(1)
   await house.audit.record('start', { kind: 'start' })
 
   let turn: Promise<unknown> = Promise.resolve()

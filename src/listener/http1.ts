@@ -109,8 +109,9 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
   // Node would leave out what is over its count without a word; ours is counted and refused.
   server.maxHeadersCount = 0
 
-  /** Connections that have made a request, and those with an answer under way. */
+  /** Connections that have made a request, those that were told their last word, and those with an answer under way. */
   const spoken = new WeakSet<Duplex>()
+  const told = new WeakSet<Duplex>()
   const answering = new WeakMap<Duplex, number>()
 
   const exchangeOf = (
@@ -167,12 +168,15 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
     take.upgrade(upgradeOf(message, socket, early, connectionOf, limits))
   })
   server.on('clientError', (error: Error & { code?: string }, socket) => {
+    // What follows on a connection that was told its last word is wrong once more, and says nothing new.
+    if (told.has(socket)) return
     // In the middle of an answer, a 400 would pass for more of its body.
     if (!socket.writable || error.code === 'ECONNRESET' || (answering.get(socket) ?? 0) > 0) {
       socket.destroy()
       return
     }
     const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400
+    told.add(socket)
     sayLast(socket, `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
     take.malformed(connectionOf(socket), error.code ?? error.message)
   })

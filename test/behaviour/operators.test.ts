@@ -61,6 +61,12 @@ const names = [
   'sallyport_upstream_up',
   'sallyport_certificate_expiry_seconds',
   'sallyport_audit_failures_total',
+  'sallyport_reloads_total',
+  'sallyport_configuration_current',
+  'sallyport_revocation_list_expiry_seconds',
+  'sallyport_streams_total',
+  'sallyport_stream_connections',
+  'sallyport_stream_bytes_total',
 ]
 
 t.test('every metric has its name, and no label names a person, a path or an address', async t => {
