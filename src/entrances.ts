@@ -12,7 +12,7 @@ import { type ChallengeAnswer, listenPlain, type RedirectTarget } from './listen
 import { type Bound, type ListenerEvents, listenSecure, type SecureBound } from './listener/secure-listener.ts'
 import type { Materials } from './preflight.ts'
 import { type BoundStream, listenStream, type StreamParts } from './stream/stream-listener.ts'
-import { type ServerTrust, trustKey } from './tls/server-context.ts'
+import { type ServerTrust, trustKey, unusable } from './tls/server-context.ts'
 
 export interface EntranceParts {
   readonly listenerEvents: ListenerEvents
@@ -66,7 +66,7 @@ const termsOf = ({ section, trust }: Extract<Wanted, { trust: unknown }>) =>
 
 export function createEntrances(parts: EntranceParts): Entrances {
   const entrances = new Map<string, Entrance>()
-  const leaving = new Set<Promise<void>>()
+  const leaving = new Map<Entrance, Promise<void>>()
   let redirects: Readonly<Record<string, { target: string; publicOrigin: string | undefined }>> = {}
 
   const redirectOf = (name: string): RedirectTarget => ({
@@ -97,14 +97,15 @@ export function createEntrances(parts: EntranceParts): Entrances {
     if (wanted.kind === 'plain' || entrance.kind === 'plain') return
     const terms = termsOf(wanted)
     if (terms === entrance.terms) return
-    entrance.terms = terms
     if (wanted.kind === 'secure' && entrance.kind === 'secure') entrance.bound.replace(wanted.section, wanted.trust)
     if (wanted.kind === 'stream' && entrance.kind === 'stream') entrance.bound.replace(wanted.section, wanted.trust)
+    entrance.terms = terms
   }
-  function leave({ bound }: Entrance, milliseconds: number) {
+  function leave(entrance: Entrance, milliseconds: number) {
+    const { bound } = entrance
     const left = bound.drain(milliseconds).then(() => bound[Symbol.asyncDispose]())
-    leaving.add(left)
-    void left.finally(() => leaving.delete(left))
+    leaving.set(entrance, left)
+    void left.finally(() => leaving.delete(entrance))
   }
 
   return {
@@ -113,6 +114,11 @@ export function createEntrances(parts: EntranceParts): Entrances {
     },
     async follow(config, materials, change) {
       const wanted = new Map([...wantedBy(config, materials)].map(one => [keyOf(one), one]))
+      // Whatever could fail fails here, before anything has changed.
+      for (const one of wanted.values()) {
+        const broken = one.kind === 'plain' ? undefined : unusable(one.trust)
+        if (broken !== undefined) throw new Error(`${one.name}: ${broken.why}`)
+      }
       const stays = (key: string, one: Wanted) => entrances.get(key)?.bind === placeOf(one)
       await using fresh = new AsyncDisposableStack()
       const opened = new Map<string, Entrance>()
@@ -142,7 +148,8 @@ export function createEntrances(parts: EntranceParts): Entrances {
       for (const [key, entrance] of opened) entrances.set(key, entrance)
     },
     *sockets() {
-      for (const { kind, bound } of entrances.values()) {
+      // Those that are on their way out are still used.
+      for (const { kind, bound } of [...entrances.values(), ...leaving.keys()]) {
         if (kind === 'plain') continue
         for (const socket of bound.sockets())
           yield { kind: kind === 'secure' ? 'listeners' : 'streams', name: bound.name, socket }
@@ -150,10 +157,10 @@ export function createEntrances(parts: EntranceParts): Entrances {
     },
     async drain(milliseconds) {
       await Promise.all([...entrances.values()].map(({ bound }) => bound.drain(milliseconds)))
-      await Promise.all(leaving)
+      await Promise.all(leaving.values())
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all([...entrances.values()].map(({ bound }) => bound[Symbol.asyncDispose]()))
+      await Promise.all([...entrances.values(), ...leaving.keys()].map(({ bound }) => bound[Symbol.asyncDispose]()))
     },
   }
 }

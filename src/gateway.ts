@@ -7,28 +7,26 @@
  *
  * What is opened later leans only on what was opened earlier, and closing runs backwards. Nothing here decides anything.
  */
-import { randomUUID } from 'node:crypto'
 import { acmeDir } from './acme/keystore-file.ts'
 import { createSupplies } from './acme/supplies.ts'
+import type { AuditEvent } from './audit/event.ts'
+import { createMemory } from './audit/noteworthy.ts'
 import { createStreamRecorder } from './audit/recorder.ts'
 import { type Problem, pathText } from './config/problem.ts'
 import type { Config } from './config/schema.ts'
 import { createEntrances } from './entrances.ts'
 import { openGeneration } from './generation.ts'
+import { type HolderWatch, watchHolders } from './holders.ts'
 import { type House, openHouse, type Surroundings } from './house.ts'
-import { causeLine } from './kernel/fault.ts'
+import { every } from './kernel/every.ts'
+import { causeLine, Fault } from './kernel/fault.ts'
 import { listenAdmin } from './listener/admin-listener.ts'
-import { plainAddress } from './listener/client-address.ts'
 import type { Exchange, UpgradeExchange } from './listener/exchange.ts'
 import type { Bound } from './listener/secure-listener.ts'
 import { certificatesIn, readMetrics } from './monitoring.ts'
 import type { Materials } from './preflight.ts'
 import { createExpiryWatch } from './tls/expiry.ts'
 
-/** Milliseconds between two looks at what commands have revoked. */
-const ledgerLook = 1_000
-/** Milliseconds between two looks at whether accepted certificates are still to be accepted. */
-const holderLook = 30_000
 /** Milliseconds between two looks at how soon certificates end. */
 const expiryLook = 3_600_000
 /** Milliseconds that revocation lists from elsewhere may take before the gateway goes on without them. */
@@ -66,8 +64,9 @@ export async function startGateway(config: Config, materials: Materials, options
   const { log, metrics, clock } = options
   await using open = new AsyncDisposableStack()
   let draining = false
+  let holders: HolderWatch | undefined
   const house = open.use(
-    await openHouse(config, options, { isDraining: () => draining, revocationChanged: () => cutRevoked() }),
+    await openHouse(config, options, { isDraining: () => draining, revocationChanged: () => holders?.look() }),
   )
   let current = open.use(await openGeneration(config, materials, house))
   await settled(current.listsReady)
@@ -76,6 +75,7 @@ export async function startGateway(config: Config, materials: Materials, options
     house.access.open(exchange)
     current.handle(exchange)
   }
+  const fullness = createMemory(60_000, () => clock.now())
   const recordStream = createStreamRecorder({ ...house, onFailure: house.settled.audit.onFailure })
   const supplies = open.use(
     createSupplies({
@@ -93,6 +93,9 @@ export async function startGateway(config: Config, materials: Materials, options
         upgrade: begin,
         trouble(listener, kind, address, detail) {
           metrics.trouble.inc({ listener, kind })
+          // Who is shut out here may be anybody: that is for operators to see, once a minute.
+          if ((kind === 'crowded' || kind === 'full') && fullness.isNew(`${listener} ${kind}`))
+            log.warn({ listener, kind, address, detail }, 'connections are turned away')
           log.debug({ listener, kind, address, detail }, 'client trouble')
         },
         connections: (listener, change) => metrics.connections.inc({ listener }, change),
@@ -116,22 +119,14 @@ export async function startGateway(config: Config, materials: Materials, options
   await entrances.follow(config, materials, () => undefined)
   supplies.follow(materials.acme)
 
-  /** Those who were let in by a certificate that no longer counts are put out, whatever they are doing. */
-  function cutRevoked() {
-    for (const { kind, name, socket } of entrances.sockets()) {
-      if (!house.holders.has(socket)) continue
-      const answer = current.certificatesOf(kind, name)(socket, clock.now())
-      if (answer.kind === 'proven') continue
-      const address = plainAddress(socket.remoteAddress)
-      if (answer.kind === 'refused') {
-        const { reason, detail } = answer
-        log.info({ entrance: name, address, reason, detail }, 'a connection was cut: its certificate no longer counts')
-        void house.audit.record(randomUUID(), { kind: 'certificate-refused', reason, detail, address })
-      }
-      socket.destroy()
-    }
+  /** For what has been done already: a line that cannot be written has raised its alarm, and changes nothing any more. */
+  const note = async (id: string, event: AuditEvent): Promise<void> => {
+    await house.audit.record(id, event).catch((fault: unknown) => {
+      if (!(fault instanceof Fault)) throw fault
+    })
   }
-  open.use(every(holderLook, cutRevoked))
+
+  holders = open.use(watchHolders({ house, entrances, current: () => current, note }))
   const expiry = createExpiryWatch(
     (level, facts, message) => log[level](facts, message),
     () => clock.now(),
@@ -139,16 +134,6 @@ export async function startGateway(config: Config, materials: Materials, options
   const lookAtEnds = () => expiry.look(certificatesIn(current))
   lookAtEnds()
   open.use(every(expiryLook, lookAtEnds))
-  open.use(
-    every(ledgerLook, () => {
-      try {
-        if (house.ledger.poll()) cutRevoked()
-      } catch (cause) {
-        // What was known goes on to count; the alarm is raised, and the next look comes in a second.
-        log.error({ cause: causeLine(cause) }, 'what was revoked cannot be read')
-      }
-    }),
-  )
 
   const admin: Bound[] = []
   if (config.admin !== undefined) {
@@ -175,17 +160,25 @@ export async function startGateway(config: Config, materials: Materials, options
     former.retire()
     supplies.follow(nextMaterials.acme)
     lookAtEnds()
-    cutRevoked()
+    holders?.look()
   }
   async function reload(read: ReadConfiguration): Promise<Reloaded> {
     const outcome = await attempt(read)
     metrics.reloads.inc({ outcome: outcome.ok ? 'taken' : 'refused' })
     metrics.configurationCurrent.set(outcome.ok ? 1 : 0)
-    await house.audit.record('reload', { kind: 'reload', ...(outcome.ok ? {} : { refused: outcome.why }) })
+    await note('reload', { kind: 'reload', ...(outcome.ok ? {} : { refused: outcome.why }) })
     return outcome
   }
   async function attempt(read: ReadConfiguration): Promise<Reloaded> {
-    const { config: next, materials: nextMaterials, problems } = read()
+    let found: ReturnType<ReadConfiguration>
+    try {
+      found = read()
+    } catch (cause) {
+      // Nothing has been touched yet. A file that trips the reader must not end a gateway that works.
+      log.error({ cause: causeLine(cause), stack: cause instanceof Error ? cause.stack : undefined }, 'reading failed')
+      return { ok: false, why: 'the configuration, or a file that it names, cannot be read at all' }
+    }
+    const { config: next, materials: nextMaterials, problems } = found
     for (const { path, line, message, severity } of problems)
       log[severity === 'warning' ? 'warn' : 'error']({ key: pathText(path), line }, message)
     if (next === undefined || nextMaterials === undefined) return { ok: false, why: 'the configuration has problems' }
@@ -229,11 +222,6 @@ const restartKeys = ({ settled: at }: House, next: Config): readonly string[] =>
   (['state', 'sessions', 'audit', 'admin', 'log'] as const).filter(
     key => JSON.stringify(at[key]) !== JSON.stringify(next[key]),
   )
-
-function every(milliseconds: number, look: () => void): Disposable {
-  const timer = setInterval(look, milliseconds).unref()
-  return { [Symbol.dispose]: () => clearInterval(timer) }
-}
 
 /** Resolves with the promise, or when patience is over. */
 async function settled(ready: Promise<void>): Promise<void> {

@@ -134,7 +134,10 @@ export async function openGeneration(config: Config, materials: Materials, house
       log,
       async identify(credentials, listener) {
         const readCertificate = certificatesOf('listeners', listener)
-        const identity = await identify(credentials, { readCertificate, sessions, local, basic, now })
+        const identity = await identify(credentials, {
+          ...{ readCertificate, sessions, local, basic, now },
+          hasDirectory: directory !== undefined,
+        })
         if (identity.certificateAnswer.kind === 'proven') house.holders.add(credentials.peer)
         return identity
       },

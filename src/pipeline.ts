@@ -38,7 +38,8 @@ export interface Stations {
   readonly record: (
     understood: Understood,
     route: Route | undefined,
-    decision: Decision,
+    /** Undefined: a page of our own. A certificate that was refused on the way is recorded all the same. */
+    decision: Decision | undefined,
     identity: Identity,
   ) => Promise<void>
   readonly pages: Pages
@@ -86,11 +87,9 @@ export function createPipeline(stations: Stations): (exchange: Exchange | Upgrad
 
       const identity = await stations.identify(exchange, client, route)
       const decision = judge(understood, route, identity, webSocket)
-      if (decision !== undefined) {
-        note(exchange, { decision })
-        await stations.record(understood, route, decision, identity)
-        if (decision.outcome === 'deny') return pages.refuse(understood, decision, identity)
-      }
+      if (decision !== undefined) note(exchange, { decision })
+      await stations.record(understood, route, decision, identity)
+      if (decision?.outcome === 'deny') return pages.refuse(understood, decision, identity)
       if (decision === undefined || route === undefined) return await pages.serve(understood, identity)
       if (route.strip && target.path === route.path && !webSocket) return pages.addSlash(exchange, target)
       if ('upgrade' in exchange) return await stations.tunnel({ exchange, target, client }, decision)

@@ -15,6 +15,7 @@ import type { Problem } from './config/problem.ts'
 import type { SecretPlace } from './config/scalars.ts'
 import type { Config } from './config/schema.ts'
 import { readAccountFile } from './identity/account-file.ts'
+import { inspectIssuers } from './identity/certificate-realms.ts'
 import { causeLine } from './kernel/fault.ts'
 import { Secret } from './kernel/secret.ts'
 import { planDirectory } from './ldap/directory-plan.ts'
@@ -23,7 +24,7 @@ import { type Keystore, readKeystore, unreadable } from './tls/keystore.ts'
 import { type PeerTrust, readPeerTrust } from './tls/peer-trust.ts'
 import { effectiveTerms, type Report } from './tls/protocol-floor.ts'
 import { inspectRevocation } from './tls/revocation.ts'
-import { type ServerTrust, serverTrust } from './tls/server-context.ts'
+import { type ServerTrust, serverTrust, unusable } from './tls/server-context.ts'
 import { readTruststore } from './tls/truststore.ts'
 
 /** What the files held, ready to be used. */
@@ -76,6 +77,7 @@ export function inspect(config: Config, locate: Locate, env: NodeJS.ProcessEnv, 
   const trust = (section: PeerTrustSection, path: Path) =>
     readPeerTrust(section, secret(section.password, [...path, 'password']), now, at(...path))
 
+  const asTheyAre = new Set(config.realms.certificate.flatMap(({ people }) => [...people.keys()]))
   const acme: AcmeOrder[] = []
   const keystoreOf = (section: KeystoreSection, path: Path): Keystore | 'none yet' | undefined => {
     const report = at(...path)
@@ -95,14 +97,16 @@ export function inspect(config: Config, locate: Locate, env: NodeJS.ProcessEnv, 
       keystoreOf(one, [...path, 'keystore', ...(several ? [index] : [])]),
     )
     const truststore =
-      clients.truststore === undefined ? undefined : readTruststore(clients.truststore, now, at(...path, 'clients'))
+      clients.truststore === undefined
+        ? undefined
+        : readTruststore(clients.truststore, now, at(...path, 'clients'), asTheyAre)
     if (clients.revocation !== undefined && truststore !== undefined)
       inspectRevocation(clients.revocation, now, truststore.pem, at(...path, 'clients', 'revocation'))
     if (terms === undefined || keystores.includes(undefined)) return undefined
     if (clients.certificate !== 'none' && truststore === undefined) return undefined
     const present = keystores.filter(one => one !== undefined && one !== 'none yet')
     inspectKeys(terms, present, at(...path, 'tls'))
-    return serverTrust({
+    const trust = serverTrust({
       terms,
       keystores: present,
       clients: clients.certificate,
@@ -110,6 +114,13 @@ export function inspect(config: Config, locate: Locate, env: NodeJS.ProcessEnv, 
       depth: clients.depth,
       only: clients.only,
     })
+    const broken = unusable(trust)
+    if (broken === undefined) return trust
+    at(...path, 'keystore')(
+      several ? String(broken.at) : 'certificate',
+      `OpenSSL does not take this certificate on these terms: ${broken.why}`,
+    )
+    return undefined
   }
   const trusts = (kind: 'listeners' | 'streams', sections: Readonly<Record<string, Terminating | PlainListener>>) => {
     const read = new Map<string, ServerTrust>()
@@ -121,6 +132,7 @@ export function inspect(config: Config, locate: Locate, env: NodeJS.ProcessEnv, 
   }
   const listeners = trusts('listeners', config.listeners)
   const streams = trusts('streams', config.streams)
+  inspectIssuers(config.realms.certificate, [...listeners.values(), ...streams.values()], at('realms', 'certificate'))
 
   const upstreamTrust = new Map<string, PeerTrust>()
   const upstreamPasswords = new Map<string, Secret>()

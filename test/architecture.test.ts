@@ -11,6 +11,7 @@ const layers = [
   'cli',
   'demo',
   'gateway.ts',
+  'holders.ts',
   'entrances.ts',
   'monitoring.ts',
   'generation.ts',

@@ -14,11 +14,11 @@ import type { Keystore } from '../tls/keystore.ts'
 import { enterAccount } from './account.ts'
 import { openAuthority } from './authority-client.ts'
 import { makeCertificateRequest } from './certificate-request.ts'
-import { namesIn, openCertificateStore } from './certificate-store.ts'
+import { type LastTry, openCertificateStore } from './certificate-store.ts'
 import type { Challenges } from './challenges.ts'
 import { AcmeFailure } from './failure.ts'
 import { orderCertificate } from './order.ts'
-import { type Lifetime, pulse, renewalTime, restAfterSuccess, retryDelay } from './schedule.ts'
+import { type Lifetime, pulse, renewalTime, restAfterSuccess, retryDelay, waitAfterRestart } from './schedule.ts'
 
 export interface AcmeParts {
   /** Below the state of the gateway, for all that concerns ACME. */
@@ -61,12 +61,13 @@ export function openAcme(section: AcmeKeystoreSection, parts: AcmeParts): Acme {
   const stopping = new AbortController()
   const about = { authority: section.directory.host, names: section.names }
   let held = store.read(now())
-  /** Taken for what it is, even if the authority put more names into it than were asked for. */
-  let given: Keystore | undefined
-  let failures = 0
+  let wanted = held !== undefined && store.isWanted(held)
+  /** Undefined once an order went well. */
+  let lastTry = store.lastTry()
+  let trying = false
   let lastProblem: AcmeState['lastProblem']
   /** No order before this, whatever is due. */
-  let rest = { until: 0, length: 0 }
+  let rest = restAfter(lastTry)
 
   const beRested = (length: number) => {
     rest = { until: now() + length, length }
@@ -75,7 +76,6 @@ export function openAcme(section: AcmeKeystoreSection, parts: AcmeParts): Acme {
   const nextTry = (): number => {
     // A clock that was set back must not make a rest of minutes one of years.
     if (rest.until - now() > rest.length) beRested(rest.length)
-    const wanted = held !== undefined && (held === given || isFor(held, section.names))
     return Math.max(wanted && held !== undefined ? renewalTime(lifetimeOf(held), spreadOf(held)) : now(), rest.until)
   }
 
@@ -94,8 +94,9 @@ export function openAcme(section: AcmeKeystoreSection, parts: AcmeParts): Acme {
 
   const succeed = (keystore: Keystore) => {
     held = keystore
-    given = keystore
-    failures = 0
+    wanted = true
+    lastTry = undefined
+    store.noteTry(undefined)
     lastProblem = undefined
     beRested(restAfterSuccess(lengthOf(keystore) ?? 0))
     const { validFrom, validTo } = keystore.certificate
@@ -106,10 +107,19 @@ export function openAcme(section: AcmeKeystoreSection, parts: AcmeParts): Acme {
     parts.renewed()
   }
 
+  /** What is to be remembered if the order that is under way fails like this. */
+  const failedTry = ({ kind, retryAfter }: Pick<AcmeFailure, 'kind' | 'retryAfter'>): LastTry => {
+    const failures = (lastTry?.failures ?? 0) + 1
+    const left = held && lifetimeOf(held).to - now()
+    const terms = { kind, failures, retryAfter, lifetime: lengthOf(held), left, spread: Math.random() }
+    return { at: now(), failures, wait: Math.ceil(retryDelay(terms)) }
+  }
+
   const fail = (cause: unknown) => {
-    failures++
-    const { kind, retryAfter } = cause instanceof AcmeFailure ? cause : new AcmeFailure('refused', '')
-    beRested(retryDelay({ kind, failures, retryAfter, lifetime: lengthOf(held), spread: Math.random() }))
+    const failure = cause instanceof AcmeFailure ? cause : new AcmeFailure('refused', '')
+    lastTry = failedTry(failure)
+    store.noteTry(lastTry)
+    beRested(lastTry.wait)
     const message = causeLine(cause)
     lastProblem = { at: now(), message }
     const left = held === undefined ? 0 : lifetimeOf(held).to - now()
@@ -128,16 +138,29 @@ export function openAcme(section: AcmeKeystoreSection, parts: AcmeParts): Acme {
     while (!stopping.signal.aborted) {
       if (nextTry() <= now()) {
         try {
+          trying = true
+          // Before it, for whoever is killed in the middle: each start would order again.
+          store.noteTry(failedTry({ kind: 'refused', retryAfter: 0 }))
           succeed(await attempt())
         } catch (cause) {
           // Everything, bugs of ours too: a gateway that ends because it cannot renew helps nobody.
           if (!stopping.signal.aborted) fail(cause)
+        } finally {
+          trying = false
         }
         continue
       }
       const wait = Math.min(nextTry() - now(), pulse(lengthOf(held)))
       await pause(Math.max(wait, 10), undefined, { signal: stopping.signal, ref: false }).catch(() => undefined)
     }
+  }
+  if (lastTry !== undefined && !wanted && rest.until > now()) {
+    const until = new Date(nextTry()).toISOString()
+    tell(
+      'warn',
+      { ...about, nextTry: until },
+      'the last ACME order did not succeed: the next one waits, restart or not',
+    )
   }
   const running = run()
 
@@ -148,6 +171,8 @@ export function openAcme(section: AcmeKeystoreSection, parts: AcmeParts): Acme {
     },
     async [Symbol.asyncDispose]() {
       stopping.abort()
+      // A stop is no failure. At once, for whoever follows us at this place reads it.
+      if (trying) store.noteTry(lastTry)
       await running
     },
   }
@@ -165,7 +190,7 @@ const lengthOf = (keystore: Keystore | undefined): number | undefined =>
 const spreadOf = ({ certificate }: Keystore): number =>
   Number.parseInt(certificate.fingerprint256.slice(0, 2), 16) / 255
 
-const isFor = (keystore: Keystore, names: readonly string[]): boolean => {
-  const there = namesIn(keystore)
-  return there.size === names.length && names.every(name => there.has(name))
+const restAfter = (last: LastTry | undefined): { until: number; length: number } => {
+  const length = waitAfterRestart(last?.wait ?? 0)
+  return { until: (last?.at ?? 0) + length, length }
 }

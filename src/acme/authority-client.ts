@@ -57,7 +57,12 @@ export async function openAuthority({ directory, ca, key, signal }: AuthorityTer
     // HTTP/1.1 only, and every connection proves itself anew: a resumed session skips the check of the name in Node.
     allowH2: false,
     maxCachedSessions: 0,
-    connect: { timeout: connectPatience, minVersion: 'TLSv1.2', ...(ca === undefined ? {} : { ca: [...ca] }) },
+    connect: {
+      timeout: connectPatience,
+      minVersion: 'TLSv1.2',
+      rejectUnauthorized: true, // said here, for the environment could say otherwise (NODE_TLS_REJECT_UNAUTHORIZED)
+      ...(ca === undefined ? {} : { ca: [...ca] }),
+    },
     headersTimeout: patience,
     bodyTimeout: patience,
     maxResponseSize: largestAnswer,

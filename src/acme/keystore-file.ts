@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { AcmeKeystoreSection } from '../config/keystore.ts'
 import { type Keystore, pemCertificates, readKeystore, unreadable } from '../tls/keystore.ts'
 import type { Report } from '../tls/protocol-floor.ts'
@@ -25,6 +25,10 @@ export const accountFile = ({ directory }: Place, dir: string): string => join(f
 export const certificateFile = ({ directory, names }: Place, dir: string): string =>
   // The first name is a name of the DNS (config/acme.ts): no slash, no dot in front.
   join(folderOf(directory, dir), names[0] ?? '_', 'certificate.pem')
+
+/** Of an order that did not succeed, or is under way: a crash must not lead to one order after the other. */
+export const lastTryFile = (section: Place, dir: string): string =>
+  join(dirname(certificateFile(section, dir)), 'last-try.json')
 
 export const acmeDir = (state: string): string => join(state, 'acme')
 

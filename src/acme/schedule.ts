@@ -46,16 +46,27 @@ export interface Setback {
   /** What the authority asked for. */
   readonly retryAfter: number
   readonly lifetime: number | undefined
+  /** Of that lifetime, from now. */
+  readonly left?: number | undefined
   /** 0 to 1, at random. */
   readonly spread: number
 }
 
+/** The most that an authority may ask for: several tries must fit into what is left. */
+const longestAsked = (left: number | undefined): number => (left === undefined || left <= 0 ? hour : left / 8)
+
 /** Milliseconds to wait before the next try: twice as long each time, up to a bound. There is always a next try. */
-export function retryDelay({ kind, failures, retryAfter, lifetime = Infinity, spread }: Setback): number {
+export function retryDelay({ kind, failures, retryAfter, lifetime = Infinity, left, spread }: Setback): number {
   const [first, longest] = bounds(kind, lifetime)
   const wait = Math.min(first * 2 ** (failures - 1), longest)
-  return Math.max(wait, retryAfter) * (1 + spread / 10)
+  return Math.max(wait, Math.min(retryAfter, longestAsked(left))) * (1 + spread / 10)
 }
+
+/**
+ * What is left of a wait when the gateway starts again: four tries in an hour at most, however often it falls, and
+ * whoever mended something and restarts does not wait for hours.
+ */
+export const waitAfterRestart = (wait: number): number => Math.min(wait, 15 * minute)
 
 /** After a certificate has come the next one waits at least so long, even where a clock is wrong: no endless ordering. */
 export const restAfterSuccess = (lifetime: number): number => within(second, lifetime / 20, hour)

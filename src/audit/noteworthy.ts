@@ -35,7 +35,7 @@ export function studyOf({ path, query }: CanonicalTarget): string | undefined {
 }
 
 /** Remembers when something was told; the oldest is forgotten first. */
-function createMemory(window: number, now: () => number) {
+export function createMemory(window: number, now: () => number) {
   const told = new Map<string, number>()
   return {
     isNew(key: string): boolean {

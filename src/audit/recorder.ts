@@ -19,7 +19,8 @@ export interface Recorded {
   /** Address of the client. */
   readonly client: string
   readonly route: Route | undefined
-  readonly decision: Decision
+  /** Undefined: a page of our own, which anybody may see. */
+  readonly decision: Decision | undefined
   readonly identity: Identity
 }
 
@@ -65,11 +66,13 @@ export function createRecorder(parts: RecorderParts): (recorded: Recorded) => Pr
       certificate.kind === 'refused'
         ? noteworthy.ofCertificate(certificate.reason, certificate.detail, client)
         : undefined,
-      decision.outcome === 'permit'
-        ? noteworthy.ofPermit(decision, target, client)
-        : noteworthy.ofDenial(decision, where, client),
+      decision === undefined
+        ? undefined
+        : decision.outcome === 'permit'
+          ? noteworthy.ofPermit(decision, target, client)
+          : noteworthy.ofDenial(decision, where, client),
     ]
-    if (decision.outcome === 'deny') metrics.denials.inc({ reason: decision.reason })
+    if (decision?.outcome === 'deny') metrics.denials.inc({ reason: decision.reason })
     const written = Promise.all(events.map(event => (event === undefined ? undefined : once(id, event))))
     // With `continue` a failed line never rejects; the alarm has been raised where it failed.
     if (onFailure === 'refuse') await written

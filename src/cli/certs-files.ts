@@ -4,7 +4,7 @@
  * Nothing is overwritten without being told: that is asked before anything is issued, and once more by the system when
  * the files are made.
  */
-import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { lstatSync, mkdirSync, rmSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { publicMode, secretMode, writeNewFile } from '../issuer/new-file.ts'
 import { encodePkcs12, type Pkcs12Format } from '../issuer/pkcs12.ts'
@@ -24,7 +24,7 @@ export interface CertificateFiles {
 export function placeFor(folder: string, stem: string, force: boolean): CertificateFiles {
   const at = (ending: string) => join(resolve(folder), `${stem}.${ending}`)
   const files = { certificate: at('pem'), key: at('key'), pkcs12: at('p12') }
-  const there = Object.values(files).filter(file => existsSync(file))
+  const there = Object.values(files).filter(file => lstatSync(file, { throwIfNoEntry: false }) !== undefined)
   if (there.length > 0 && !force) {
     const all = there.map(shownPath).join(', ')
     throw new CommandEnd(

@@ -19,7 +19,7 @@ import { operationOf } from '../policy/operation.ts'
 import { canonicalTarget } from '../route/canonical-path.ts'
 import { upstreamPath } from '../route/route.ts'
 import { compileRoutes } from '../route/route-table.ts'
-import { pathToAuthority } from '../tls/certificate-path.ts'
+import { pathsToAuthority } from '../tls/certificate-path.ts'
 import { pemCertificates } from '../tls/keystore.ts'
 import { readTruststore } from '../tls/truststore.ts'
 import type { Command } from './command.ts'
@@ -80,7 +80,7 @@ function holderOf(file: string, group: readonly string[], config: Config, name: 
   const answer = createCertificateReader({ realms: config.realms.certificate, trust, revoked })(
     {
       // As far as signatures go; use and strength are OpenSSL's to judge, in a handshake.
-      authorized: pathToAuthority(certificate, sent, truststore.authorities) !== undefined,
+      authorized: (pathsToAuthority(certificate, sent, truststore.authorities, Date.now()) ?? []).length > 0,
       authorizationError: new Error('issued by no authority of the truststore'),
       getPeerX509Certificate: () => certificate,
       sent,

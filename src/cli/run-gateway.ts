@@ -3,7 +3,7 @@
  */
 import type { Problem } from '../config/problem.ts'
 import type { Config } from '../config/schema.ts'
-import { startGateway } from '../gateway.ts'
+import { type Gateway, startGateway } from '../gateway.ts'
 import { systemClock } from '../kernel/clock.ts'
 import type { Materials } from '../preflight.ts'
 import { createLog } from '../telemetry/log.ts'
@@ -34,18 +34,22 @@ export async function runGateway(source: Source, report: Report, onReady: () => 
   const { log, flush } = createLog(config.log)
   const surroundings = { log, metrics: createMetrics(), clock: systemClock }
   const materialsChanged = () => void reload('a certificate was renewed')
-  const gateway = await startGateway(config, materials, { ...surroundings, materialsChanged }).catch(
-    (cause: unknown) => {
-      flush()
-      throw bindProblem(cause)
-    },
-  )
-  await using _running = gateway
+  // Both from the beginning: what changes or is asked for while it starts is heeded when it runs.
+  let gateway: Gateway | undefined
+  let isAskedEarly = false
+  let isStopping = false
   using watch = watchFiles(changed => void reload('files have changed', changed))
   watch.follow(source.files)
-  let isStopping = false
+  process.on('SIGHUP', () => void reload('SIGHUP'))
+  gateway = await startGateway(config, materials, { ...surroundings, materialsChanged }).catch((cause: unknown) => {
+    flush()
+    throw bindProblem(cause)
+  })
+  await using running = gateway
   async function reload(reason: string, files: readonly string[] = []) {
     if (isStopping) return
+    isAskedEarly = gateway === undefined
+    if (gateway === undefined) return
     log.info({ reason, ...(files.length > 0 ? { files } : {}) }, 'reading the configuration again')
     const outcome = await gateway.reload(() => {
       const read = source.again()
@@ -55,15 +59,15 @@ export async function runGateway(source: Source, report: Report, onReady: () => 
     if (outcome.ok) log.info({ reason }, 'the configuration was read again, and is at work')
     else log.error({ reason, why: outcome.why }, 'the configuration was not taken: what ran before goes on')
   }
-  for (const { name, urls } of gateway.listeners) {
+  for (const { name, urls } of running.listeners) {
     for (const url of urls) report.result(`listening ${url} (${name})`, { listening: url, listener: name })
   }
   onReady()
 
-  process.on('SIGHUP', () => void reload('SIGHUP'))
+  if (isAskedEarly) void reload('asked for while it started')
   const why = await untilStopped(log, ['SIGTERM', 'SIGINT'])
   isStopping = true
-  await gateway.drain()
+  await running.drain()
   log.info({}, 'stopped')
   flush()
   if (why === 'bug') throw new CommandEnd(1, 'the gateway stopped because of a bug; the log holds the details')

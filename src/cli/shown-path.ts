@@ -6,7 +6,9 @@
 import { isAbsolute, relative, resolve } from 'node:path'
 
 export function shownPath(path: string): string {
-  const short = relative(process.cwd(), resolve(path))
+  // What looks like another line in a terminal, or ends a comment in a shell, is no part of a path that is shown.
+  const whole = resolve(path).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?')
+  const short = relative(process.cwd(), whole)
   if (short === '') return '.'
-  return short === '..' || short.startsWith('../') || isAbsolute(short) ? resolve(path) : short
+  return short === '..' || short.startsWith('../') || isAbsolute(short) ? whole : short
 }

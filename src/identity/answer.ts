@@ -17,6 +17,7 @@ export const refusalReasons = {
   'certificate-wrong-use': 'Your certificate was not issued for signing in.',
   'certificate-revoked': 'Your certificate was taken back by its authority.',
   'certificate-unchecked': 'Whether your certificate was taken back cannot be found out at the moment.',
+  'certificate-unreadable': 'Your certificate is of a form that this gateway cannot read.',
   'certificate-too-weak': 'The key or signature of your certificate is too weak to be accepted.',
   'certificate-chain-too-long': 'There are more authorities above your certificate than are accepted here.',
   'certificate-not-admitted': 'Your certificate is trusted, and not one of those that are let in here.',

@@ -37,22 +37,29 @@ export interface AuthenticatorParts {
   readonly readCertificate: CertificateReader
   readonly sessions: Pick<SessionStore, 'find' | 'close'>
   readonly local: Pick<LocalAccounts, 'find'>
+  /** Whether passwords are asked of a directory: sessions of one that was taken away hold no longer. */
+  readonly hasDirectory: boolean
   /** Undefined: Basic is off. */
   readonly basic: BasicCheck | undefined
   readonly now: () => number
 }
 
-/** A session of a local account holds only while the account does, with the groups that the account has now. */
+/**
+ * A session of a local account holds only while the account does, with the groups that the account has now; one of a
+ * directory only while there is a directory.
+ */
 function stillHolds(
   { answer, session }: SessionAnswer,
-  { local, sessions }: Pick<AuthenticatorParts, 'local' | 'sessions'>,
+  { local, hasDirectory, sessions }: Pick<AuthenticatorParts, 'local' | 'hasDirectory' | 'sessions'>,
 ): SessionAnswer {
-  if (answer.kind !== 'proven' || session?.realm !== 'local') return { answer, session }
-  const account = local.find(session.name)
-  if (account === undefined || account.locked) {
+  if (answer.kind !== 'proven' || session === undefined) return { answer, session }
+  const end = (): SessionAnswer => {
     sessions.close(session.id)
     return { answer: absent, session: undefined }
   }
+  if (session.realm !== 'local') return session.realm === 'directory' && hasDirectory ? { answer, session } : end()
+  const account = local.find(session.name)
+  if (account === undefined || account.locked) return end()
   return { answer: proven({ ...answer.principal, groups: new Set(account.groups) }), session }
 }
 

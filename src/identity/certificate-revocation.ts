@@ -2,40 +2,55 @@
  * Whether a certificate, or one of the authorities above it, was taken back: by our own authority's ledger, and by the
  * revocation lists of the listener.
  *
- * Every certificate on the way is asked for, up to the authority that stands in the truststore. Where a list is missing
- * or out of date the site's own word counts: `whenStale`, closed unless it says otherwise. A certificate trusted by
- * itself has no issuer that we know: it is taken back by taking it out of the truststore.
+ * Every certificate on every way is asked for, up to the authority that stands in the truststore, so that what a holder
+ * sends cannot choose the list. Where a list is missing or out of date the site's own word counts: `whenStale`, closed
+ * unless it says otherwise. A certificate that is trusted as it is needs no list, and one that names it counts all the
+ * same.
  */
+import type { X509Certificate } from 'node:crypto'
 import type { Ledger } from '../issuer/ledger.ts'
+import type { Path } from '../tls/certificate-path.ts'
 import type { Revocation } from '../tls/revocation.ts'
 import { fingerprintOf } from '../tls/truststore.ts'
-import { refused } from './answer.ts'
+import { type Refused, refused } from './answer.ts'
 import type { Revoked } from './client-certificate.ts'
 
 export interface RevocationParts {
-  readonly ledger: Pick<Ledger, 'revoked'>
+  readonly ledger: Pick<Ledger, 'revoked' | 'revokedCertificate'>
   /** Undefined: the listener names no lists. */
-  readonly lists: Pick<Revocation, 'check' | 'whenStale'> | undefined
+  readonly lists: Pick<Revocation, 'check' | 'mentions' | 'whenStale'> | undefined
 }
 
 export function createRevoked({ ledger, lists }: RevocationParts): Revoked {
-  return (path, now) => {
+  const taken = (who: string, reason: string, at: Date) =>
+    refused('certificate-revoked', `${who}: ${reason}, ${at.toISOString()}`)
+
+  function alongPath(path: Path, listed: boolean, now: number): Refused | undefined {
     for (const [index, issuer] of path.slice(1).entries()) {
       const certificate = path[index]
       if (certificate === undefined) continue
       const who = index === 0 ? 'the certificate' : `the authority ${certificate.subject.replaceAll('\n', ', ')}`
-      const own = ledger.revoked(fingerprintOf(issuer), certificate.serialNumber)
-      if (own !== undefined) return refused('certificate-revoked', `${who}: ${own.reason}, ${own.at.toISOString()}`)
-      const listed = lists?.check(certificate, issuer, now) ?? 'good'
-      if (listed === 'good') continue
-      if ('revoked' in listed)
-        return refused('certificate-revoked', `${who}: ${listed.reason}, ${listed.revoked.toISOString()}`)
-      if (lists?.whenStale !== 'accept')
-        return refused(
-          'certificate-unchecked',
-          `${who}: the revocation list of its issuer is ${listed.unknown === 'stale' ? 'out of date' : 'missing'}`,
-        )
+      const own = ledger.revoked(fingerprintOf(issuer), certificate.serialNumber) ?? byItself(certificate)
+      if (own !== undefined) return taken(who, own.reason, own.at)
+      const said = lists?.check(certificate, issuer, now) ?? 'good'
+      if (said === 'good') continue
+      if ('revoked' in said) return taken(who, said.reason, said.revoked)
+      if (listed || lists?.whenStale === 'accept') continue
+      const state = said.unknown === 'stale' ? 'out of date' : 'missing'
+      return refused('certificate-unchecked', `${who}: the revocation list of its issuer is ${state}`)
     }
     return undefined
+  }
+  const byItself = (certificate: X509Certificate) => ledger.revokedCertificate(fingerprintOf(certificate))
+
+  return ({ certificate, paths, listed }, now) => {
+    const own = byItself(certificate)
+    if (own !== undefined) return taken('the certificate', own.reason, own.at)
+    for (const path of paths) {
+      const found = alongPath(path, listed, now)
+      if (found !== undefined) return found
+    }
+    const named = paths.length === 0 ? lists?.mentions(certificate) : undefined
+    return named === undefined ? undefined : taken('the certificate', named.reason, named.revoked)
   }
 }

@@ -7,16 +7,15 @@
  *
  * Source: RFC 5280 4.1.2, 4.2.1.6; IHE ATNA ITI-19 (certificates trusted as they are); IceSSL TrustOnly, VerifyDepthMax.
  */
-import type { X509Certificate } from 'node:crypto'
 import type { CertificateRealm } from '../config/certificate-realm.ts'
-import { basicConstraint } from '../tls/certificate-path.ts'
+import { basicConstraint, type Path, readable } from '../tls/certificate-path.ts'
 import { admits } from '../tls/name-match.ts'
 import { type Presented, presentedBy, type TlsPeer } from '../tls/presented.ts'
 import type { ServerTrust } from '../tls/server-context.ts'
-import type { Truststore } from '../tls/truststore.ts'
+import { fingerprintOf, type Truststore } from '../tls/truststore.ts'
 import { type Answer, absent, proven, type Refused, refused } from './answer.ts'
 import { nameIn } from './certificate-name.ts'
-import { createRealms, type FindRealm } from './certificate-realms.ts'
+import { createRealms, type FindRealm, type Holder } from './certificate-realms.ts'
 
 export type { TlsPeer }
 
@@ -29,7 +28,9 @@ type Verdict =
       readonly name: string
       readonly realm: CertificateRealm
       readonly fingerprint: string
-      readonly path: readonly X509Certificate[]
+      readonly holder: Holder
+      /** When the last way up to an authority ends. */
+      readonly pathsEnd: number
     } & Dates)
 
 interface Dates {
@@ -39,8 +40,8 @@ interface Dates {
 
 export type CertificateReader = (peer: TlsPeer & object, now: number) => Answer
 
-/** Whether one of these certificates, each issued by the next, was taken back; undefined: none was. */
-export type Revoked = (path: readonly X509Certificate[], now: number) => Refused | undefined
+/** Whether the certificate, or one above it, was taken back; undefined: none was. */
+export type Revoked = (holder: Holder, now: number) => Refused | undefined
 
 export interface CertificateReaderParts {
   readonly realms: readonly CertificateRealm[]
@@ -58,7 +59,8 @@ export function createCertificateReader({ realms, trust, revoked }: CertificateR
     let verdict = verdicts.get(peer)
     if (verdict === undefined) {
       const presented = presentedBy(peer, truststore)
-      verdict = presented === undefined ? { kind: 'absent' } : judge(presented, { ...trust, truststore, findRealm })
+      verdict =
+        presented === undefined ? { kind: 'absent' } : judgeReadable(presented, { ...trust, truststore, findRealm })
       verdicts.set(peer, verdict)
     }
     if (verdict.kind === 'absent') return absent
@@ -66,8 +68,9 @@ export function createCertificateReader({ realms, trust, revoked }: CertificateR
     if (now > verdict.notAfter) return refused('certificate-expired', new Date(verdict.notAfter).toISOString())
     if (now < verdict.notBefore) return refused('certificate-not-yet-valid', new Date(verdict.notBefore).toISOString())
     if (verdict.kind === 'refused') return verdict.answer
+    if (now > verdict.pathsEnd) return refused('certificate-not-trusted', 'an authority above it has ended')
     return (
-      revoked(verdict.path, now) ??
+      revoked(verdict.holder, now) ??
       proven({
         name: verdict.name,
         realm: verdict.realm.id,
@@ -83,36 +86,57 @@ interface Rules extends Pick<ServerTrust, 'depth' | 'only'> {
   readonly findRealm: FindRealm
 }
 
+/** A certificate that OpenSSL takes and our own reader does not is refused: what it says cannot be known. */
+function judgeReadable(presented: Presented, rules: Rules): Verdict {
+  const refusal = (): Verdict => ({
+    kind: 'refused',
+    answer: refused('certificate-unreadable', presented.fingerprint),
+    ...datesOf(presented),
+  })
+  return readable(() => judge(presented, rules)) ?? refusal()
+}
+
+const datesOf = ({ certificate }: Presented): Dates => ({
+  notBefore: certificate.validFromDate.getTime(),
+  notAfter: certificate.validToDate.getTime(),
+})
+
 function judge(presented: Presented, { truststore, depth, only, findRealm }: Rules): Verdict {
   const { certificate, fingerprint } = presented
-  const dates = { notBefore: certificate.validFromDate.getTime(), notAfter: certificate.validToDate.getTime() }
+  const dates = datesOf(presented)
   const no = (...why: Parameters<typeof refused>): Verdict => ({ kind: 'refused', answer: refused(...why), ...dates })
 
   // Possession of the key is proved by the handshake; a certificate trusted by itself needs no chain. `openssl req
   // -x509` makes such certificates with CA:TRUE, so one that stands in the truststore is taken as it is all the same.
   const listed = truststore.singles.has(fingerprint) || truststore.authorities.has(fingerprint)
-  const path = presented.path ?? (listed ? [certificate] : undefined)
+  const anchored = (path: Path) => path.slice(-1).every(anchor => truststore.authorities.has(fingerprintOf(anchor)))
+  const paths = (presented.paths ?? []).filter(anchored)
   if (!listed) {
     if (!presented.authorized) return no(...openSslReason(presented))
-    const anchor = path?.at(-1)
-    if (path === undefined || anchor === undefined) return no('certificate-not-trusted', 'no way to an authority')
-    if (!truststore.authorities.has(anchor.fingerprint256.replaceAll(':', '')))
-      return no('certificate-not-trusted', 'its authority is no longer in the truststore')
+    if (presented.paths === undefined) return no('certificate-not-trusted', 'its chain is longer than is looked at')
+    if (presented.paths.length === 0) return no('certificate-not-trusted', 'no way to an authority')
+    if (paths.length === 0) return no('certificate-not-trusted', 'its authority is no longer in the truststore')
     // Not `certificate.ca`, which is OpenSSL's view: CA:TRUE without the right to sign would pass for a leaf.
     if (basicConstraint(certificate) === true)
       return no('certificate-wrong-use', "an authority's certificate is not for signing in")
-    if (depth > 0 && path.length > depth)
-      return no('certificate-chain-too-long', `${path.length} certificates in the chain, allowed are ${depth}`)
+    const longest = Math.max(...paths.map(path => path.length))
+    if (depth > 0 && longest > depth)
+      return no('certificate-chain-too-long', `${longest} certificates in the chain, allowed are ${depth}`)
   }
   if (only !== undefined && !admits(only, certificate.raw))
     return no('certificate-not-admitted', `the listener's "only" does not admit ${oneLine(certificate.subject)}`)
-  const realm = findRealm(presented)
+  const holder: Holder = { certificate, listed, paths }
+  const realm = findRealm(holder)
   if (realm === undefined)
     return no('certificate-without-realm', `no certificate realm takes the issuer ${oneLine(certificate.issuer)}`)
   const name = (listed ? realm.people.get(fingerprint) : undefined) ?? nameIn(certificate, realm.name)
   if (name === undefined) return no('certificate-without-one-name', `no single usable ${realm.name}`)
-  return { kind: 'holder', name, realm, fingerprint, path: path ?? [certificate], ...dates }
+  return { kind: 'holder', name, realm, fingerprint, holder, pathsEnd: listed ? Infinity : endOf(paths), ...dates }
 }
+
+/** When the last of these ways has an authority on it that is over. */
+const endOf = (paths: readonly Path[]): number =>
+  Math.max(...paths.map(path => Math.min(...path.slice(1).map(({ validToDate }) => validToDate.getTime()))))
 
 /** Node shows a name with one attribute on each line. */
 const oneLine = (name: string | undefined) => (name ?? '').replaceAll('\n', ', ')

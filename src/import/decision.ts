@@ -40,9 +40,12 @@ export type Tell = (kind: DecisionKind, place: Place, message: string) => void
 /** Keeps all that it is told, each thing once; `inOrder` gives problems first, notes last. */
 export function decisionList(): { readonly tell: Tell; inOrder(): Decision[] } {
   const told: Decision[] = []
+  const known = new Set<string>()
   return {
     tell(kind, { option, file, line }, message) {
-      if (told.some(one => one.kind === kind && one.option === option && one.message === message)) return
+      const key = JSON.stringify([kind, option, message])
+      if (known.has(key)) return
+      known.add(key)
       const place = { ...(file === undefined ? {} : { file }), ...(line === undefined ? {} : { line }) }
       told.push({ kind, option, message, ...place })
     },
@@ -53,6 +56,17 @@ export function decisionList(): { readonly tell: Tell; inOrder(): Decision[] } {
 /** Text of others for a message: in quotes, control characters written out. */
 export const quoted = (text: string): string =>
   JSON.stringify(text.length > 120 ? `${text.slice(0, 120)}…` : text).replace(
-    /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
     character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
+
+/** The name of an option or a variable for a message. */
+export const shownName = (name: string): string => (/^[\w-]+$/.test(name) ? name : quoted(name))
+
+/** Text of others that is shown as it is, the name of a file for one; in quotes where it is not only what it looks like. */
+export const legible = (text: string): string =>
+  /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/u.test(text) ? quoted(text) : text
+
+/** What is said instead of a text that a variable has a part in. */
+export const withheld = (variable: string): string =>
+  `holds the environment variable ${shownName(variable)}, which may be a secret and is not repeated here`

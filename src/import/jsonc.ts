@@ -3,13 +3,14 @@
  * characters inside strings. Every value knows the line where it stands.
  *
  * As there, of two members with one name the last counts, and what follows the closing brace is ignored; both are told.
- * Not to forget: members are a Map, because a name may be `__proto__`.
+ * Not to forget: members are a Map, because a name may be `__proto__`. And what a variable holds may be a secret: a member
+ * whose name has one in it is left out and told, so that names can be shown.
  *
  * Source: RFC 8259; jsoncpp 1.9 CharReaderBuilder (defaults); tried out on Orthanc 1.10.1.
  */
 import type { Decision } from './decision.ts'
-import { quoted } from './decision.ts'
-import { type Environment, placeOf, type Substitution, substituteVariables } from './variables.ts'
+import { quoted, shownName } from './decision.ts'
+import { type Environment, originsOf, type Substitution, substituteVariables } from './variables.ts'
 
 export type Members = ReadonlyMap<string, JsonNode>
 export type JsonValue = string | number | boolean | null | readonly JsonNode[] | Members
@@ -20,6 +21,8 @@ export interface JsonNode {
   readonly line: number
   /** The variable that the whole text or number came from. */
   readonly variable?: Substitution
+  /** A variable that is set and has a part in it; its value is not to be shown, nor put into a draft. Not of lists and members. */
+  readonly touched?: string
   /** Variables inside it that are not set and have no default. */
   readonly missing?: readonly string[]
 }
@@ -65,7 +68,9 @@ class Misread extends Error {
 export function readJsonc(file: string, written: string, env: Environment): JsonRead {
   const substituted = { written, ...substituteVariables(written, env) }
   const { text, substitutions } = substituted
-  const lineOf = (position: number) => placeOf(substituted, position).line
+  const { placeOf, between } = originsOf(substituted)
+  const lineOf = (position: number) => placeOf(position).line
+  const setIn = (start: number) => between(start, at).find(({ isSet, start, end }) => isSet && end > start)?.name
   const remarks: Decision[] = []
   let at = text.startsWith('\ufeff') ? 1 : 0
 
@@ -142,10 +147,19 @@ export function readJsonc(file: string, written: string, env: Environment): Json
       const start = at
       if (text[at] !== '"') wrong('the name of an option, in double quotes, is missing here')
       const name = readText()
-      if (!takes(':')) wrong(`a colon is missing after ${quoted(name)}`)
+      const secret = setIn(start)
+      if (!takes(':')) wrong(`a colon is missing after ${secret === undefined ? quoted(name) : 'this name'}`)
+      if (secret !== undefined) {
+        const message = `a name here has the environment variable ${shownName(secret)} in it, which is not repeated; it is left out with all that it holds`
+        remarks.push({ kind: 'decide', option: '', message, file, line: lineOf(start) })
+        readNode(depth)
+        if (takes(',')) continue
+        if (takes('}')) break
+        wrong('a comma or } is missing here')
+      }
       if (members.has(name)) {
         const message = 'is written twice in one place; the last one counts, for Orthanc too'
-        remarks.push({ kind: 'note', option: name, message, file, line: lineOf(start) })
+        remarks.push({ kind: 'note', option: shownName(name), message, file, line: lineOf(start) })
       }
       members.set(name, readNode(depth))
       if (takes(',')) continue
@@ -163,13 +177,15 @@ export function readJsonc(file: string, written: string, env: Environment): Json
     if (text[at] === '{') return { value: readMembers(depth + 1), file, line }
     if (text[at] === '[') return { value: readList(depth + 1), file, line }
     const value = readScalar()
-    const inside = substitutions.filter(one => one.start >= start && one.end <= at)
+    const inside = between(start, at)
+    const touched = setIn(start)
     const edge = typeof value === 'string' ? 1 : 0
     const variable = inside.find(one => one.start === start + edge && one.end === at - edge)
     const missing = inside.filter(one => !one.isSet && !one.hasDefault).map(({ name }) => name)
     return {
       ...{ value, file, line },
       ...(variable === undefined ? {} : { variable }),
+      ...(touched === undefined ? {} : { touched }),
       ...(missing.length === 0 ? {} : { missing }),
     }
   }
@@ -187,8 +203,8 @@ export function readJsonc(file: string, written: string, env: Environment): Json
   } catch (cause) {
     if (!(cause instanceof Misread)) throw cause
     const near = substitutions.find(one => !one.isSet && !one.hasDefault && Math.abs(one.start - cause.position) < 2)
-    const hint = near === undefined ? '' : `; the environment variable ${near.name} is not set here`
-    const place = placeOf(substituted, cause.position)
+    const hint = near === undefined ? '' : `; the environment variable ${shownName(near.name)} is not set here`
+    const place = placeOf(cause.position)
     return { ok: false, mistake: { file, ...place, message: `${cause.message}${hint}` } }
   }
 }

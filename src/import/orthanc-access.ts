@@ -8,6 +8,7 @@
  */
 import { PersonName } from '../config/scalars.ts'
 import type { Tell } from './decision.ts'
+import { legible } from './decision.ts'
 import { type DraftMap, type DraftValue, remarked } from './draft.ts'
 import type { Front } from './orthanc-front.ts'
 import type { Section } from './orthanc-section.ts'
@@ -69,7 +70,7 @@ function namesOf(settings: Section, signsIn: boolean, tell: Tell): readonly stri
   const names: string[] = []
   for (const name of users?.keys() ?? []) {
     const place = users?.place(name) ?? { option: 'RegisteredUsers' }
-    if (users?.text(name) === undefined) continue
+    if (users?.secret(name) === undefined) continue
     if (name.includes(':') || !PersonName.safeParse(name).success) {
       tell('problem', place, 'is no name that HTTP Basic can carry: no colon, no control characters, not empty')
       continue
@@ -92,7 +93,8 @@ function namesOf(settings: Section, signsIn: boolean, tell: Tell): readonly stri
 }
 
 /** For a command that people copy into a shell. */
-const shellWord = (text: string) => (/^\w[\w.@-]*$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`)
+const shellWord = (text: string) =>
+  /^\w[\w.@-]*$/.test(text) ? text : legible(text) === text ? `'${text.replaceAll("'", "'\\''")}'` : 'NAME'
 
 function tellReach(settings: Section, remote: boolean, signsIn: boolean, tell: Tell): void {
   const place = settings.place('RemoteAccessAllowed')

@@ -8,6 +8,7 @@
  * Source: OrthancServer Resources/Configuration.json (DicomTls…, DicomModalities), RemoteModalityParameters.cpp (forms).
  */
 import type { Tell } from './decision.ts'
+import { withheld } from './decision.ts'
 import { type DraftMap, type DraftValue, remarked } from './draft.ts'
 import type { JsonNode, Members } from './jsonc.ts'
 import { movedPort, portOf } from './orthanc-front.ts'
@@ -127,8 +128,12 @@ function titlesOf(settings: Section, tell: Tell): Record<string, readonly string
   for (const name of modalities?.keys() ?? []) {
     const node = modalities?.node(name)
     const place = modalities?.place(name) ?? { option: 'DicomModalities' }
-    const title = node === undefined ? undefined : titleIn(node)
-    if (title === undefined || !/^[\w-]+$/.test(name)) {
+    const { value: title, touched } = (node === undefined ? undefined : titleIn(node)) ?? { value: undefined }
+    if (touched !== undefined) {
+      tell('decide', place, `${withheld(touched)}; write its AE title into titles`)
+      continue
+    }
+    if (typeof title !== 'string' || !/^[\w-]+$/.test(name)) {
       tell(
         'problem',
         place,
@@ -151,11 +156,7 @@ function titlesOf(settings: Section, tell: Tell): Record<string, readonly string
   return titles
 }
 
-function titleIn({ value }: JsonNode): string | undefined {
-  const title = Array.isArray(value)
-    ? value[0]?.value
-    : value instanceof Map
-      ? (value as Members).get('AET')?.value
-      : undefined
-  return typeof title === 'string' ? title : undefined
+function titleIn({ value }: JsonNode): JsonNode | undefined {
+  if (value instanceof Map) return (value as Members).get('AET')
+  return Array.isArray(value) ? value[0] : undefined
 }

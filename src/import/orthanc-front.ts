@@ -10,6 +10,7 @@ import { isIP } from 'node:net'
 import type { Tell } from './decision.ts'
 import { quoted } from './decision.ts'
 import { type DraftMap, remarked } from './draft.ts'
+import type { JsonNode } from './jsonc.ts'
 import type { Section } from './orthanc-section.ts'
 import { ciphersOf, minimumOf, webTerms } from './orthanc-terms.ts'
 
@@ -35,6 +36,8 @@ const isEverywhere = (address: string) => address === '0.0.0.0' || address === '
 const isLoopback = (address: string) => address.startsWith('127.') || address === '::1'
 const inUrl = (address: string) => (isIP(address) === 6 ? `[${address}]` : address)
 
+const isListed = (node: JsonNode | undefined) => Array.isArray(node?.value) && node.value.length > 0
+
 function addressesOf(settings: Section, tell: Tell): readonly string[] {
   const addresses = settings.texts('HttpBindAddresses') ?? []
   return addresses.filter(address => {
@@ -50,7 +53,9 @@ export function drawFront(settings: Section, tell: Tell): Front {
   const port = portOf(settings, 'HttpPort', 8042, tell)
   const addresses = addressesOf(settings, tell)
   const ownPort = hadTls ? movedPort(port) : port
-  const bound = addresses.length > 0 ? addresses : ['0.0.0.0']
+  // Where addresses are written and none can be taken over, the draft opens none.
+  const isLost = addresses.length === 0 && isListed(settings.node('HttpBindAddresses'))
+  const bound = addresses.length > 0 ? addresses : [isLost ? '127.0.0.1' : '0.0.0.0']
 
   if (!isServed)
     tell(
@@ -72,7 +77,7 @@ export function drawFront(settings: Section, tell: Tell): Front {
     )
   }
   const local = hadTls || bound.some(address => isEverywhere(address) || isLoopback(address))
-  if (!bound.every(isLoopback) && isServed) {
+  if ((isLost || !bound.every(isLoopback)) && isServed) {
     tell(
       'change',
       settings.place('HttpBindAddresses'),

@@ -8,7 +8,7 @@
  * of a peer are relative to where Orthanc was started, and all others to its configuration, was tried on Orthanc 1.10.1.
  */
 import type { Place, Tell } from './decision.ts'
-import { quoted } from './decision.ts'
+import { quoted, shownName, withheld } from './decision.ts'
 import { type DraftMap, type DraftValue, remarked } from './draft.ts'
 import { givenName } from './given-name.ts'
 import type { JsonNode } from './jsonc.ts'
@@ -36,12 +36,12 @@ export function drawPeers({ kind, servers }: Source, calling: Calling, taken: Se
     const place = servers?.place(written) ?? { option: written }
     const peer = node === undefined ? undefined : peerIn(node, place, tell)
     if (peer === undefined) continue
-    const drawn = (name: string) => drawPeer(peer, { kind, name, calling, place }, tell)
-    const known = new Set(taken)
-    const name = givenName(written, known)
-    const upstream = drawn(name)
-    if (upstream === undefined) continue
-    taken.add(name)
+    const name = givenName(written, taken)
+    const upstream = drawPeer(peer, { kind, name, calling, place }, tell)
+    if (upstream === undefined) {
+      taken.delete(name)
+      continue
+    }
     upstreams[name] = upstream
     if (name !== written)
       tell('note', place, `is called ${name} in the draft: names are letters, digits, and . _ - inside, each only once`)
@@ -52,7 +52,8 @@ export function drawPeers({ kind, servers }: Source, calling: Calling, taken: Se
 /** Of a peer, whatever its form. */
 interface Peer {
   readonly url: string
-  readonly username: string
+  /** Undefined: it was told why it is not in the draft. */
+  readonly username: string | undefined
   readonly password: JsonNode | undefined
   /** Of the long form only. */
   readonly more: Section | undefined
@@ -72,7 +73,12 @@ function peerIn(node: JsonNode, place: Place, tell: Tell): Peer | undefined {
       )
       return undefined
     }
-    return { url: String(url?.value), username: String(username?.value ?? ''), password, more: undefined }
+    for (const one of [url, username])
+      if (one?.touched !== undefined)
+        tell('decide', place, `${withheld(one.touched)}; write into the draft what is meant`)
+    if (url === undefined || url.touched !== undefined) return undefined
+    const user = username?.touched === undefined ? String(username?.value ?? '') : undefined
+    return { url: String(url.value), username: user, password, more: undefined }
   }
   if (!(node.value instanceof Map)) {
     tell('problem', place, 'needs [ "url" ], [ "url", "user", "password" ] or { "Url": … }')
@@ -81,11 +87,12 @@ function peerIn(node: JsonNode, place: Place, tell: Tell): Peer | undefined {
   const more = sectionOf(node.value, tell, `${place.option}.`)
   const url = more.text('Url') || more.text('URL') || ''
   if (url === '') {
+    if (['Url', 'URL'].some(key => more.node(key)?.touched !== undefined)) return undefined
     tell('problem', place, 'has no Url')
     return undefined
   }
-  const password = more.text('Password') === undefined ? undefined : more.node('Password')
-  return { url, username: more.text('Username') ?? '', password, more }
+  const username = more.has('Username') ? more.text('Username') : ''
+  return { url, username, password: more.has('Password') ? more.secret('Password') : undefined, more }
 }
 
 interface Drawing {
@@ -141,11 +148,12 @@ function secretOf(node: JsonNode, file: string, place: Place, tell: Tell): Draft
 }
 
 function credentialsOf(
-  username: string,
+  username: string | undefined,
   password: JsonNode | undefined,
   { name, place }: Pick<Drawing, 'name' | 'place'>,
   tell: Tell,
 ): DraftMap | undefined {
+  if (username === undefined) return undefined
   const given = password !== undefined && (password.value !== '' || password.variable !== undefined)
   if (username === '') {
     if (given) tell('problem', place, 'has a password and no user name')
@@ -170,19 +178,21 @@ function trustOf(more: Section | undefined, { name, calling }: Drawing, tell: Te
   const pkcs11 = more?.flag('Pkcs11', false) ?? false
   const certificate = more?.path('CertificateFile')
   const key = more?.path('CertificateKeyFile')
-  const password = more?.text('CertificateKeyPassword') === undefined ? undefined : more.node('CertificateKeyPassword')
+  const password = more?.secret('CertificateKeyPassword')
   if (more === undefined || certificate === undefined || pkcs11) {
     if (more !== undefined && certificate === undefined && key !== undefined)
       tell('note', more.place('CertificateKeyFile'), 'is not used by Orthanc either: there is no CertificateFile')
     return trust
   }
-  for (const which of ['CertificateFile', 'CertificateKeyFile'])
-    if (/^(?![/\\]|[A-Za-z]:)./.test(more.text(which) ?? ''))
+  for (const which of ['CertificateFile', 'CertificateKeyFile']) {
+    const node = more.node(which)
+    if (typeof node?.value === 'string' && node.touched === undefined && /^(?![/\\]|[A-Za-z]:)./.test(node.value))
       tell(
         'decide',
         more.place(which),
         'is relative, for Orthanc to the folder in which it was started; the draft takes the folder of its configuration. See that the file is there',
       )
+  }
   const encrypted = password !== undefined && (password.value !== '' || password.variable !== undefined)
   return {
     ...trust,
@@ -196,7 +206,7 @@ function trustOf(more: Section | undefined, { name, calling }: Drawing, tell: Te
 
 function withoutTls(more: Section | undefined, tell: Tell): undefined {
   for (const key of ['CertificateFile', 'CertificateKeyFile', 'CertificateKeyPassword'])
-    if (more?.has(key) && more.text(key) !== '')
+    if (more?.has(key) && more.secret(key)?.value !== '')
       tell(
         'decide',
         more.place(key),
@@ -204,7 +214,8 @@ function withoutTls(more: Section | undefined, tell: Tell): undefined {
       )
 }
 
-const mayBeSecret = /auth|token|key|secret|cookie|password|session|credential/i
+/** Headers that say nothing about who is asking; any other may be a secret, whatever its name. */
+const harmless = /^(accept|accept-(charset|language)|user-agent|cache-control|pragma|prefer|dnt|from)$/i
 const framing = /^(connection|keep-alive|te|trailer|transfer-encoding|upgrade|content-length|expect|host)$/i
 
 function headersOf(more: Section, tell: Tell): DraftValue | undefined {
@@ -212,19 +223,20 @@ function headersOf(more: Section, tell: Tell): DraftValue | undefined {
   const headers: Record<string, string> = {}
   for (const name of written?.keys() ?? []) {
     const place = written?.place(name) ?? more.place('HttpHeaders')
-    const value = written?.text(name)
-    if (value === undefined) continue
-    if (mayBeSecret.test(name))
-      tell(
-        'decide',
-        place,
-        'may be a secret and is not copied; write it under headers of this upstream where it must be sent',
-      )
-    else if (framing.test(name) || !/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name) || !/^[\x20-\x7e]*$/.test(value))
+    const node = written?.secret(name)
+    if (node === undefined) continue
+    const value = String(node.value)
+    if (framing.test(name) || !/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name) || !/^[\x20-\x7e]*$/.test(value))
       tell(
         'decide',
         place,
         'cannot be sent from here: it belongs to the connection, or is no header of printable ASCII',
+      )
+    else if (!harmless.test(name) || node.touched !== undefined)
+      tell(
+        'decide',
+        place,
+        `${node.touched === undefined ? 'may be a secret and is not copied' : withheld(node.touched)}; write it under headers of this upstream where it must be sent`,
       )
     else headers[name] = value
   }

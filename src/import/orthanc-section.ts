@@ -3,13 +3,14 @@
  * Orthanc does not start with it either.
  *
  * Every option that is asked for counts as looked at, so that what nobody asked for can be listed at the end.
- * Not to forget: values are never part of a message here; any of them may be a password.
+ * Not to forget: values are never part of a message here; any of them may be a password. And a text that a variable of the
+ * environment has a part in is never given out: it is told, and absent.
  *
  * Source: OrthancServer Sources/OrthancConfiguration.cpp (kinds; paths are relative to the folder of the configuration).
  */
 import { basename, dirname, resolve } from 'node:path'
 import type { Place, Tell } from './decision.ts'
-import { quoted } from './decision.ts'
+import { legible, shownName, withheld } from './decision.ts'
 import type { JsonNode, Members } from './jsonc.ts'
 
 export interface Section {
@@ -17,6 +18,8 @@ export interface Section {
   has(key: string): boolean
   node(key: string): JsonNode | undefined
   text(key: string): string | undefined
+  /** A text that only its node is wanted of: a password, or what may be one. */
+  secret(key: string): JsonNode | undefined
   /** @param absent  what Orthanc takes when it is not written */
   flag(key: string, absent: boolean): boolean
   /** A whole number that is not negative. */
@@ -37,7 +40,7 @@ export function sectionOf(members: Members, tell: Tell, prefix = ''): Section {
   const section: Section = {
     place: key => {
       const node = members.get(key)
-      const option = `${prefix}${/^[\w-]+$/.test(key) ? key : quoted(key)}`
+      const option = `${prefix}${shownName(key)}`
       return node === undefined ? { option } : { option, file: node.file, line: node.line }
     },
     has: key => {
@@ -50,6 +53,10 @@ export function sectionOf(members: Members, tell: Tell, prefix = ''): Section {
     },
     text: key =>
       section.has(key) && members.get(key) ? textOf(members.get(key), section.place(key), tell) : undefined,
+    secret: key => {
+      const node = section.node(key)
+      return node !== undefined && isText(node, section.place(key), tell) ? node : undefined
+    },
     flag: (key, absent) => {
       const value = section.node(key)?.value
       if (typeof value === 'boolean') return value
@@ -57,7 +64,12 @@ export function sectionOf(members: Members, tell: Tell, prefix = ''): Section {
       return absent
     },
     whole: key => {
-      const value = section.node(key)?.value
+      const node = section.node(key)
+      const value = node?.value
+      if (typeof value === 'number' && node?.touched !== undefined && node.variable === undefined) {
+        tell('decide', section.place(key), withheld(node.touched))
+        return undefined
+      }
       if (value === undefined || (typeof value === 'number' && Number.isInteger(value) && value >= 0)) return value
       tell('problem', section.place(key), 'must be a whole number, without quotes and not negative')
       return undefined
@@ -79,6 +91,13 @@ export function sectionOf(members: Members, tell: Tell, prefix = ''): Section {
       return undefined
     },
     path: key => {
+      const touched = section.secret(key)?.touched
+      if (touched !== undefined) {
+        const option = section.place(key).option.replace(/[^\w.-]+/g, '-')
+        const here = `certs/${option}.pem`
+        tell('decide', section.place(key), `${withheld(touched)}; put the file where the draft says: ${here}`)
+        return here
+      }
       const written = section.text(key)
       if (written === undefined || written === '') return undefined
       if (/^[A-Za-z]:[\\/]|^\\\\/.test(written)) {
@@ -86,7 +105,7 @@ export function sectionOf(members: Members, tell: Tell, prefix = ''): Section {
         tell(
           'decide',
           section.place(key),
-          `is a path on Windows; put the file where this gateway runs, the draft says ${here}`,
+          `is a path on Windows; put the file where this gateway runs, the draft says ${legible(here)}`,
         )
         return here
       }
@@ -98,8 +117,17 @@ export function sectionOf(members: Members, tell: Tell, prefix = ''): Section {
   return section
 }
 
-function textOf(node: JsonNode | undefined, place: Place, tell: Tell): string | undefined {
-  if (typeof node?.value === 'string') return node.value
+type TextNode = JsonNode & { readonly value: string }
+
+function isText(node: JsonNode | undefined, place: Place, tell: Tell): node is TextNode {
+  if (typeof node?.value === 'string') return true
   tell('problem', place, 'must be a text, in double quotes')
+  return false
+}
+
+function textOf(node: JsonNode | undefined, place: Place, tell: Tell): string | undefined {
+  if (!isText(node, place, tell)) return undefined
+  if (node.touched === undefined) return node.value
+  tell('decide', place, `${withheld(node.touched)}; write into the draft what is meant`)
   return undefined
 }

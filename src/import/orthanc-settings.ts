@@ -8,6 +8,7 @@
  */
 import { basename } from 'node:path'
 import type { Place, Tell } from './decision.ts'
+import { legible, shownName } from './decision.ts'
 import { type JsonMistake, type JsonNode, type Members, readJsonc } from './jsonc.ts'
 import { type Section, sectionOf } from './orthanc-section.ts'
 import type { Environment } from './variables.ts'
@@ -37,11 +38,11 @@ export function readOrthancSettings(files: readonly SourceFile[], env: Environme
       const first = all.get(key)
       if (first === undefined) all.set(key, node)
       else {
-        const place = { option: key, file: node.file, line: node.line }
+        const place = { option: shownName(key), file: node.file, line: node.line }
         tell(
           'problem',
           place,
-          `stands in ${basename(first.file)} too, and Orthanc does not start then; that one was taken`,
+          `stands in ${legible(basename(first.file))} too, and Orthanc does not start then; that one was taken`,
         )
       }
     }
@@ -57,15 +58,16 @@ function tellMissing(all: Members, tell: Tell): void {
   const look = (node: JsonNode, option: string): void => {
     for (const name of node.missing ?? [])
       places.set(name, places.get(name) ?? { option, file: node.file, line: node.line })
-    if (node.value instanceof Map) for (const [key, inner] of node.value as Members) look(inner, `${option}.${key}`)
+    if (node.value instanceof Map)
+      for (const [key, inner] of node.value as Members) look(inner, `${option}.${shownName(key)}`)
     if (Array.isArray(node.value)) for (const inner of node.value) look(inner, option)
   }
-  for (const [key, node] of all) look(node, key)
+  for (const [key, node] of all) look(node, shownName(key))
   for (const [name, place] of places) {
     tell(
       'decide',
       place,
-      `the environment variable ${name} is not set here, and nothing stands in its place; import again where it is set`,
+      `the environment variable ${shownName(name)} is not set here, and nothing stands in its place; import again where it is set`,
     )
   }
 }

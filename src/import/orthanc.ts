@@ -7,7 +7,7 @@
  * Source: Orthanc Book "HTTPS encryption with Orthanc", "Orthanc peers", "DICOM TLS"; see each file for its part.
  */
 import { basename } from 'node:path'
-import { type Decision, decisionList, type Tell } from './decision.ts'
+import { type Decision, decisionList, legible, type Tell } from './decision.ts'
 import { type DraftMap, remarked, writeDraft } from './draft.ts'
 import type { JsonMistake } from './jsonc.ts'
 import { drawAccess } from './orthanc-access.ts'
@@ -97,7 +97,7 @@ function headerOf(files: readonly SourceFile[], decisions: readonly Decision[]):
     `${index + 1}. ${option === '' ? '' : `${option}: `}${message}`
   return [
     ...wrapped(
-      `A draft, made by "sallyport import orthanc" from ${files.map(({ file }) => basename(file)).join(', ')}. Then: sallyport check`,
+      `A draft, made by "sallyport import orthanc" from ${files.map(({ file }) => legible(basename(file))).join(', ')}. Then: sallyport check`,
     ),
     ...(todo.length === 0 ? [] : ['', 'To be decided or done:', ...todo.map(line).flatMap(wrapped)]),
     ...(elsewhere.length === 0

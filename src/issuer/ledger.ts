@@ -50,6 +50,8 @@ export interface Ledger extends Disposable {
   revoke(serialOrName: string, options: RevokeOptions): IssuedEntry[]
   /** From memory, for every connection. @param authority  SHA-256 of the CA certificate, hexadecimal */
   revoked(authority: string, serial: string): Revocation | undefined
+  /** The same by SHA-256 of the certificate itself, where its issuer is not at hand or was renewed. */
+  revokedCertificate(sha256: string): Revocation | undefined
   /** True: the set of what is revoked has changed. While the database is locked: false, and the old set counts. */
   poll(): boolean
   /** 1, 2, 3 …: the number of the next revocation list of this authority, never the same twice. */
@@ -92,9 +94,11 @@ export function openLedger(file: string): Ledger {
   const read = (): boolean => {
     version = Number(statements.version.get()?.['data_version'])
     const fresh = new Map<string, Revocation>()
-    for (const { authority, serial, revokedAt, reason } of statements.revoked.all().map(readEntry)) {
-      if (revokedAt !== undefined)
-        fresh.set(keyOf(authority, serial), { at: new Date(revokedAt), reason: reason ?? 'unspecified' })
+    for (const { authority, serial, sha256, revokedAt, reason } of statements.revoked.all().map(readEntry)) {
+      if (revokedAt === undefined) continue
+      const revocation = { at: new Date(revokedAt), reason: reason ?? 'unspecified' }
+      fresh.set(keyOf(authority, serial), revocation)
+      fresh.set(plainHex(sha256), revocation)
     }
     // Nothing is ever taken back from the set, so another size is the only way for it to differ.
     const changed = fresh.size !== snapshot.size
@@ -137,6 +141,7 @@ export function openLedger(file: string): Ledger {
       return [chosen]
     },
     revoked: (authority, serial) => snapshot.get(keyOf(authority, serial)),
+    revokedCertificate: sha256 => snapshot.get(plainHex(sha256)),
     poll() {
       try {
         database.exec(`pragma busy_timeout = ${patience.poll}`)

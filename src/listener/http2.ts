@@ -134,6 +134,12 @@ class Reply2 implements Reply {
 
 export function createHttp2(take: Take, connectionOf: (socket: TLSSocket) => Connection, limits: Limits): Engine {
   const sessions = new Set<ServerHttp2Session>()
+  let leaving = false
+  const askToLeave = (session: ServerHttp2Session) => {
+    // RFC 9113 6.8: no stream is turned away by this first GOAWAY, so that none is lost that is on its way already.
+    if (!session.destroyed) session.goaway(constants.NGHTTP2_NO_ERROR, 2 ** 31 - 1)
+    setTimeout(() => session.close(), lastStreams).unref()
+  }
   const settings = {
     maxConcurrentStreams: limits.streams,
     initialWindowSize: windowSize,
@@ -192,6 +198,7 @@ export function createHttp2(take: Take, connectionOf: (socket: TLSSocket) => Con
         session.close()
         closeSoon(session)
       })
+      if (leaving) askToLeave(session)
       session.on('connect', () => session.destroyed || session.setLocalWindowSize(windowSize * 4))
       session.on('stream', (stream, _headers, flags, raw) => {
         busy.set(session, (busy.get(session) ?? 0) + 1)
@@ -208,11 +215,8 @@ export function createHttp2(take: Take, connectionOf: (socket: TLSSocket) => Con
       session.once('close', () => sessions.delete(session))
     },
     retire() {
-      for (const session of sessions) {
-        // RFC 9113 6.8: no stream is turned away by this first GOAWAY, so that none is lost that is on its way already.
-        if (!session.destroyed) session.goaway(constants.NGHTTP2_NO_ERROR, 2 ** 31 - 1)
-        setTimeout(() => session.close(), lastStreams).unref()
-      }
+      leaving = true
+      for (const session of sessions) askToLeave(session)
     },
     drain() {
       for (const session of sessions) session.close()

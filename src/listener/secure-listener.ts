@@ -37,7 +37,7 @@ export interface ListenerEvents {
   /** For log and metrics: handshakes that failed, bytes that were no request, clients that were too slow. */
   trouble(
     listener: string,
-    kind: 'handshake' | 'plain-http' | 'malformed' | 'slow',
+    kind: 'handshake' | 'plain-http' | 'crowded' | 'full' | 'malformed' | 'slow',
     address: string,
     detail: string,
   ): void
@@ -120,14 +120,18 @@ export async function listenSecure(
   let current = onTerms(section.limits)
   let held = heldTo(section, trust)
   const all = new Set([current])
+  /** A handshake that a reload overtakes belongs to the terms that it was made on. */
+  const termsOf = new WeakMap<ServerTrust, Terms>([[trust, current]])
   /** Connections still open on each terms but the current ones: at none they are closed. */
   const open = new Map<Terms, number>()
 
   const door = await openDoor(section.bind, trust, {
     limits: () => written.limits,
     alpn: ['h2', 'http/1.1'],
-    arrived(socket, { address }) {
-      const terms = current
+    arrived(socket, { address, trust: shaken }) {
+      const terms = termsOf.get(shaken)
+      // Its handshake took longer than all others on these terms: it may come again, on those of now.
+      if (terms === undefined || !all.has(terms)) return void socket.destroy()
       open.set(terms, (open.get(terms) ?? 0) + 1)
       socket.once('close', () => {
         open.set(terms, (open.get(terms) ?? 1) - 1)
@@ -156,11 +160,13 @@ export async function listenSecure(
     replace(next, nextTrust) {
       written = next
       door.replace(nextTrust)
+      termsOf.set(nextTrust, current)
       if (heldTo(next, nextTrust) === held) return
       held = heldTo(next, nextTrust)
       const former = current
       current = onTerms(next.limits)
       all.add(current)
+      termsOf.set(nextTrust, current)
       former.retire()
       closeUnused(former)
     },

@@ -30,8 +30,10 @@ export interface DoorParts {
   readonly alpn: readonly string[]
   /** Whether a client that has said its last byte may still be answered. Absent: the connection ends with it. */
   readonly halfOpen?: boolean
-  arrived(socket: TLSSocket, facts: { readonly address: string }): void
-  trouble(kind: 'handshake' | 'plain-http', address: string, detail: string): void
+  /** @param facts.trust  the terms that it shook hands on, which may have been replaced meanwhile */
+  arrived(socket: TLSSocket, facts: { readonly address: string; readonly trust: ServerTrust }): void
+  /** `crowded`: an address has too many unfinished handshakes. `full`: there is room for nobody. */
+  trouble(kind: 'handshake' | 'plain-http' | 'crowded' | 'full', address: string, detail: string): void
   connections(change: 1 | -1): void
 }
 
@@ -52,16 +54,26 @@ const isPlainHttp = ([first = 0]: Buffer): boolean => first >= 0x41 && first <= 
 const useHttps = 'This port speaks TLS only: use https:// instead of http://\n'
 const plainAnswer = `HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: ${useHttps.length}\r\n\r\n${useHttps}`
 
-const placeOf = ({ remoteAddress, remotePort, localPort }: Socket): string =>
-  `${remoteAddress} ${remotePort} ${localPort}`
+/** All four: through one address translation, two connections differ in where they lead only. */
+const placeOf = ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string =>
+  `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
+
+/** The part of all connections that may be without a handshake for one address: the rest is for everybody else. */
+const shareOfOne = 1 / 8
 
 export async function openDoor(binds: readonly BindAddress[], trust: ServerTrust, parts: DoorParts): Promise<Door> {
   const sockets = new Set<TLSSocket>()
   /** Connections whose handshake is not over, by where they come from: TLS hands out no socket for them yet. */
-  const shaking = new Map<string, { raw: Socket; deadline: NodeJS.Timeout }>()
+  const shaking = new Map<string, { raw: Socket; address: string; deadline: NodeJS.Timeout }>()
+  const shakingFrom = new Map<string, number>()
   const settled = (place: string) => {
-    clearTimeout(shaking.get(place)?.deadline)
+    const known = shaking.get(place)
+    if (known === undefined) return
+    clearTimeout(known.deadline)
     shaking.delete(place)
+    const left = (shakingFrom.get(known.address) ?? 1) - 1
+    if (left > 0) shakingFrom.set(known.address, left)
+    else shakingFrom.delete(known.address)
   }
 
   /** Handshakes on fixed terms; it binds nothing itself, and is let go with its last connection. */
@@ -83,7 +95,7 @@ export async function openDoor(binds: readonly BindAddress[], trust: ServerTrust
       // Our last word is out. A client that does not hang up then is cut: half-open connections would add up for ever.
       if (parts.halfOpen !== true) socket.once('finish', () => setTimeout(() => socket.destroy(), lastWord).unref())
       if (terms.truststore !== undefined) presentedBy(socket, terms.truststore)
-      parts.arrived(socket, { address: plainAddress(socket.remoteAddress) })
+      parts.arrived(socket, { address: plainAddress(socket.remoteAddress), trust: terms })
     })
     server.on('tlsClientError', (error: Error & { code?: string }, socket) => {
       parts.trouble('handshake', plainAddress(socket.remoteAddress), error.code ?? error.message)
@@ -96,13 +108,20 @@ export async function openDoor(binds: readonly BindAddress[], trust: ServerTrust
   const enter = (raw: Socket) => {
     const place = placeOf(raw)
     const address = plainAddress(raw.remoteAddress)
+    raw.on('error', () => undefined) // told by 'close'
+    const waiting = shakingFrom.get(address) ?? 0
+    if (waiting >= Math.max(16, parts.limits().connections * shareOfOne)) {
+      parts.trouble('crowded', address, `${waiting} connections without a handshake`)
+      raw.destroy()
+      return
+    }
     const deadline = setTimeout(() => {
       parts.trouble('handshake', address, 'ERR_TLS_HANDSHAKE_TIMEOUT')
       raw.destroy()
     }, parts.limits().handshake)
-    shaking.set(place, { raw, deadline })
+    shaking.set(place, { raw, address, deadline })
+    shakingFrom.set(address, waiting + 1)
     raw.once('close', () => settled(place))
-    raw.on('error', () => undefined) // told by 'close'
     raw.once('readable', () => {
       const first: unknown = raw.read()
       if (!Buffer.isBuffer(first)) return void raw.destroy() // it closed without a byte
@@ -121,6 +140,7 @@ export async function openDoor(binds: readonly BindAddress[], trust: ServerTrust
   const servers = binds.map(() => {
     const one = createServer({ noDelay: true, allowHalfOpen: parts.halfOpen === true }, enter)
     one.maxConnections = parts.limits().connections
+    one.on('drop', drop => parts.trouble('full', plainAddress(drop?.remoteAddress), 'no room for another connection'))
     one.on('error', (error: Error & { code?: string }) => {
       // Accepting failed (too many open files): those who are in go on, and the next one may get in again.
       if (one.listening) parts.trouble('handshake', 'unknown', error.code ?? error.message)

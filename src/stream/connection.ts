@@ -63,7 +63,11 @@ export async function serveConnection(arrival: Arrival, parts: ConnectionParts):
   const held = answer.kind === 'proven' || (answer.kind === 'absent' && !target.required)
   if (!held) return serve({ ...arrival, ...parts }, answer, decideStream(target))
   const first = await readFirstPdu(socket, section.limits.associate)
-  if (first.kind === 'gone') return { ending: 'client-gone', answer }
+  if (first.kind === 'gone') {
+    // It has said its last byte, and this half is ours to close: else its place would be taken for ever.
+    farewell(socket)
+    return { ending: 'client-gone', answer }
+  }
   if (first.kind === 'silent') {
     farewell(socket)
     return { ending: 'slow', answer, detail: 'no A-ASSOCIATE-RQ came' }

@@ -3,7 +3,7 @@
  *
  * Everybody who calls a server over TLS calls it through here: upstreams, tunnels, the directory. Sessions are not kept
  * and not resumed, because a resumed one shows no certificate. Not to forget: nothing is written before the judgement,
- * and a server that wants to shake hands again in the middle is judged again.
+ * and a server cannot shake hands again in the middle (renegotiation is off).
  *
  * Source: RFC 6066 3 (an address is no server name).
  */
@@ -84,6 +84,18 @@ export async function examinePeer(
   }
 }
 
+/** Nothing that a server shows may be thrown from an event: nobody would catch it, and the whole gateway would end. */
+function judged(judge: () => Error | undefined): Error | undefined {
+  try {
+    return judge()
+  } catch (cause) {
+    // The library throws plain errors for bytes that it does not understand, though OpenSSL does. A bug is handed on.
+    if (!(cause instanceof Error) || cause instanceof TypeError || cause instanceof ReferenceError)
+      return cause instanceof Error ? cause : new Error('the judgement of a server failed', { cause })
+    return new PeerRefusal('chain', 'its certificate is of a form that cannot be read, and is not believed')
+  }
+}
+
 function shakeHands(
   { host, port }: PeerAddress,
   trust: PeerTrust,
@@ -111,7 +123,7 @@ function shakeHands(
   if (signal?.aborted === true) leave()
   signal?.addEventListener('abort', leave, { once: true })
   socket.on('secureConnect', () => {
-    const problem = problemOf(socket)
+    const problem = judged(() => problemOf(socket))
     if (problem !== undefined) socket.destroy(problem)
     else {
       settled()

@@ -7,9 +7,11 @@ import { X509Certificate } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import type { Secret } from '../kernel/secret.ts'
+import { readable } from './certificate-path.ts'
 import { expiryNotice } from './expiry.ts'
 import { inspectChain } from './own-chain.ts'
 import type { Report } from './protocol-floor.ts'
+import { namesOf } from './server-names.ts'
 
 export interface Keystore {
   /** For node:tls; holds the key, so never print it. */
@@ -118,6 +120,10 @@ export function readKeystore(files: KeystoreFiles, now: number, report: Report):
     report('certificate', `this certificate ${notice.message}`, notice.within === 0 ? undefined : 'warning')
   if (certificate.validFromDate.getTime() > now)
     report('certificate', `this certificate is not valid before ${certificate.validFrom}`)
+  if (readable(() => namesOf(certificate)) === undefined) {
+    report('certificate', 'the names in this certificate are of a form that cannot be read here')
+    return undefined
+  }
   const [, ...behind] = pemCertificates(typeof options.cert === 'string' ? options.cert : '')
   const chain = behind.map(pem => new X509Certificate(pem))
   inspectChain(certificate, chain, now, report)

@@ -3,7 +3,7 @@
  *
  * The judgement itself is in peer-verdict.ts, the connection in connect-peer.ts.
  */
-import { createHash, X509Certificate } from 'node:crypto'
+import { constants, createHash, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
 import { endsAtAuthority, type PeerTrustSection } from '../config/peer-trust.ts'
@@ -74,6 +74,7 @@ export function readPeerTrust(
   }
   // A certificate that stands in `ca` is trusted as it is: an authority below another, or the server's own.
   const context = createSecureContext({
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     ...terms,
     ...own?.options,
     ca: [...(authorities?.pem ?? [])],
@@ -92,7 +93,11 @@ export function platformTrust(): PeerTrust {
   if (platform === undefined) {
     const pem = platformAuthorities()
     platform = {
-      context: createSecureContext({ minVersion: 'TLSv1.2', ca: [...pem] }),
+      context: createSecureContext({
+        secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+        minVersion: 'TLSv1.2',
+        ca: [...pem],
+      }),
       shown: '',
       authorities: authoritiesAt(platformPlace, pem),
       name: undefined,

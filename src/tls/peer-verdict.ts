@@ -9,7 +9,7 @@
  */
 import { X509Certificate } from 'node:crypto'
 import { checkServerIdentity, type DetailedPeerCertificate, type TLSSocket } from 'node:tls'
-import { pathToAuthority } from './certificate-path.ts'
+import { pathsToAuthority } from './certificate-path.ts'
 import { admits, nameText, subjectAttributes } from './name-match.ts'
 import type { PeerTrust } from './peer-trust.ts'
 import { pinMismatch } from './pins.ts'
@@ -105,10 +105,11 @@ function pathOf(
 ): readonly X509Certificate[] | undefined {
   if (authorities === undefined || depth === 0) return undefined
   const trusted = authorities.certificates()
-  return (
-    pathToAuthority(certificate, above, trusted) ??
-    (trusted.has(certificate.fingerprint256) ? [certificate] : undefined)
+  // The longest: a server must not choose by what it sends how many there are.
+  const [longest] = (pathsToAuthority(certificate, above, trusted, Date.now()) ?? []).toSorted(
+    (a, b) => b.length - a.length,
   )
+  return longest ?? (trusted.has(certificate.fingerprint256) ? [certificate] : undefined)
 }
 
 const nobodyVouches =
@@ -147,8 +148,11 @@ function judgePin(certificate: X509Certificate, { pins }: PeerTrust): CheckOutco
 function judgeName(socket: ShakenHands, { checkName }: PeerTrust, expected: string): CheckOutcome {
   if (!checkName) return off('name', 'any name will do')
   const seen = socket.getPeerCertificate()
-  if (checkServerIdentity(expected, seen) === undefined) return ok('name', expected)
-  const commonName = seen.subject?.CN
+  const commonName: string | string[] | undefined = seen.subject?.CN
+  // RFC 6125 6.4.4: a common name counts where there is no other name, and only if it is the one.
+  const byCommonName = seen.subjectaltname === undefined || !/(?:^|, )(?:DNS|IP Address):/.test(seen.subjectaltname)
+  const isClear = !byCommonName || (seen.subjectaltname === undefined && typeof commonName === 'string')
+  if (isClear && checkServerIdentity(expected, seen) === undefined) return ok('name', expected)
   const names = seen.subjectaltname ?? (commonName === undefined ? 'no name' : `CN=${commonName}`)
   return failed('name', `the certificate is for ${plain(names)}, and ${expected} is expected`)
 }

@@ -9,7 +9,7 @@
  */
 import type { X509Certificate } from 'node:crypto'
 import type { Server, TLSSocket } from 'node:tls'
-import { pathToAuthority } from './certificate-path.ts'
+import { type Path, pathsToAuthority } from './certificate-path.ts'
 import type { Truststore } from './truststore.ts'
 import { fingerprintOf } from './truststore.ts'
 
@@ -27,8 +27,8 @@ export interface Presented {
   readonly authorized: boolean
   /** Why not; OpenSSL's code. */
   readonly error: string
-  /** From the certificate to its authority; undefined where none of the truststore vouches for it. */
-  readonly path: readonly X509Certificate[] | undefined
+  /** Each way from the certificate to an authority of the truststore; undefined: more than is looked at. */
+  readonly paths: readonly Path[] | undefined
 }
 
 const seen = new WeakMap<object, Presented | 'nothing'>()
@@ -85,6 +85,6 @@ function read(peer: TlsPeer & object, { authorities }: Truststore): Presented | 
     fingerprint: fingerprintOf(certificate),
     authorized: peer.authorized,
     error: String(peer.authorizationError),
-    path: peer.authorized ? pathToAuthority(certificate, sent, authorities) : undefined,
+    paths: pathsToAuthority(certificate, sent, authorities, Date.now()),
   }
 }

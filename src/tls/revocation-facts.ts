@@ -9,6 +9,7 @@ import { distributionPoints, readExtensions } from './revocation-extensions.ts'
 
 export interface CertificateFacts {
   readonly subjectName: Buffer
+  readonly issuer: Buffer
   /** keyUsage is absent, or has cRLSign. */
   readonly maySignLists: boolean
   readonly points: readonly string[]
@@ -38,7 +39,9 @@ export function serialKey({ serialNumber }: Pick<X509Certificate, 'serialNumber'
 function read({ raw }: X509Certificate): CertificateFacts {
   const tbs = new DerReader(raw).next(tags.sequence).inside().next(tags.sequence).inside()
   tbs.skips(tags.explicit(0)) // version
-  tbs.next().next().next().next() // serial, algorithm, issuer, validity
+  tbs.next().next() // serial, algorithm
+  const issuer = tbs.next(tags.sequence).whole()
+  tbs.next() // validity
   const subjectName = tbs.next(tags.sequence).whole()
   tbs.next() // key
   tbs.skips(tags.implicit(1))
@@ -49,6 +52,7 @@ function read({ raw }: X509Certificate): CertificateFacts {
   const points = value('2.5.29.31')
   return {
     subjectName,
+    issuer,
     maySignLists: usage === undefined || hasBit(usage, 6),
     points: points === undefined ? [] : distributionPoints(points),
   }

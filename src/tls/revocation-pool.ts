@@ -25,6 +25,11 @@ export interface RevocationPool {
   /** All lists that a source holds now. @returns those that are new here, and those passed over for a newer one */
   offer(source: string, lists: readonly ParsedList[], now: number): { added: ParsedList[]; older: ParsedList[] }
   check(certificate: X509Certificate, issuer: X509Certificate, now: number): RevocationAnswer
+  /**
+   * What a list says of a certificate whose issuer nobody can show: its signature is not known, its name fits. For
+   * certificates that are trusted as they are, which no authority needs to vouch for.
+   */
+  mentions(certificate: X509Certificate): ReturnType<ParsedList['find']>
   /** All, those kept for want of a better one too. */
   readonly held: readonly Held[]
   /** Those that count, one for each authority and scope. */
@@ -162,6 +167,15 @@ export function createRevocationPool(onMisfit: (held: Held, why: Misfit) => void
       }
       if (counting.some(({ list }) => isFresh(list, now))) return 'good'
       return { unknown: counting.length === 0 ? 'no-list' : 'stale' }
+    },
+    mentions(certificate) {
+      const issuer = certificateFacts(certificate)?.issuer
+      const serial = serialKey(certificate)
+      for (const { list } of held) {
+        const found = issuer !== undefined && list.issuerName.equals(issuer) ? list.find(serial) : undefined
+        if (found !== undefined) return found
+      }
+      return undefined
     },
     current(now) {
       const signed = held.filter(({ list }) => signers(list).length > 0)

@@ -36,6 +36,8 @@ export interface Revocation extends Disposable {
   readonly whenStale: 'refuse' | 'accept'
   /** @param issuer  directly above, on a way to the truststore that was verified before */
   check(certificate: X509Certificate, issuer: X509Certificate, now: number): RevocationAnswer
+  /** For a certificate trusted as it is, whose issuer cannot be found: whether a list of that issuer's name has it. */
+  mentions(certificate: X509Certificate): { readonly revoked: Date; readonly reason: string } | undefined
   state(): readonly ListState[]
   /** Reads files again that have changed. */
   reread(): void
@@ -169,6 +171,7 @@ export function openRevocation(section: RevocationSection, parts: RevocationPart
     ready: Promise.all(visits).then(() => undefined),
     whenStale: section.whenStale,
     check: pool.check,
+    mentions: pool.mentions,
     state: () => [
       ...pool.held.map(({ list, source }) => stateOf(list, source)),
       ...sources

@@ -36,6 +36,18 @@ export const serverTrust = (parts: Omit<ServerTrust, 'select'>): ServerTrust => 
 export const trustKey = ({ terms, keystores, clients, truststore, depth, only }: ServerTrust): string =>
   JSON.stringify([terms, keystores.map(({ options }) => options), clients, truststore?.pem, depth, only])
 
+/** @returns why OpenSSL would not make a server of these terms and keys; undefined: it would */
+export function unusable(trust: ServerTrust): { readonly at: number; readonly why: string } | undefined {
+  for (const [at, { options }] of trust.keystores.entries()) {
+    try {
+      createSecureContext({ ...serverTlsOptions(trust), ...options })
+    } catch (cause) {
+      return { at, why: cause instanceof Error ? cause.message : String(cause) }
+    }
+  }
+  return undefined
+}
+
 export function serverTlsOptions({ terms, keystores, select, clients, truststore }: ServerTrust): TlsOptions {
   const asks = clients !== 'none'
   const shared = {

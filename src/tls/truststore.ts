@@ -8,7 +8,7 @@
  */
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { basicConstraint, isIssuedBy } from './certificate-path.ts'
+import { basicConstraint, isIssuedBy, readable, statesSigning } from './certificate-path.ts'
 import { pemCertificates, unreadable } from './keystore.ts'
 import type { Report } from './protocol-floor.ts'
 
@@ -26,8 +26,17 @@ export interface Truststore {
 export const fingerprintOf = (certificate: Pick<X509Certificate, 'fingerprint256'>): string =>
   certificate.fingerprint256.replaceAll(':', '')
 
-/** @returns undefined when nothing trustworthy came of the file; `report` has said why. Never falls back to system roots. */
-export function readTruststore(file: string, now: number, report: Report): Truststore | undefined {
+/**
+ * @param asTheyAre  fingerprints of certificates that stand for themselves alone, whatever they say of themselves
+ * @returns undefined when nothing trustworthy came of the file; `report` has said why. Never falls back to
+ *   system roots.
+ */
+export function readTruststore(
+  file: string,
+  now: number,
+  report: Report,
+  asTheyAre: ReadonlySet<string> = new Set(),
+): Truststore | undefined {
   let text: string
   try {
     text = readFileSync(file, 'latin1')
@@ -57,10 +66,24 @@ export function readTruststore(file: string, now: number, report: Report): Trust
     if (certificate.validToDate.getTime() < now) {
       report('truststore', `certificate ${index + 1} of ${file} expired on ${certificate.validTo}`, 'warning')
     }
-    if (certificate.ca) authorities.set(fingerprintOf(certificate), certificate)
-    else singles.add(fingerprintOf(certificate))
+    const fingerprint = fingerprintOf(certificate)
+    const says = readable(() => ({ authority: basicConstraint(certificate), signs: statesSigning(certificate) }))
+    if (says === undefined) {
+      report('truststore', `certificate ${index + 1} of ${file} is of a form that cannot be read here`)
+      return undefined
+    }
+    const isAuthority = certificate.ca && !asTheyAre.has(fingerprint)
+    if (isAuthority) authorities.set(fingerprint, certificate)
+    else singles.add(fingerprint)
     // Of one that is silent, OpenSSL makes an authority if it is of version 1 or may sign certificates by its key usage.
-    if (certificate.ca || basicConstraint(certificate) === false) anchors.push(pem)
+    if (isAuthority || says.authority === false) anchors.push(pem)
+    if (isAuthority && !says.signs && isIssuedBy(certificate, certificate)) {
+      report(
+        'truststore',
+        `certificate ${index + 1} of ${file} is self-signed and an authority (CA:TRUE, as openssl req -x509 makes them): whoever has its key can sign certificates of any name; if it is meant for itself alone, name it under realms.certificate.people`,
+        'warning',
+      )
+    }
   }
   const vouching = [...authorities.values()]
   for (const authority of vouching) {

@@ -2,67 +2,15 @@
  * Authorities that misbehave, by fault or by intent: nothing of what they say leads us astray or costs the certificate.
  */
 import { X509Certificate } from 'node:crypto'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import t, { type Test } from 'tap'
-import { openAcme } from '../../src/acme/acme.ts'
-import { type Certified, type Said, type Step, startOddAuthority } from './odd-authority.ts'
-import { type Told, until } from './ordering.ts'
+import t from 'tap'
+import type { Certified, Said, Step } from './odd-authority.ts'
+import { startOddOrdering as start } from './odd-ordering.ts'
+import { until } from './ordering.ts'
 
 // Mostly waiting: for the authority, or for the next look at the clock.
 t.jobs = 12
-
-async function start(t: Test) {
-  const authority = await startOddAuthority(t)
-  const dir = mkdtempSync(join(tmpdir(), 'sallyport-odd-acme-'))
-  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
-  const tokens: string[] = []
-  const told: Told[] = []
-  let ahead = 0
-  let renewals = 0
-  const now = () => Date.now() + ahead
-  const open = (names = ['pacs.example.org']) => {
-    const acme = openAcme(
-      { kind: 'acme', directory: authority.directory, email: undefined, names, ca: undefined, eab: undefined },
-      {
-        dir,
-        now,
-        challenges: { set: token => void tokens.push(token), delete: () => undefined },
-        tell: (level, facts, message) => void told.push({ level, message, ...facts }),
-        renewed: () => {
-          renewals++
-        },
-        ca: authority.ca,
-      },
-    )
-    t.teardown(() => acme[Symbol.asyncDispose]())
-    return acme
-  }
-  return {
-    ...authority,
-    tokens,
-    told,
-    open,
-    now,
-    move: (milliseconds: number) => {
-      ahead += milliseconds
-    },
-    failed: (n = 1) =>
-      until(
-        `order ${n} failed`,
-        () => told.filter(({ cause }) => cause).length >= n,
-        () => told,
-      ),
-    came: (n = 1) =>
-      until(
-        `certificate ${n} came`,
-        () => renewals >= n,
-        () => told,
-      ),
-  }
-}
 
 t.test('this stand-in is believed when it behaves', async t => {
   const { open, came, steps } = await start(t)
@@ -75,6 +23,7 @@ t.test('this stand-in is believed when it behaves', async t => {
   )
 })
 
+const day = 86_400_000
 const elsewhere = 'https://127.0.0.1:1/inside'
 const change = (part: object) => (usual: Said) => ({ ...usual, body: { ...(usual.body as object), ...part } }) // bodies here are objects
 const problem =
@@ -169,17 +118,20 @@ t.test('a certificate that would not serve never takes the place of the one in u
     ['of other names', { names: () => ['evil.example'] }, /is not for pacs\.example\.org, viewer\.example\.org/],
     ['of too few names', { names: names => names.slice(0, 1) }, /is not for viewer\.example\.org/],
     ['that has ended', { notAfter: -1_000 }, /ended on .*/],
+    ['of the day after tomorrow', { notBefore: 2 * day, notAfter: 9 * day }, /is not valid before .* or this clock/],
   ]
   const { open, failed, came, told, move, now, certified } = await start(t)
   const acme = open(['pacs.example.org', 'viewer.example.org'])
   await came()
   const before = readFileSync(acme.file, 'utf8')
   for (const [index, [title, odd, said]] of rows.entries()) {
-    Object.assign(certified, { names: undefined, notAfter: undefined, otherKey: undefined }, odd)
+    const usual = { names: undefined, notBefore: undefined, notAfter: undefined, otherKey: undefined }
+    Object.assign(certified, usual, odd)
     move(acme.state.nextTry - now())
     await failed(index + 1)
     t.match(acme.state.lastProblem?.message, said, title)
     t.equal(readFileSync(acme.file, 'utf8'), before, title)
+    t.notOk(existsSync(`${acme.file}.new`), `${title}: no draft with a key stays behind`)
   }
   t.notMatch(JSON.stringify(told), /PRIVATE KEY/)
 })
@@ -209,17 +161,34 @@ t.test('names that the authority adds do not lead to one order after the other',
   t.equal(steps.length, asked)
 })
 
-t.test('an authority that wants to be left alone is', async t => {
-  const { open, odd, failed } = await start(t)
-  odd.order = usual => ({
-    ...problem('rateLimited', 'too many')(),
-    headers: { 'retry-after': '7200' },
-    ...(usual && {}),
-  })
+t.test('an authority that wants to be left alone is, but not for ever', async t => {
+  const hour = 3_600_000
+  for (const [header, least, most] of [
+    ['1800', hour / 2, 0.6 * hour],
+    ['999999999', 0.9 * hour, 1.2 * hour],
+    [new Date(Date.now() + 400 * day).toUTCString(), 0.9 * hour, 1.2 * hour],
+  ] as const) {
+    const { open, odd, failed } = await start(t)
+    odd.order = () => ({ ...problem('rateLimited', 'too many', 429)(), headers: { 'retry-after': header } })
+    const acme = open()
+    await failed()
+    const wait = acme.state.nextTry - Date.now()
+    t.ok(wait >= least - 5_000 && wait < most, `${header}: it waits ${wait} ms`)
+  }
+})
+
+t.test('whoever asks to be left alone for years does not cost the certificate that is in use', async t => {
+  const { open, odd, failed, came, move, now, certified } = await start(t)
+  certified.notAfter = 9 * day
+  const before = open()
+  await came()
+  await before[Symbol.asyncDispose]()
+  odd.order = () => ({ ...problem('rateLimited', 'too many', 429)(), headers: { 'retry-after': '999999999' } })
+  move((before.state.notAfter ?? 0) - now() - day)
   const acme = open()
   await failed()
-  const wait = acme.state.nextTry - Date.now()
-  t.ok(wait >= 7_100_000 && wait < 8_000_000, `it waits ${wait} ms`)
+  const wait = acme.state.nextTry - now()
+  t.ok(wait > day / 10 && wait < day / 5, `it waits ${wait} ms of the day that is left`)
 })
 
 t.test('an authority that falls silent does not hold up a stop', async t => {

@@ -35,6 +35,8 @@ export type Step =
 /** How the next certificates differ from what was asked for. */
 export interface Certified {
   names?: (requested: readonly string[]) => readonly string[]
+  /** Milliseconds from now; five seconds ago when absent. */
+  notBefore?: number
   /** Milliseconds from now; ten minutes when absent. */
   notAfter?: number
   /** Not for the key of the request. */
@@ -60,7 +62,7 @@ export async function startOddAuthority(t: Pick<Test, 'teardown'>): Promise<OddA
   let issued: string | undefined
 
   const certify = async (csr: string): Promise<string> => {
-    const { names = requested => requested, notAfter = 600_000, otherKey = false } = certified
+    const { names = requested => requested, notBefore = -5_000, notAfter = 600_000, otherKey = false } = certified
     const request = new Pkcs10CertificateRequest(Buffer.from(csr, 'base64url'))
     const wanted = request.getExtension('2.5.29.17')
     const requested = wanted === null ? [] : new SubjectAlternativeNameExtension(wanted.rawData).names.toJSON()
@@ -71,7 +73,7 @@ export async function startOddAuthority(t: Pick<Test, 'teardown'>): Promise<OddA
       keyEncipherment: false,
       names: names(requested.map(({ value }) => String(value))).map(value => ({ type: 'dns', value })),
     })
-    const validity = { notBefore: new Date(Date.now() - 5_000), notAfter: new Date(Date.now() + notAfter) }
+    const validity = { notBefore: new Date(Date.now() + notBefore), notAfter: new Date(Date.now() + notAfter) }
     const leaf = await sign({ commonName: 'odd', publicKey, extensions, ...validity }, authority.authority)
     return `${leaf.toString('pem')}\n${authority.caPem}`
   }

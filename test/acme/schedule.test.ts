@@ -2,7 +2,7 @@
  * When a certificate is renewed, and how long a failure is let rest.
  */
 import t from 'tap'
-import { pulse, renewalTime, restAfterSuccess, retryDelay } from '../../src/acme/schedule.ts'
+import { pulse, renewalTime, restAfterSuccess, retryDelay, waitAfterRestart } from '../../src/acme/schedule.ts'
 
 const minute = 60_000
 const hour = 60 * minute
@@ -61,9 +61,28 @@ t.test('certificates of ten minutes have waits of seconds', async t => {
 })
 
 t.test('an authority that says when to come back is heeded', async t => {
-  const asked = { kind: 'refused', failures: 1, lifetime: 90 * day, spread: 0 } as const
+  const asked = { kind: 'refused', failures: 1, lifetime: 90 * day, left: 30 * day, spread: 0 } as const
   t.equal(retryDelay({ ...asked, retryAfter: 5 * hour }), 5 * hour)
   t.equal(retryDelay({ ...asked, retryAfter: 1_000 }), 2 * minute, 'but not to come back sooner')
   const spread = retryDelay({ ...asked, retryAfter: 5 * hour, spread: 1 })
   t.ok(spread >= 5 * hour && spread <= 5.5 * hour, 'never earlier than it said')
+})
+
+t.test('who asks to be left alone for longer than the certificate can bear is not heeded to the end', async t => {
+  const asked = { kind: 'refused', failures: 1, retryAfter: 24 * hour, spread: 0 } as const
+  const rows: [title: string, lifetime: number | undefined, left: number | undefined, wait: number][] = [
+    ['plenty is left', 90 * day, 30 * day, 24 * hour],
+    ['four days are left', 90 * day, 4 * day, 12 * hour],
+    ['ten minutes is all it lives', 10 * minute, 3 * minute, (3 / 8) * minute],
+    ['there is none', undefined, undefined, hour],
+    ['it has ended', 90 * day, -day, hour],
+    ['hardly anything is left: still no hammering', 90 * day, minute, 2 * minute],
+  ]
+  for (const [title, lifetime, left, wait] of rows) t.equal(retryDelay({ ...asked, lifetime, left }), wait, title)
+})
+
+t.test('a wait goes on after a restart, though no longer than an operator who mended something can bear', t => {
+  t.equal(waitAfterRestart(2_000), 2_000)
+  t.equal(waitAfterRestart(6 * hour), 15 * minute)
+  t.end()
 })

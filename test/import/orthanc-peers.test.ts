@@ -51,7 +51,7 @@ t.test("a peer in the long form: every key is an upstream's, or told", async t =
     CertificateKeyFile: 'client.key',
     CertificateKeyPassword: 's3cret-too',
     Pkcs11: false,
-    HttpHeaders: { 'X-Site': 'north' },
+    HttpHeaders: { 'Accept-Language': 'de' },
     Timeout: 42,
     HasDelete: true,
   }
@@ -67,7 +67,7 @@ t.test("a peer in the long form: every key is an upstream's, or told", async t =
       password: { file: '/etc/sallyport/secrets/peer-key' },
     },
     timeouts: { idle: 42_000 },
-    headers: { 'X-Site': 'north' },
+    headers: { 'Accept-Language': 'de' },
   })
   t.match(
     said,

@@ -143,6 +143,7 @@ export async function startHouse(t: Test, options: HouseOptions = {}): Promise<H
       {
         readCertificate: certificates,
         sessions,
+        hasDirectory: true,
         local,
         basic: basic ? createBasicCheck({ passwords, local, clock }) : undefined,
         now,
