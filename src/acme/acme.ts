@@ -119,7 +119,7 @@ export function openAcme(section: AcmeKeystoreSection, parts: AcmeParts): Acme {
     const failure = cause instanceof AcmeFailure ? cause : new AcmeFailure('refused', '')
     lastTry = failedTry(failure)
     store.noteTry(lastTry)
-    beRested(lastTry.wait)
+    rest = { until: lastTry.at + lastTry.wait, length: lastTry.wait }
     const message = causeLine(cause)
     lastProblem = { at: now(), message }
     const left = held === undefined ? 0 : lifetimeOf(held).to - now()
@@ -154,8 +154,8 @@ export function openAcme(section: AcmeKeystoreSection, parts: AcmeParts): Acme {
       await pause(Math.max(wait, 10), undefined, { signal: stopping.signal, ref: false }).catch(() => undefined)
     }
   }
-  if (lastTry !== undefined && !wanted && rest.until > now()) {
-    const until = new Date(nextTry()).toISOString()
+  if (rest.until > now() && nextTry() <= rest.until) {
+    const until = new Date(rest.until).toISOString()
     tell(
       'warn',
       { ...about, nextTry: until },
