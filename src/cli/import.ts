@@ -6,7 +6,7 @@
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { type Decision, type DecisionKind, legible } from '../import/decision.ts'
+import type { Decision, DecisionKind } from '../import/decision.ts'
 import { importOrthanc } from '../import/orthanc.ts'
 import type { SourceFile } from '../import/orthanc-settings.ts'
 import { publicMode, writeNewFile } from '../issuer/new-file.ts'
@@ -14,7 +14,7 @@ import { IssuerRefusal } from '../issuer/refusal.ts'
 import type { Command } from './command.ts'
 import { foreseen } from './foreseen.ts'
 import { CommandEnd, type Report } from './report.ts'
-import { shownPath as shortPath } from './shown-path.ts'
+import { shownPath } from './shown-path.ts'
 
 interface Arguments {
   files: string[]
@@ -23,9 +23,6 @@ interface Arguments {
 
 /** Named in the manual, and refused by name until they are built. */
 const later = ['omero']
-
-/** The name of a file may be of others, too. */
-const shownPath = (path: string) => legible(shortPath(path))
 
 const why: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file or folder',

@@ -53,12 +53,16 @@ export function decisionList(): { readonly tell: Tell; inOrder(): Decision[] } {
   }
 }
 
-/** Text of others for a message: in quotes, control characters written out. */
-export const quoted = (text: string): string =>
-  JSON.stringify(text.length > 120 ? `${text.slice(0, 120)}…` : text).replace(
+/** What JSON leaves as it is, though a terminal does not show it, or in another order. */
+export const writtenOut = (text: string): string =>
+  text.replace(
     /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
     character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
+
+/** Text of others for a message: in quotes, control characters written out. */
+export const quoted = (text: string): string =>
+  writtenOut(JSON.stringify(text.length > 120 ? `${text.slice(0, 120)}…` : text))
 
 /** The name of an option or a variable for a message. */
 export const shownName = (name: string): string => (/^[\w-]+$/.test(name) ? name : quoted(name))

@@ -1,9 +1,12 @@
 /**
  * Writes a draft configuration: YAML, each key with the reason why it is there.
  *
- * It only writes. Values of others are quoted as YAML needs it, and comments stay comments whatever stands in them.
+ * It only writes. Values of others are quoted as YAML needs it, control characters written out since drafts are read in a
+ * terminal, and comments stay comments whatever stands in them.
  */
 import { Document, isCollection, isMap, isPair, isScalar, type Node, Scalar } from 'yaml'
+
+import { legible, writtenOut } from './decision.ts'
 
 const remark = Symbol('remark')
 
@@ -23,9 +26,17 @@ export const remarked = (value: DraftValue, text: string): DraftValue => ({ [rem
 
 const isRemarked = (value: DraftValue): value is Remarked => typeof value === 'object' && remark in value
 
+/** Nowhere else does YAML know escapes. */
+function inDoubleQuotes(text: string): Scalar {
+  const scalar = new Scalar(text)
+  scalar.type = Scalar.QUOTE_DOUBLE
+  return scalar
+}
+
 function plain(value: DraftValue): unknown {
   if (isRemarked(value)) return plain(value.value)
   if (Array.isArray(value)) return value.map(plain)
+  if (typeof value === 'string' && legible(value) !== value) return inDoubleQuotes(value)
   if (typeof value !== 'object') return value
   return Object.fromEntries(
     Object.entries(value).flatMap(([key, inner]) => (inner === undefined ? [] : [[key, plain(inner)]])),
@@ -63,5 +74,5 @@ export function writeDraft(draft: DraftMap, header: readonly string[]): string {
     }
   }
   document.commentBefore = header.map(asComment).join('\n')
-  return document.toString({ lineWidth: 0, flowCollectionPadding: true })
+  return writtenOut(document.toString({ lineWidth: 0, flowCollectionPadding: true, doubleQuotedAsJSON: true }))
 }

@@ -8,7 +8,7 @@
  * of a peer are relative to where Orthanc was started, and all others to its configuration, was tried on Orthanc 1.10.1.
  */
 import type { Place, Tell } from './decision.ts'
-import { quoted, shownName, withheld } from './decision.ts'
+import { quoted, withheld } from './decision.ts'
 import { type DraftMap, type DraftValue, remarked } from './draft.ts'
 import { givenName } from './given-name.ts'
 import type { JsonNode } from './jsonc.ts'
@@ -138,7 +138,7 @@ function drawPeer(
 /** How a password comes into the draft: never as text. */
 function secretOf(node: JsonNode, file: string, place: Place, tell: Tell): DraftMap {
   const { variable } = node
-  if (variable !== undefined && !variable.hasDefault) return { env: variable.name }
+  if (variable !== undefined && !variable.hasDefault && variable.name !== '') return { env: variable.name }
   tell(
     'decide',
     place,

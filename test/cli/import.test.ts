@@ -157,6 +157,18 @@ t.test('what cannot be read makes nothing, and exit code 2', async t => {
   t.match(JSON.parse(machine.stdout), { ok: false, problems: [{ line: 3, column: 3, message: /comma/ }] })
 })
 
+t.test('neither names in a file nor the name of the file bring control characters to the terminal', async t => {
+  const name = 'o\u001b[31m\n.json'
+  const odd = '"a\\u001b[31m\\nb": 1'
+  const cwd = place({ [name]: `{ ${odd}, ${odd}, "X": "${'${MY_SECRET}'}" }`, [`broken${name}`]: '{' })
+  for (const named of [name, `broken${name}`, `none${name}`]) {
+    const { stdout, stderr } = await runCommand(['import', 'orthanc', named], { cwd, env: { MY_SECRET: 's3cret' } })
+    t.notMatch(stdout + stderr, /\u001b|s3cret/, JSON.stringify(named))
+    t.match(stderr, /o\?\[31m\?\.json/, 'the name of the file, on one line')
+    if (named === name) t.match(stderr, /"a\\u001b\[31m\\nb"/, 'the name of the option, written out')
+  }
+})
+
 t.test('settings of OMERO are not read yet, and that is said', async t => {
   const { exitCode, stderr } = await runCommand(['import', 'omero', 'x'])
   t.equal(exitCode, 2)

@@ -46,10 +46,6 @@ t.test('what a variable holds is in no draft and no decision; the decision names
       '"OrthancPeers": { "a": { "Url": "https://a", "CertificateFile": "${MY_SECRET}" } }',
       'OrthancPeers.a.CertificateFile',
     ],
-    'the certificate of a peer without TLS': [
-      '"OrthancPeers": { "a": { "Url": "http://a", "CertificateFile": "${MY_SECRET}" } }',
-      'OrthancPeers.a.CertificateFile',
-    ],
     'an AE title': ['"DicomModalities": { "ct": ["${MY_SECRET}", "h", 104] }', 'DicomModalities.ct'],
     'an AE title in the long form': [
       '"DicomTlsEnabled": true, "DicomModalities": { "ct": { "AET": "${MY_SECRET}", "Host": "h", "Port": 104 } }',
@@ -89,6 +85,12 @@ t.test('a mistake in the text does not tell what a variable holds', async t => {
   }
 })
 
+t.test('a certificate that is of no use is not asked about', async t => {
+  const got = importText('{ "OrthancPeers": { "a": { "Url": "http://a", "CertificateFile": "${MY_SECRET}" } } }', env)
+  t.match(got.said.join('\n'), /decide OrthancPeers\.a\.CertificateFile: is of no use over http/)
+  t.notMatch(got.said.join('\n'), /MY_SECRET/)
+})
+
 t.test('numbers and switches that are a whole variable stay; parts of a number do not', async t => {
   const got = importText('{ "HttpPort": ${PORT}, "AuthenticationEnabled": ${YES} }', env)
   t.equal(upstreamOf(got, 'orthanc').url, 'http://127.0.0.1:8061/')
@@ -117,7 +119,6 @@ t.test('a header is copied only where its name says that it is harmless', async 
     t.match(got.said.join('\n'), new RegExp(`decide OrthancPeers\\.a\\.HttpHeaders\\.${name}: may be a secret`))
 })
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const control = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/
 const evil = 'a\u001b[31m\n# 9. HttpPort: all is well\u202e'
 
@@ -127,8 +128,10 @@ t.test('control characters of a file reach neither the terminal nor the draft', 
     'an option twice in one place': { 'o.json': `{ ${odd}: 1, ${odd}: 2 }` },
     'an option in two files': { 'o.json': `{ ${odd}: 1 }`, 'p.json': `{ ${odd}: 2 }` },
     'an option whose variable is missing': { 'o.json': `{ ${odd}: { ${odd}: ["\${NOPE}"] } }` },
-    'a variable that is missing': { 'o.json': `{ "Name": "\${${evil}}" }` },
-    'a variable in a password': { 'o.json': `{ "OrthancPeers": { "a": ["https://a", "u", "\${${evil}:-x}"] } }` },
+    'a variable that is missing': { 'o.json': `{ "Name": "\${${evil.replace(':', '')}}" }` },
+    'a variable in a password': {
+      'o.json': `{ "OrthancPeers": { "a": ["https://a", "u", "\${${evil.replace(':', '')}}"] } }`,
+    },
     'the name of a file': { [`${evil}.json`]: '{ "Name": 1 }', [`${evil}2.json`]: '{ "Name": 1 }' },
     'a path on Windows': { 'o.json': `{ "SslEnabled": true, "SslCertificate": ${JSON.stringify(`C:\\${evil}`)} }` },
     'a path': { 'o.json': `{ "SslEnabled": true, "SslCertificate": ${odd} }` },
@@ -152,8 +155,13 @@ t.test('control characters of a file reach neither the terminal nor the draft', 
   }
 })
 
+t.test('a path with control characters is the same path when the draft is read again', async t => {
+  const got = importText({ SslEnabled: true, SslCertificate: `/pki/${evil}.pem` })
+  t.match(webOf(got).keystores, [{ certificate: `/pki/${evil}.pem` }])
+})
+
 t.test('a name in a mistake, and of a variable, is in quotes too', async t => {
-  for (const text of [`{ ${JSON.stringify(evil)} 1 }`, `{ "A": \${${evil}} }`]) {
+  for (const text of [`{ ${JSON.stringify(evil)} 1 }`, `{ "A": \${${evil.replace(':', '')}} }`]) {
     const got = readJsonc('o.json', text, {})
     t.notOk(got.ok)
     if (!got.ok) t.notMatch(got.mistake.message, new RegExp(`\n|${control.source}`))
