@@ -44,7 +44,8 @@ export interface StreamAsk {
 
 export interface StreamDenial {
   readonly outcome: 'deny'
-  readonly reason: 'no-identity' | 'not-a-member' | 'title-not-allowed' | RefusalReason
+  /** `not-an-association`: what came first is nothing that DICOM knows, or says what no request may say. */
+  readonly reason: 'no-identity' | 'not-a-member' | 'title-not-allowed' | 'not-an-association' | RefusalReason
   readonly principal?: Principal
   readonly detail?: string
 }

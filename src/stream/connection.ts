@@ -15,7 +15,7 @@ import type { StreamEvent } from '../audit/event.ts'
 import type { StreamSection } from '../config/stream.ts'
 import type { Answer } from '../identity/answer.ts'
 import type { CertificateReader } from '../identity/client-certificate.ts'
-import { asFault } from '../kernel/fault.ts'
+import { asFault, Fault } from '../kernel/fault.ts'
 import { decideStream, type StreamDenial, type StreamPermit } from '../policy/decide.ts'
 import { type AssociateRequest, readAssociateRequest } from './association.ts'
 import { connectUpstream, keepAliveAfter } from './connect.ts'
@@ -74,18 +74,36 @@ export async function serveConnection(arrival: Arrival, parts: ConnectionParts):
   }
   if (first.kind === 'foreign') {
     farewell(socket, aborts[first.abort])
+    await recordNonsense(arrival, parts, answer, first.detail)
     return { ending: 'malformed', answer, detail: first.detail }
   }
   const request = readAssociateRequest(first.pdu)
   if ('problem' in request) {
     const { problem, detail } = request
     farewell(socket, problem === 'malformed' ? aborts['invalid-value'] : rejections[problem])
+    await recordNonsense(arrival, parts, answer, detail)
     return { ending: 'malformed', answer, detail }
   }
   const { titles } = section
   const foreign = titles && foreignTitle(titles, socket.getPeerX509Certificate(), request.calling)
   const decision = decideStream({ ...target, ...(foreign === undefined ? {} : { foreignTitle: foreign }) })
   return serve({ ...arrival, ...parts }, answer, decision, { request, pdu: first.pdu })
+}
+
+/** Nonsense of somebody who proved who it is: a modality that is broken, or one that is played with. */
+async function recordNonsense(
+  { id, stream, address }: Arrival,
+  { record }: ConnectionParts,
+  answer: Answer,
+  detail: string,
+): Promise<void> {
+  if (answer.kind !== 'proven') return
+  const { principal } = answer
+  const denial = { outcome: 'deny', reason: 'not-an-association', principal, detail } as const
+  // It has been turned away already: a line that cannot be written has raised its alarm.
+  await record(id, eventOf(stream, address, denial, undefined)).catch((fault: unknown) => {
+    if (!(fault instanceof Fault)) throw fault
+  })
 }
 
 interface Opening {

@@ -23,3 +23,18 @@ t.test('of DICOM, before the association was asked for', async t => {
   }
   t.equal(upstream.came.length, 0)
 })
+
+t.test('nonsense of somebody who is known is written down, and that of strangers is not', async t => {
+  const upstream = await startTcpUpstream(t)
+  const yaml = '{ protocol: dicom, access: everyone }'
+  const stream = await startStream(t, { upstream: upstream.port, yaml, clients: 'optional' })
+  const alice = await stream.authority.client('ct-1')
+  for (const client of [alice, undefined]) {
+    const line = await stream.open(client)
+    await line.write(Buffer.from('GET / HTTP/1.1\r\n\r\n'))
+    await stream.ended()
+  }
+  const told = stream.events.filter(({ kind }) => kind === 'stream-denial')
+  t.match(told, [{ who: { name: 'ct-1' }, reason: 'not-an-association' }])
+  t.equal(upstream.came.length, 0)
+})
