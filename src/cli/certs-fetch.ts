@@ -5,6 +5,7 @@
  * the words say that it is unauthenticated, and where to compare it.
  */
 import { describeCertificate } from '../issuer/describe.ts'
+import { readable } from '../tls/certificate-path.ts'
 import { examinePeer, type PeerExamination } from '../tls/connect-peer.ts'
 import { handshakeWords } from '../tls/handshake-words.ts'
 import { nobodyAsked } from '../tls/peer-trust.ts'
@@ -24,9 +25,17 @@ export async function fetchCertificates({ server, name }: FetchArguments, report
   const seen = await examinePeer(address, nobodyAsked(name), { timeout }).catch(cause => {
     throw unreachable(server, cause)
   })
-  const all = seen.chain.map(({ raw }) => describeCertificate(raw))
-  const [leaf] = all
-  if (leaf === undefined) throw new CommandEnd(1, `${server} showed no certificate`)
+  const [first] = seen.chain
+  const all = readable(() => seen.chain.map(({ raw }) => describeCertificate(raw)))
+  if (all === undefined && first !== undefined) {
+    throw new CommandEnd(
+      1,
+      `${server} shows a certificate that cannot be read in detail, sha256:${first.fingerprint256}`,
+      'UNAUTHENTICATED: nobody vouches for it. OpenSSL may know more: openssl s_client -connect HOST:PORT -showcerts',
+    )
+  }
+  const [leaf] = all ?? []
+  if (all === undefined || leaf === undefined) throw new CommandEnd(1, `${server} showed no certificate`)
   const pins = [`sha256:${leaf.sha256}`, leaf.pin, `sha1:${leaf.sha1}`]
   const lines = [
     `UNAUTHENTICATED: what ${server} presents (${protocolText(seen)}). Nobody vouches for it.`,

@@ -67,7 +67,10 @@ export const serve: Command = {
         () => undefined,
         run<{ config?: string | undefined }>(async ({ config }, report) => {
           const file = configFile(config)
-          if (file !== undefined) return await serveFile(file, report)
+          if (file !== undefined) {
+            if (chooses(process.env)) report.note(`SSL_PORT and PORT stand back: ${file} decides`)
+            return await serveFile(file, report)
+          }
           if (chooses(process.env)) return await serveEnvironment(process.env, report)
           await serveQuickStart(report)
         }),

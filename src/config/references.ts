@@ -119,6 +119,14 @@ function* streamProblems({ streams, realms }: Config): Generator<Problem> {
 }
 
 function* realmProblems({ realms }: Config): Generator<Problem> {
+  for (const [index, { name, issuers }] of realms.certificate.entries()) {
+    if (name !== 'serial' || issuers?.length === 1) continue
+    yield {
+      path: ['realms', 'certificate', index, 'name'],
+      severity: 'warning',
+      message: 'two authorities may give the same serial number to two people; name one issuer',
+    }
+  }
   const { directory, passwordProvider } = realms
   if (passwordProvider === 'directory' && !directory.enabled) {
     yield {
