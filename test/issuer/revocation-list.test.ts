@@ -166,6 +166,7 @@ t.test('Node, as servers use it, refuses who is on the list', async t => {
   const { pem: crl } = await signRevocationList(authority, ledger)
   const verdicts: string[] = []
   const listening = createServer(
+    // The verdict on the list is what is looked at: a server that hung up could not tell it.
     { cert: own.chainPem, key: own.keyPem, ca, crl, requestCert: true, rejectUnauthorized: false },
     socket => {
       verdicts.push(socket.authorized ? 'authorized' : String(socket.authorizationError)) // the verdict itself is what is tested
