@@ -2,9 +2,9 @@
  * The house law: imports lead downwards, files stay small, and every folder's README names exactly what lies there.
  */
 import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import t from 'tap'
-import { loadConfig } from '../src/config/load.ts'
+import { parseConfig } from '../src/config/load.ts'
 import { configJsonSchema } from '../src/config/schema.ts'
 
 const layers = [
@@ -95,12 +95,25 @@ t.test('every folder has a README that names exactly the files in it', async t =
   }
 })
 
-t.test('every example configuration loads', async t => {
-  for (const file of globSync('config/examples/*.yaml')) {
-    const loaded = loadConfig(file)
-    t.same(loaded.ok ? [] : loaded.problems, [], file)
-  }
-})
+t.test(
+  'every example configuration loads as config/sallyport.yaml, and names nothing outside the checkout',
+  async t => {
+    const root = `${resolve('.')}/`
+    for (const file of globSync('config/examples/*.yaml')) {
+      const text = readFileSync(file, 'utf8')
+      const loaded = parseConfig(text, resolve('config'))
+      t.same(loaded.ok ? [] : loaded.problems, [], file)
+      if (!loaded.ok) continue
+      const named = [loaded.config.state, loaded.config.audit.file, ...loaded.files]
+      t.same(
+        named.filter(path => !path.startsWith(root) && !text.includes(path)),
+        [],
+        file,
+      )
+      t.ok(text.includes(`cp ${file} config/sallyport.yaml`), `${file} says where it belongs`)
+    }
+  },
+)
 
 t.test('the schema for editors is that of the code', async t => {
   t.equal(readFileSync('config/sallyport.schema.json', 'utf8'), configJsonSchema(), 'npm run schema writes it anew')

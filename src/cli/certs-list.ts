@@ -53,7 +53,11 @@ export function revokeIssued(argv: RevokeArguments, report: Report): void {
   using ledger = openExistingLedger(place, report)
   if (ledger === undefined) {
     const file = shownPath(join(place.state, ledgerFile))
-    throw new CommandEnd(1, `nothing was issued here: there is no ${file}`, 'name the configuration with --config FILE')
+    throw new CommandEnd(
+      1,
+      `nothing was issued here: there is no ${file}`,
+      `name the configuration with --config FILE; what was issued before there was one stands in ./state, so its state should be that folder (state: ../state in config/sallyport.yaml)`,
+    )
   }
   const now = new Date()
   const { which, reason } = argv
