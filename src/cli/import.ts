@@ -5,7 +5,7 @@
  * exist yet, the list to stderr. Exit code 1: a draft was made, but the other program itself would not take its own file.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import type { Decision, DecisionKind } from '../import/decision.ts'
 import { importOrthanc } from '../import/orthanc.ts'
 import type { SourceFile } from '../import/orthanc-settings.ts'
@@ -74,6 +74,20 @@ function writeDraft(out: string, draft: string): void {
   }
 }
 
+/**
+ * A configuration in another folder goes by the state and the authority that commands have used here: paths in it are
+ * relative to itself, and what was issued before it came would be unknown to it.
+ */
+function inPlace(draft: string, out: string): string {
+  const from = dirname(resolve(out))
+  if (from === process.cwd()) return draft
+  const lines = [
+    `state: ${relative(from, resolve('state'))}`,
+    `authority: { dir: ${relative(from, resolve('certs/authority'))} }`,
+  ]
+  return draft.replace(/^listeners:$/m, [...lines, '', 'listeners:'].join('\n'))
+}
+
 function fromOrthanc({ files, out }: Arguments, report: Report): void {
   const sources = [...new Map(files.flatMap(sourcesIn).map(source => [source.file, source])).values()]
   const imported = importOrthanc(sources, process.env)
@@ -84,7 +98,8 @@ function fromOrthanc({ files, out }: Arguments, report: Report): void {
     report.fail(2, 'this is not the JSON that Orthanc reads; nothing was made')
     return
   }
-  const { draft, decisions } = imported
+  const { decisions } = imported
+  const draft = out === undefined ? imported.draft : inPlace(imported.draft, out)
   if (out !== undefined) writeDraft(out, draft)
   const problems = decisions.filter(({ kind }) => kind === 'problem').length
   const written = out === undefined ? {} : { out: resolve(out) }

@@ -5,6 +5,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { loadConfig } from '../../src/config/load.ts'
 import { startAuthority } from '../fixture/authority.ts'
 import { runCommand } from '../fixture/command.ts'
 
@@ -173,4 +174,18 @@ t.test('settings of OMERO are not read yet, and that is said', async t => {
   const { exitCode, stderr } = await runCommand(['import', 'omero', 'x'])
   t.equal(exitCode, 2)
   t.match(stderr, /"sallyport import omero" is not built yet/)
+})
+
+t.test('a draft that is written beside goes by the state and the authority of here', async t => {
+  const dir = place({ 'orthanc.json': '{ "HttpPort": 8042 }' })
+  mkdirSync(join(dir, 'config'))
+  const { exitCode, stderr } = await runCommand(
+    ['import', 'orthanc', 'orthanc.json', '--out', 'config/sallyport.yaml'],
+    { cwd: dir },
+  )
+  t.equal(exitCode, 0, stderr)
+  const loaded = loadConfig(join(dir, 'config', 'sallyport.yaml'))
+  const config = loaded.ok ? loaded.config : loaded.draft?.config
+  t.equal(config?.state, join(dir, 'state'))
+  t.equal(config?.authority.dir, join(dir, 'certs', 'authority'))
 })
