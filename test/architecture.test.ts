@@ -105,8 +105,12 @@ t.test(
       t.same(loaded.ok ? [] : loaded.problems, [], file)
       if (!loaded.ok) continue
       const named = [loaded.config.state, loaded.config.audit.file, ...loaded.files]
-    t.equal(loaded.config.authority.dir, resolve('certs/authority'), 'the authority that the commands have made before')
-    t.equal(loaded.config.state, resolve('state'), 'and the state that they wrote to')
+      t.equal(
+        loaded.config.authority.dir,
+        resolve('certs/authority'),
+        'the authority that the commands have made before',
+      )
+      t.equal(loaded.config.state, resolve('state'), 'and the state that they wrote to')
       t.same(
         named.filter(path => !path.startsWith(root) && !text.includes(path)),
         [],
