@@ -60,7 +60,8 @@ export async function openAuthority({ directory, ca, key, signal }: AuthorityTer
     connect: {
       timeout: connectPatience,
       minVersion: 'TLSv1.2',
-      rejectUnauthorized: true, // said here, for the environment could say otherwise (NODE_TLS_REJECT_UNAUTHORIZED)
+      // Said here, because a variable of the environment can turn the check off for the whole process.
+      rejectUnauthorized: true,
       ...(ca === undefined ? {} : { ca: [...ca] }),
     },
     headersTimeout: patience,

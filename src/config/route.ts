@@ -10,14 +10,14 @@ const AccessRule = z
   .strictObject({
     groups: z.array(PersonName).min(1).optional(),
     people: z.array(PersonName).min(1).optional(),
-    /** Who must vouch for them: `directory`, `local`, or the id of a certificate realm. Absent: any of them. */
+    /** Who must vouch for them: `directory`, `local`, or the id of a certificate realm. Absent: one realm is as good as another. */
     realms: z.array(Name).min(1).optional(),
     may: z.union([z.enum(['read', 'write', 'everything']), Methods], {
       error: 'write read, write, everything, or a list of methods',
     }),
     /** What can run code, stop the server, reach other servers or export; only `everything` gives it, and only with this. */
     dangerous: z.boolean().default(false),
-    /** Absent: any proof will do. */
+    /** Absent: it does not matter how it was proved. */
     proof: z
       .array(z.enum(['certificate', 'password', 'session']))
       .min(1)

@@ -33,7 +33,7 @@ export const ByteSize = z
 
 export interface BindAddress {
   readonly host: string
-  /** 0: any free port, printed when bound. */
+  /** 0: a free port, printed when bound. */
   readonly port: number
 }
 

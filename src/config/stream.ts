@@ -124,7 +124,7 @@ export const streamSection = (scalars: FileScalars) =>
       keystore: oneOrMore(keystoreSection(scalars)).optional(),
       clients: clientsSection(scalars).prefault({ certificate: 'none' }),
       upstream: TcpAddress,
-      /** Absent: any title that is one. */
+      /** Absent: every well-formed title will do. */
       titles: Titles.optional(),
       access: StreamAccess,
       limits: Limits.prefault({}),

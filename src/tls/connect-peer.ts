@@ -110,8 +110,7 @@ function shakeHands(
     secureContext: trust.context,
     servername: isIP(name) === 0 ? name : '',
     ...(protocols === undefined ? {} : { ALPNProtocols: [...protocols] }),
-    // Both are judged below by problemOf, before anything is written, and with a sentence that names file and cure.
-    rejectUnauthorized: false,
+    rejectUnauthorized: false, // problemOf judges instead, on this socket and before anything is written
     checkServerIdentity: () => undefined,
   })
   const leave = () => socket.destroy(signal?.reason instanceof Error ? signal.reason : new Error('called off'))

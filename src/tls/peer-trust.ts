@@ -32,7 +32,7 @@ export interface PeerTrust {
   /** Expected in place of the host that is called. */
   readonly name: string | undefined
   readonly checkName: boolean
-  /** Empty: any certificate that the authorities vouch for. */
+  /** Empty: whatever the authorities vouch for. */
   readonly pins: readonly Pin[]
   readonly only: TrustOnly | undefined
   /** Certificates in a chain, the server's own included; 0: no limit. */

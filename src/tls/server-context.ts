@@ -64,9 +64,8 @@ export function serverTlsOptions({ terms, keystores, select, clients, truststore
   return {
     ...keystores[0]?.options,
     ...shared,
-    // A refused certificate is told on a page, or proves nothing: the verdict is read after the handshake.
     requestCert: asks,
-    rejectUnauthorized: false,
+    rejectUnauthorized: false, // presented.ts reads the verdict after the handshake, so that a page can tell of it
     ...(contexts.size === 0
       ? {}
       : {

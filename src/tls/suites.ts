@@ -97,6 +97,6 @@ export const isTls13 = (name: string): boolean => name.startsWith('TLS_') && !na
 
 export type SigningKey = 'RSA' | 'ECDSA'
 
-/** The kind of key that a server needs for a suite; undefined: any (TLS 1.3). */
+/** The kind of key that a server needs for a suite; undefined: it does not matter (TLS 1.3). */
 export const signingKeyOf = (name: string): SigningKey | undefined =>
   isTls13(name) ? undefined : name.startsWith('ECDHE-ECDSA-') ? 'ECDSA' : 'RSA'

@@ -144,12 +144,14 @@ t.test('a gateway that dies in the middle of an order does not order at once whe
 
 t.test('no environment makes an authority believed that cannot prove itself', async t => {
   const other = await startAuthority(t, 'Another Authority')
-  const before = process.env['NODE_TLS_REJECT_UNAUTHORIZED']
+  // The attack itself: an operator has turned the check off for everything, and ours must stand all the same.
+  const variable = 'NODE_TLS_REJECT_UNAUTHORIZED' // turned off for this test alone, and put back behind it
+  const before = process.env[variable]
   t.teardown(() => {
-    if (before === undefined) delete process.env['NODE_TLS_REJECT_UNAUTHORIZED']
-    else process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = before
+    if (before === undefined) delete process.env[variable]
+    else process.env[variable] = before
   })
-  process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0'
+  process.env[variable] = '0'
   const { open, told, steps } = await startOddOrdering(t, { trusted: [other.caPem] })
   const acme = open()
   await until(
