@@ -54,7 +54,14 @@ export async function openGeneration(config: Config, materials: Materials, house
   const { realms } = config
   const local = openLocalAccounts({ file: realms.local.file, clock })
   const directory = realms.directory.enabled
-    ? openDirectory(realms.directory, { password: materials.directoryPassword, trust: materials.directoryTrust })
+    ? open.use(
+        openDirectory(realms.directory, {
+          password: materials.directoryPassword,
+          trust: materials.directoryTrust,
+          ignoreCase: realms.ignoreCase,
+          clock,
+        }),
+      )
     : undefined
   const passwords = createPasswordCheck({ provider: realms.passwordProvider, local, directory, throttle })
   const basic = realms.basic ? createBasicCheck({ passwords, local, clock }) : undefined

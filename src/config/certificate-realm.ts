@@ -46,9 +46,8 @@ const CertificateRealm = z
     groups: z.array(PersonName).default([]),
     /** SHA-256 fingerprint -> name, for certificates trusted one by one. */
     people: z.record(z.string(), PersonName).default({}),
-    directory: z
-      .literal(false, { error: 'looking up certificate holders in the directory is not built yet; leave it out' })
-      .optional(),
+    /** Holders whose certificate an authority issued are looked up in the directory by that name. */
+    directory: z.boolean().default(false),
   })
   .transform((realm, context) => {
     const people = new Map<string, string>()
@@ -62,7 +61,8 @@ const CertificateRealm = z
           message: `"${written}" is no SHA-256 fingerprint (sha256: and 64 hex digits, as "sallyport certs show" prints)`,
         })
     }
-    return { id: realm.id ?? 'certificate', issuers: realm.issuers, name: realm.name, groups: realm.groups, people }
+    const { id = 'certificate', issuers, name, groups, directory } = realm
+    return { id, issuers, name, groups, directory, people }
   })
 
 export type CertificateRealm = z.output<typeof CertificateRealm>

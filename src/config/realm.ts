@@ -5,11 +5,9 @@
  */
 import { z } from 'zod'
 import { CertificateRealms } from './certificate-realm.ts'
+import { groupSpec } from './group-spec.ts'
 import { peerTrustSection } from './peer-trust.ts'
-import { Duration, type FileScalars, notYet } from './scalars.ts'
-
-const groupSpecHint =
-  'write a group name, or :query:(filter with @{dn}); :ou:, :attribute:, :filtered_attribute:, :dn_attribute:, :filtered_dn_attribute: and :bean: are not built yet'
+import { Duration, type FileScalars, PersonName } from './scalars.ts'
 
 const mapping = (required: string) =>
   z.string().transform((text, context): ReadonlyMap<string, string> => {
@@ -30,18 +28,20 @@ const mapping = (required: string) =>
 const DirectoryUrl = z
   .string()
   .refine(
-    text => /^ldaps?:\/\/[^/\s@]+\/?$/.test(text) && URL.canParse(text),
-    'write ldap://host:389 or ldaps://host:636, without path or user',
+    text => /^ldaps?:\/\/[^/\s@]+\/?$/i.test(text) && URL.canParse(text),
+    'write ldap://host:389 or ldaps://host:636, without path (that is "base") or user',
   )
 
 const directorySection = (scalars: FileScalars) =>
   z.strictObject({
     enabled: z.boolean().default(false),
+    /** In the order in which they are tried. */
     urls: z
-      .union([z.string().transform(text => text.split(/\s+/)), z.array(z.string())])
-      .pipe(z.array(DirectoryUrl).length(1, 'several directory URLs are not built yet; write one'))
+      .union([z.string().transform(text => text.trim().split(/\s+/)), z.array(z.string())])
+      .pipe(z.array(DirectoryUrl).min(1, 'at least one URL is needed'))
       .default(['ldap://localhost:389']),
-    startTls: z.literal(false, { error: 'StartTLS is not built yet; use an ldaps:// URL' }).default(false),
+    /** For ldap:// URLs: encrypted before anything is said, or not spoken to at all. */
+    startTls: z.boolean().default(false),
     tls: peerTrustSection(scalars).optional(),
     /** Absent: the search is made anonymously. */
     username: z.string().min(1).optional(),
@@ -53,17 +53,42 @@ const directorySection = (scalars: FileScalars) =>
     ),
     groupFilter: z.string().default('(objectClass=groupOfNames)'),
     groupMapping: mapping('name').prefault('name=cn'),
-    newUserGroup: z
-      .string()
-      .regex(/^(?!:)[^\p{Cc}]+$|^:query:./u, groupSpecHint)
-      .default('default'),
-    newUserGroupOwner: z.literal('', { error: 'newUserGroupOwner is not built yet; leave it out' }).default(''),
-    syncOnLogin: notYet('syncOnLogin'),
-    referral: z.literal('ignore', { error: 'referrals other than "ignore" are not built yet' }).default('ignore'),
+    newUserGroup: groupSpec(scalars).prefault('default'),
+    /** A filter beside the one of `:query:`; whose groups it finds, they own. Empty: nobody owns a group. */
+    newUserGroupOwner: z.string().default(''),
+    /** Reserved groups that the directory may confer all the same: `system`, `user`, `guest`, administrators. */
+    allowReserved: z.array(PersonName).default([]),
+    syncOnLogin: z.boolean().default(false),
+    referral: z.enum(['ignore', 'follow', 'throw'], { error: 'known: ignore, follow, throw' }).default('ignore'),
     connectTimeout: Duration.default(5_000),
     readTimeout: Duration.default(5_000),
-    nestedGroups: z.literal(false, { error: 'nestedGroups is not built yet; leave it out' }).default(false),
+    /** `true` is `chain`: Active Directory answers for all levels at once. `walk`: level by level, for the others. */
+    nestedGroups: z
+      .union([z.boolean().transform(on => (on ? ('chain' as const) : false)), z.enum(['chain', 'walk'])], {
+        error: 'known: false, true (the matching rule of Active Directory), walk (level by level)',
+      })
+      .default(false),
   })
+
+const Limit = (failures: number, within: string) =>
+  z
+    .strictObject({
+      failures: z.int().min(1, 'at least one failure must be possible').max(1_000_000).default(failures),
+      within: Duration.refine(span => span >= 1_000, 'at least 1 s').prefault(within),
+    })
+    .prefault({})
+
+/**
+ * Failed sign-ins before nothing is even tried any more. By name it must be fewer than the directory takes before it
+ * locks the account (its lockout threshold, in its window): else strangers could lock people out of everything else.
+ */
+const ThrottleSection = z
+  .strictObject({ name: Limit(4, '30 min'), address: Limit(50, '5 min'), everyone: Limit(1200, '1 min') })
+  .prefault({})
+
+export type ThrottleSection = z.output<typeof ThrottleSection>
+
+const providers = ['chained', 'chained431', 'directory', 'local'] as const
 
 export type DirectorySection = z.output<ReturnType<typeof directorySection>>
 
@@ -74,15 +99,18 @@ export const realmsSection = (scalars: FileScalars) =>
       directory: directorySection(scalars).prefault({}),
       /** Absent: users.yaml in the state directory. */
       local: z.strictObject({ file: scalars.Place }).optional(),
+      /** chained: directory, then local. chained431: the filter is asked at the first sign-in only. */
       passwordProvider: z
-        .enum(['chained', 'directory', 'local'], {
-          error: issue =>
-            issue.input === 'chained431'
-              ? 'chained431 is not built yet; known: chained, directory, local'
-              : 'known: chained, directory, local',
+        .enum(providers, {
+          error: ({ input }) =>
+            /nosalt/i.test(String(input))
+              ? 'chainedPasswordProviderNoSalt is not to be had: passwords of local accounts are always salted here; write chained'
+              : `known: ${providers.join(', ')}`,
         })
         .default('chained'),
-      ignoreCase: z.literal(false, { error: 'ignoreCase is not built yet; leave it out' }).default(false),
+      /** Names in small letters, whatever is typed (NFC, no locale). */
+      ignoreCase: z.boolean().default(false),
+      throttle: ThrottleSection,
       basic: z
         .boolean()
         .default(false)

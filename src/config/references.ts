@@ -128,6 +128,13 @@ function* realmProblems({ realms }: Config): Generator<Problem> {
     }
   }
   const { directory, passwordProvider } = realms
+  for (const [index, one] of realms.certificate.entries()) {
+    if (one.directory && !directory.enabled)
+      yield {
+        path: ['realms', 'certificate', index, 'directory'],
+        message: 'holders are looked up in the directory, but realms.directory is not enabled',
+      }
+  }
   if (passwordProvider === 'directory' && !directory.enabled) {
     yield {
       path: ['realms', 'passwordProvider'],
@@ -144,15 +151,28 @@ function* realmProblems({ realms }: Config): Generator<Problem> {
   if (directory.username === undefined && directory.password !== undefined) {
     yield { path: ['realms', 'directory', 'password'], message: 'a password without a username is never used' }
   }
-  const [url = ''] = directory.urls
-  if (directory.tls !== undefined && !url.startsWith('ldaps:')) {
-    yield { path: ['realms', 'directory', 'tls'], message: 'tls needs an ldaps:// URL' }
-  }
-  if (url.startsWith('ldap:') && !isLoopback(new URL(url).hostname)) {
+  const { urls, startTls, tls } = directory
+  const plain = urls.filter(url => /^ldap:/i.test(url))
+  if (tls !== undefined && !startTls && plain.length > 0)
+    yield { path: ['realms', 'directory', 'tls'], message: 'tls needs ldaps:// URLs, or startTls: true' }
+  if (startTls && plain.length < urls.length)
+    yield {
+      path: ['realms', 'directory', 'startTls'],
+      message: 'an ldaps:// URL is encrypted from its first byte; StartTLS is for ldap:// URLs only',
+    }
+  if (!startTls && plain.some(url => !isLoopback(new URL(url).hostname))) {
     yield {
       path: ['realms', 'directory', 'urls'],
       severity: 'warning',
-      message: 'passwords travel unencrypted to this directory; use an ldaps:// URL',
+      message: 'passwords travel unencrypted to this directory; use an ldaps:// URL, or startTls: true',
+    }
+  }
+  if (!directory.syncOnLogin && directory.newUserGroup.kind !== 'literal') {
+    yield {
+      path: ['realms', 'directory'],
+      severity: 'warning',
+      message:
+        'groups stay as they were at the first sign-in, also of those who leave one (as in OMERO); syncOnLogin: true follows the directory',
     }
   }
 }

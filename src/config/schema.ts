@@ -52,7 +52,8 @@ export function configSchema(resolvePath: (path: string) => string, noteFile?: (
             .optional(),
           idle: Duration.default(30 * 60_000),
           absolute: Duration.default(12 * 3_600_000),
-          recheck: notYet('recheck'),
+          /** How old what the directory said of somebody may become before it is asked again, in the background. */
+          recheck: Duration.refine(span => span >= 1_000, 'at least 1 s').prefault('15 min'),
         })
         .prefault({}),
       upstreams: z.record(Name, upstreamSection(scalars)).default({}),

@@ -62,7 +62,7 @@ export function createPasswordCheck({ provider, local, directory, throttle }: Pa
     return proven({
       name: found.entry.name,
       realm: 'directory',
-      groups: new Set(membership.groups),
+      groups: new Set(membership.groups.map(group => group.name)),
       proof: { kind: 'password' },
     })
   }

@@ -31,7 +31,7 @@ export type GroupRule =
   | { readonly kind: 'query'; readonly filter: Filter; readonly query: Filter; readonly nameAttribute: string }
 
 export interface DirectoryPlan {
-  readonly address: Address
+  readonly addresses: readonly Address[]
   readonly reader: string | undefined
   readonly base: string
   readonly userFilter: Filter
@@ -50,8 +50,6 @@ export interface SettingMistake {
   readonly message: string
 }
 
-const queryMark = ':query:'
-
 export type Planned =
   | { readonly ok: true; readonly plan: DirectoryPlan }
   | { readonly ok: false; readonly mistakes: readonly SettingMistake[] }
@@ -67,9 +65,7 @@ export function planDirectory(settings: DirectorySettings): Planned {
   const { newUserGroup, username } = settings
   const userFilter = filterOf('userFilter', settings.userFilter)
   const groupFilter = filterOf('groupFilter', settings.groupFilter)
-  const query = newUserGroup.startsWith(queryMark)
-    ? filterOf('newUserGroup', newUserGroup.slice(queryMark.length))
-    : undefined
+  const query = newUserGroup.kind === 'query' ? filterOf('newUserGroup', newUserGroup.query) : undefined
   const wrong = query === undefined ? [] : wrongPlaceholders(query)
   for (const name of wrong)
     mistakes.push({ key: 'newUserGroup', message: `"@{${name}}" holds no name of an attribute` })
@@ -92,17 +88,16 @@ function groupRule(
   filter: Filter,
   query: Filter | undefined,
 ): GroupRule {
-  if (query === undefined) return { kind: 'literal', group: newUserGroup }
+  if (query === undefined) return { kind: 'literal', group: newUserGroup.kind === 'literal' ? newUserGroup.group : '' }
   return { kind: 'query', filter, query, nameAttribute: groupMapping.get('name') ?? 'cn' }
 }
 
 function planned(settings: DirectorySettings, groups: GroupRule): Omit<DirectoryPlan, 'userFilter' | 'groups'> {
   const { urls, username, base, userMapping } = settings
-  const [url = ''] = urls
   const wanted = groups.kind === 'query' ? placeholdersIn(groups.query).filter(name => name.toLowerCase() !== 'dn') : []
   const distinct = new Map([...userMapping.values(), ...wanted].map(name => [name.toLowerCase(), name]))
   return {
-    address: addressOf(url),
+    addresses: urls.map(addressOf),
     reader: username,
     base,
     nameAttribute: userMapping.get('omeName') ?? 'cn',

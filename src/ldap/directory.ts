@@ -10,43 +10,23 @@
  * Source: RFC 4511, RFC 4513; OMERO LdapImpl and LdapPasswordProvider for the rules of finding a person.
  */
 import { randomBytes } from 'node:crypto'
-import { performance } from 'node:perf_hooks'
-import { Client, ResultCodeError, type SearchOptions } from 'ldapts'
+import type { Clock } from '../kernel/clock.ts'
 import { Fault } from '../kernel/fault.ts'
 import { Secret } from '../kernel/secret.ts'
 import type { PeerTrust } from '../tls/peer-trust.ts'
-import { openConnection } from './connection.ts'
 import { type DirectorySettings, planDirectory } from './directory-plan.ts'
-import { type Entry, readEntry, valuesOf } from './entry.ts'
-import { type DirectoryStep, inStep, refusalOf } from './failure.ts'
-import { both, equal, type Filter, formatFilter } from './filter.ts'
-import { encodeFilter } from './filter-encoding.ts'
+import { valuesOf } from './entry.ts'
+import { both, equal } from './filter.ts'
+import { brand, type Finding, type GroupsAnswer, type PasswordAnswer, type PersonEntry } from './person.ts'
 import { fillPlaceholders } from './placeholder.ts'
-
-const brand: unique symbol = Symbol('found in the directory')
-
-/** A person's entry. Only find() makes one, so that nothing else can be bound. */
-export interface PersonEntry extends Entry {
-  readonly [brand]: true
-  /** The value in the directory that was asked for. */
-  readonly name: string
-}
-
-export type Finding =
-  | { readonly kind: 'found'; readonly entry: PersonEntry }
-  /** `why` is for the audit trail: nobody, several, or one whose name is spelt otherwise. */
-  | { readonly kind: 'not-found'; readonly why: string }
-
-export type PasswordAnswer = { readonly right: true } | { readonly right: false; readonly why: string }
-
-export type GroupsAnswer =
-  /** At least one, in the order of the directory. */
-  { readonly kind: 'groups'; readonly groups: readonly string[] } | { readonly kind: 'no-groups'; readonly why: string }
+import { type OnStep, openServers } from './servers.ts'
 
 /** Every method may throw Fault('directory-unavailable') or Fault('directory-misconfigured'). */
-export interface Directory {
+export interface Directory extends AsyncDisposable {
   /** @param name  as typed; may hold anything */
   find(name: string): Promise<Finding>
+  /** The entry of this DN, whatever the user filter says of it. Its name is the first that it has. */
+  read(dn: string): Promise<Finding>
   checkPassword(entry: PersonEntry, password: string): Promise<PasswordAnswer>
   groupsOf(entry: PersonEntry): Promise<GroupsAnswer>
   /** Takes as long as a wrong password does, for a name that is not there. */
@@ -56,12 +36,14 @@ export interface Directory {
 }
 
 export interface DirectoryOptions {
-  /** Of the reader. */
+  /** Of the reader account. */
   readonly password?: Secret | undefined
   /** Absent: the platform's authorities, and the name of the URL. */
   readonly trust?: PeerTrust | undefined
-  /** Told after each step, failed or not; for `ldap test`. `what` is a DN or a filter, never a secret. */
-  readonly onStep?: (step: DirectoryStep, milliseconds: number, what: string) => void
+  readonly clock?: Clock | undefined
+  /** `realms.ignoreCase`. */
+  readonly ignoreCase?: boolean
+  readonly onStep?: OnStep
 }
 
 /** Opens nothing yet. Throws Fault('directory-misconfigured') on settings that planDirectory() refuses. */
@@ -73,87 +55,33 @@ export function openDirectory(settings: DirectorySettings, options: DirectoryOpt
     })
   }
   const { plan } = planned
-  const { trust, onStep = () => undefined } = options
-  const readerPassword = options.password ?? new Secret('')
-  if (plan.reader !== undefined && readerPassword.isEmpty) {
+  const { trust, onStep } = options
+  const password = options.password ?? new Secret('')
+  if (plan.reader !== undefined && password.isEmpty) {
     throw new Fault('directory-misconfigured', {
       about: 'the reader account has no password, and would search anonymously',
     })
   }
-
-  const timed = async <T>(step: DirectoryStep, what: string, work: () => Promise<T>): Promise<T> => {
-    const started = performance.now()
-    try {
-      return await inStep(step, work)
-    } finally {
-      onStep(step, performance.now() - started, what)
-    }
-  }
-
-  async function withClient<T>(use: (client: Client) => Promise<T>): Promise<T> {
-    const { host, port } = plan.address
-    const connection = await timed('connect', `${host}:${port}`, () =>
-      openConnection(plan.address, trust, plan.connectTimeout),
-    )
-    // The URL is only a form to ldapts: the connection stands already, encrypted or not.
-    const client = new Client({ url: 'ldap://directory', timeout: plan.readTimeout, createConnection: connection.hand })
-    try {
-      return await use(client)
-    } finally {
-      // A farewell is not worth waiting for, nor is its failure.
-      void client
-        .unbind()
-        .catch(() => undefined)
-        .finally(() => connection.destroy())
-    }
-  }
-
-  const asReader = <T>(use: (client: Client) => Promise<T>): Promise<T> =>
-    withClient(async client => {
-      const { reader } = plan
-      if (reader !== undefined) await timed('reader', reader, () => client.bind(reader, readerPassword.reveal()))
-      return use(client)
-    })
-
-  const search = (
-    filter: Filter,
-    attributes: readonly string[],
-    bound: Pick<SearchOptions, 'sizeLimit' | 'paged'>,
-  ): Promise<Entry[]> =>
-    asReader(client =>
-      timed('search', formatFilter(filter), async () => {
-        const { searchEntries } = await client.search(plan.base, {
-          scope: 'sub',
-          derefAliases: 'never',
-          filter: encodeFilter(filter),
-          attributes: [...attributes],
-          timeLimit: Math.ceil(plan.readTimeout / 1000),
-          ...bound,
-        })
-        // References to other directories are left unread: credentials go nowhere but to the configured one.
-        return searchEntries.map(readEntry).filter(entry => entry !== undefined)
-      }),
-    )
-
-  const bind = (dn: string, password: string): Promise<PasswordAnswer> =>
-    withClient(client =>
-      timed('bind', dn, async (): Promise<PasswordAnswer> => {
-        try {
-          await client.bind(dn, password)
-          return { right: true }
-        } catch (cause) {
-          const why = refusalOf(cause)
-          if (why === undefined) throw cause
-          return { right: false, why }
-        }
-      }),
-    )
+  const { addresses, connectTimeout, readTimeout } = plan
+  const reader = plan.reader === undefined ? undefined : { dn: plan.reader, password }
+  const servers = openServers({ addresses, reader, connectTimeout, readTimeout, trust }, onStep)
+  const person = (entry: Omit<PersonEntry, typeof brand | 'id' | 'particulars' | 'closed'>): PersonEntry => ({
+    ...entry,
+    id: undefined,
+    particulars: {},
+    closed: undefined,
+    [brand]: true,
+  })
 
   return {
     async find(name) {
       // Two are enough to know that it is not one.
-      const entries = await search(both(plan.userFilter, equal(plan.nameAttribute, name)), plan.attributes, {
-        sizeLimit: 2,
+      const entries = await servers.search({
+        base: plan.base,
+        scope: 'sub',
+        filter: both(plan.userFilter, equal(plan.nameAttribute, name)),
+        attributes: plan.attributes,
+        most: 2,
       })
       const [entry, ...others] = entries
       if (entry === undefined) return { kind: 'not-found', why: 'no entry has this name' }
@@ -161,17 +89,32 @@ export function openDirectory(settings: DirectorySettings, options: DirectoryOpt
       // The directory compares without case and folds blanks; rules compare exactly.
       if (!valuesOf(entry, plan.nameAttribute).includes(name))
         return { kind: 'not-found', why: `${entry.dn} spells this name otherwise` }
-      return { kind: 'found', entry: { ...entry, name, [brand]: true } }
+      return { kind: 'found', entry: person({ ...entry, name }) }
+    },
+
+    async read(dn) {
+      const [entry] = await servers.search({
+        base: dn,
+        scope: 'base',
+        filter: { kind: 'present', attribute: 'objectClass' },
+        attributes: plan.attributes,
+        most: 1,
+      })
+      const name = entry && valuesOf(entry, plan.nameAttribute)[0]
+      if (entry === undefined || name === undefined) return { kind: 'not-found', why: `no entry is called ${dn}` }
+      return { kind: 'found', entry: person({ ...entry, name }) }
     },
 
     async checkPassword(entry, password) {
-      if (password.trim() === '' || password.includes('\0')) return { right: false, why: 'not sent: an empty password' }
-      return bind(entry.dn, password)
+      if (password.trim() === '' || password.includes('\0'))
+        return { right: false, reason: 'wrong', why: 'not sent: an empty password' }
+      const answer = await servers.bind(entry.dn, password)
+      return answer.right ? { right: true } : { right: false, reason: 'wrong', why: answer.why }
     },
 
     async groupsOf(entry) {
       const rule = plan.groups
-      if (rule.kind === 'literal') return { kind: 'groups', groups: [rule.group] }
+      if (rule.kind === 'literal') return { kind: 'groups', groups: [{ name: rule.group, owner: false }] }
       const query = fillPlaceholders(rule.query, placeholder => {
         const named = valuesOf(entry, placeholder)
         if (named.length > 0) return named
@@ -181,37 +124,26 @@ export function openDirectory(settings: DirectorySettings, options: DirectoryOpt
       })
       if (query.kind === 'unfilled') return { kind: 'no-groups', why: query.why }
       // No size limit of ours: half of the groups may mean other rights. Connections are bounded in bytes.
-      const found = await search(both(rule.filter, query), [rule.nameAttribute], { paged: { pageSize: 500 } })
+      const found = await servers.search({
+        base: plan.base,
+        scope: 'sub',
+        filter: both(rule.filter, query),
+        attributes: [rule.nameAttribute],
+      })
       const names = found.map(group => valuesOf(group, rule.nameAttribute)[0]).filter(isGroupName)
       return names.length === 0
         ? { kind: 'no-groups', why: `no group found for ${entry.dn}` }
-        : { kind: 'groups', groups: [...new Set(names)] }
+        : { kind: 'groups', groups: [...new Set(names)].map(name => ({ name, owner: false })) }
     },
 
-    pretendToCheck: () =>
-      withClient(client => {
-        // A random name and a random password: what was typed goes to no one, and no account can be locked by it.
-        const nobody = [`cn=${randomBytes(9).toString('hex')}`, plan.base].filter(part => part !== '').join(',')
-        return timed('bind', nobody, () => anyAnswer(client.bind(nobody, randomBytes(18).toString('base64url'))))
-      }),
+    async pretendToCheck() {
+      // A random name and a random password: what was typed goes to no one, and no account can be locked by it.
+      const nobody = [`cn=${randomBytes(9).toString('hex')}`, plan.base].filter(part => part !== '').join(',')
+      await servers.bind(nobody, randomBytes(18).toString('base64url'))
+    },
 
-    probe: () =>
-      asReader(async client => {
-        if (plan.reader !== undefined) return
-        // A stranger may not be allowed to look, but somebody is there.
-        await timed('search', '(objectClass=*)', () =>
-          anyAnswer(client.search('', { scope: 'base', attributes: ['1.1'] })),
-        )
-      }),
-  }
-}
-
-/** Waits for an answer, whatever it is; rejects only if none comes. */
-async function anyAnswer(asked: Promise<unknown>): Promise<void> {
-  try {
-    await asked
-  } catch (cause) {
-    if (!(cause instanceof ResultCodeError)) throw cause
+    probe: () => servers.probe(),
+    [Symbol.asyncDispose]: () => servers[Symbol.asyncDispose](),
   }
 }
 

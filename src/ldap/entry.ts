@@ -1,7 +1,8 @@
 /**
  * An entry as the directory gave it, made safe to look at: names of attributes in lower case, values that are text.
  *
- * What is not UTF-8 is left out. An entry without a name (DN) is no entry: nobody could be bound as it.
+ * What is not UTF-8 is left out, but for the attributes that were asked for as bytes. An entry without a name (DN) is no
+ * entry: nobody could be bound as it.
  *
  * Source: RFC 4511 4.5.2, RFC 4512 2.5 (names of attributes are compared without case).
  */
@@ -11,16 +12,23 @@ export interface Entry {
   /** As returned, to the letter. */
   readonly dn: string
   readonly attributes: ReadonlyMap<string, readonly string[]>
+  /** Of those attributes that were asked for as bytes: objectGUID, objectSid. */
+  readonly bytes: ReadonlyMap<string, readonly Buffer[]>
 }
 
 export function readEntry({ dn, ...attributes }: WireEntry): Entry | undefined {
   // `dn` may have been overwritten by an attribute of that name; then it is a list, or bytes.
   if (typeof dn !== 'string' || !dn.includes('=')) return undefined
-  const readable = Object.entries(attributes).map(([name, value]) => [name.toLowerCase(), texts(value)] as const)
-  return { dn, attributes: new Map(readable) }
+  const all = Object.entries(attributes).map(([name, value]) => [name.toLowerCase(), [value].flat()] as const)
+  return {
+    dn,
+    attributes: new Map(all.map(([name, values]) => [name, values.filter(one => typeof one === 'string')])),
+    bytes: new Map(all.map(([name, values]) => [name, values.filter(one => Buffer.isBuffer(one))])),
+  }
 }
 
-const texts = (value: WireEntry[string]): string[] => [value].flat().filter(one => typeof one === 'string')
-
-export const valuesOf = (entry: Entry, attribute: string): readonly string[] =>
+export const valuesOf = (entry: Pick<Entry, 'attributes'>, attribute: string): readonly string[] =>
   entry.attributes.get(attribute.toLowerCase()) ?? []
+
+export const bytesOf = (entry: Pick<Entry, 'bytes'>, attribute: string): readonly Buffer[] =>
+  entry.bytes.get(attribute.toLowerCase()) ?? []

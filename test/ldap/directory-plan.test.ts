@@ -12,7 +12,7 @@ t.test("OMERO's own defaults are a plan", async t => {
   t.ok(planned.ok)
   if (!planned.ok) return
   t.match(planned.plan, {
-    address: { secure: false, host: 'localhost', port: 389 },
+    addresses: [{ secure: false, host: 'localhost', port: 389 }],
     base: 'ou=example,o=com',
     nameAttribute: 'cn',
     groups: { kind: 'literal', group: 'default' },
@@ -48,5 +48,5 @@ t.test('only attributes that somebody uses are asked for, those of placeholders 
 
 t.test('an IPv6 address loses its brackets, and ldaps has a port of its own', async t => {
   const planned = planDirectory(settingsOf({ urls: 'ldaps://[::1]' }))
-  t.same(planned.ok && planned.plan.address, { secure: true, host: '::1', port: 636 })
+  t.same(planned.ok && planned.plan.addresses, [{ secure: true, host: '::1', port: 636 }])
 })
