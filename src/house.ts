@@ -9,6 +9,8 @@ import type { AuditEvent } from './audit/event.ts'
 import { createNoteworthy, type Noteworthy } from './audit/noteworthy.ts'
 import type { Config } from './config/schema.ts'
 import { createInFlight, type InFlight } from './forward/in-flight.ts'
+import type { DirectoryAccounts } from './identity/directory-account.ts'
+import { openDirectoryAccounts } from './identity/directory-accounts.ts'
 import { openSessionStore, type SessionStore } from './identity/session-store.ts'
 import { createThrottle, type Throttle } from './identity/throttle.ts'
 import { type Ledger, ledgerFile, openLedger } from './issuer/ledger.ts'
@@ -31,6 +33,8 @@ export interface House extends Surroundings, AsyncDisposable {
   readonly settled: Pick<Config, 'state' | 'sessions' | 'audit' | 'admin' | 'log'>
   readonly audit: AuditLog
   readonly sessions: SessionStore
+  /** Of people of the directory. */
+  readonly accounts: DirectoryAccounts
   readonly ledger: Ledger
   readonly inFlight: InFlight
   readonly throttle: Throttle
@@ -65,6 +69,7 @@ export async function openHouse(config: Config, surroundings: Surroundings, even
   const audit = open.use(await openAuditLog({ ...trail, now, alarm }))
   const { store: file, idle, absolute } = remembered
   const sessions = open.use(openSessionStore({ file, idle, absolute, clock }))
+  const accounts = open.use(openDirectoryAccounts({ file }))
   const ledger = open.use(openLedger(join(state, ledgerFile)))
   const inFlight = open.use(createInFlight(sessions))
   const noteworthy = createNoteworthy(now)
@@ -77,6 +82,7 @@ export async function openHouse(config: Config, surroundings: Surroundings, even
     settled: { state, sessions: remembered, audit: trail, admin, log: logging },
     audit,
     sessions,
+    accounts,
     ledger,
     inFlight,
     throttle: createThrottle(),

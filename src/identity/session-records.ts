@@ -5,9 +5,8 @@
  * account of the gateway only. Whatever goes wrong with it is Fault('state-unavailable').
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { chmodSync, closeSync, openSync } from 'node:fs'
-import { DatabaseSync, type SQLOutputValue } from 'node:sqlite'
-import { Fault } from '../kernel/fault.ts'
+import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
+import { openStateDatabase } from '../kernel/state-database.ts'
 import type { Principal } from './principal.ts'
 
 export interface SessionRecord {
@@ -59,11 +58,10 @@ create table if not exists secret_key (purpose text primary key, key blob not nu
 const digestOf = (cookie: string): Buffer => createHash('sha256').update(cookie).digest()
 
 export function openSessionRecords(file: string): SessionRecords {
-  const { records, statements } = asState(file, () => {
-    const records = openDatabase(file)
-    return { records, statements: prepare(records) }
-  })
-  const sql = <T>(work: () => T): T => asState(file, work)
+  // normal: a session that is used is written, and none of it is worth a write that waits for the disk.
+  const state = openStateDatabase({ file, schema, about: 'sessions', synchronous: 'normal' })
+  const { ask: sql, database } = state
+  const statements = sql(() => prepare(database))
   const one = (row: Row | undefined): SessionRecord | undefined => row && readRow(row)
 
   return {
@@ -84,30 +82,8 @@ export function openSessionRecords(file: string): SessionRecords {
         if (!(key instanceof Uint8Array) || key.length !== 32) throw new Error(`the key for ${purpose} is damaged`)
         return Buffer.from(key)
       }),
-    [Symbol.dispose]() {
-      if (records.isOpen) records.close()
-    },
+    [Symbol.dispose]: () => state[Symbol.dispose](),
   }
-}
-
-function asState<T>(file: string, work: () => T): T {
-  try {
-    return work()
-  } catch (cause) {
-    if (cause instanceof TypeError) throw cause
-    throw new Fault('state-unavailable', { cause, about: `sessions in ${file}` })
-  }
-}
-
-function openDatabase(file: string): DatabaseSync {
-  // SQLite gives its side files (-wal, -shm) the mode of the main one.
-  closeSync(openSync(file, 'a', 0o600))
-  chmodSync(file, 0o600)
-  // A command may hold the file for a moment; milliseconds.
-  const records = new DatabaseSync(file, { timeout: 1_000 })
-  records.exec('pragma journal_mode = wal; pragma synchronous = normal;')
-  records.exec(schema)
-  return records
 }
 
 const prepare = (records: DatabaseSync) => ({

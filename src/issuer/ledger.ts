@@ -8,9 +8,8 @@
  *
  * Source: RFC 5280 5.2.3 (CRL number), 5.3.1 (reasons).
  */
-import { chmodSync, closeSync, openSync } from 'node:fs'
-import { DatabaseSync } from 'node:sqlite'
-import { Fault } from '../kernel/fault.ts'
+import type { DatabaseSync } from 'node:sqlite'
+import { openStateDatabase, patience } from '../kernel/state-database.ts'
 import {
   type IssuedEntry,
   type IssuedRecord,
@@ -77,17 +76,19 @@ create table if not exists revocation_list (authority text primary key, number i
 `
 
 /** Milliseconds. A command that writes waits for another one; a look at what changed does not keep the gateway. */
-const patience = { write: 1_000, poll: 50 } as const
+const pollPatience = 50
 /** SQLITE_BUSY and SQLITE_LOCKED. */
 const locked = new Set([5, 6])
 
 /** Made with its tables where it is not there yet (0600). Whatever goes wrong is Fault('state-unavailable'). */
 export function openLedger(file: string): Ledger {
-  const sql = <T>(work: () => T): T => asState(file, work)
-  const { database, statements } = sql(() => {
-    const database = openDatabase(file)
-    return { database, statements: prepare(database) }
+  // full: a revocation, or a serial, that a power cut takes away again would be a hole.
+  const state = openStateDatabase({
+    ...{ file, schema, about: 'issued certificates', synchronous: 'full' },
+    isRefusal: thrown => thrown instanceof IssuerRefusal,
   })
+  const { database, ask: sql, inOneStep } = state
+  const statements = sql(() => prepare(database))
   let version = -1
   let snapshot = new Map<string, Revocation>()
 
@@ -105,18 +106,6 @@ export function openLedger(file: string): Ledger {
     snapshot = fresh
     return changed
   }
-  const inOneStep = <T>(work: () => T): T =>
-    sql(() => {
-      database.exec('begin immediate')
-      try {
-        const outcome = work()
-        database.exec('commit')
-        return outcome
-      } catch (cause) {
-        if (database.isTransaction) database.exec('rollback')
-        throw cause
-      }
-    })
   sql(read)
 
   return {
@@ -144,13 +133,13 @@ export function openLedger(file: string): Ledger {
     revokedCertificate: sha256 => snapshot.get(plainHex(sha256)),
     poll() {
       try {
-        database.exec(`pragma busy_timeout = ${patience.poll}`)
+        database.exec(`pragma busy_timeout = ${pollPatience}`)
         return Number(statements.version.get()?.['data_version']) === version ? false : read()
       } catch (cause) {
         if (isLocked(cause)) return false
-        throw asFault(file, cause)
+        throw state.fault(cause)
       } finally {
-        if (database.isOpen) database.exec(`pragma busy_timeout = ${patience.write}`)
+        if (database.isOpen) database.exec(`pragma busy_timeout = ${patience}`)
       }
     },
     nextListNumber: authority =>
@@ -158,9 +147,7 @@ export function openLedger(file: string): Ledger {
         const row = statements.nextNumber.get(plainHex(authority))
         return Number(row?.['number'])
       }),
-    [Symbol.dispose]() {
-      if (database.isOpen) database.close()
-    },
+    [Symbol.dispose]: () => state[Symbol.dispose](),
   }
 }
 
@@ -171,29 +158,6 @@ const isLocked = (thrown: unknown): boolean =>
   'errcode' in thrown &&
   typeof thrown.errcode === 'number' &&
   locked.has(thrown.errcode & 0xff)
-
-const asFault = (file: string, cause: unknown) =>
-  new Fault('state-unavailable', { cause, about: `issued certificates in ${file}` })
-
-function asState<T>(file: string, work: () => T): T {
-  try {
-    return work()
-  } catch (cause) {
-    if (cause instanceof TypeError || cause instanceof IssuerRefusal) throw cause
-    throw asFault(file, cause)
-  }
-}
-
-function openDatabase(file: string): DatabaseSync {
-  // SQLite gives its side files (-wal, -shm) the mode of the main one.
-  closeSync(openSync(file, 'a', 0o600))
-  chmodSync(file, 0o600)
-  const database = new DatabaseSync(file, { timeout: patience.write })
-  // full: a revocation, or a serial, that a power cut takes away again would be a hole.
-  database.exec('pragma journal_mode = wal; pragma synchronous = full;')
-  database.exec(schema)
-  return database
-}
 
 const prepare = (database: DatabaseSync) => ({
   version: database.prepare('pragma data_version'),

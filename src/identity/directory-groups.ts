@@ -1,0 +1,50 @@
+/**
+ * Which groups the directory may confer, and what a synchronization makes of those that an account has. Pure.
+ *
+ * Not to forget: groups of source `local` are nobody's but ours. The directory neither takes one away, nor makes it its
+ * own by having one of the same name, nor decides who owns it.
+ *
+ * Source: OMERO LdapImpl 303-424 (synchronization); `system`, `user` and `guest` are OMERO's own groups.
+ */
+import type { DirectoryGroup } from '../ldap/person.ts'
+import type { AccountGroup } from './directory-account.ts'
+
+/** Whoever may name a group in the directory could otherwise make administrators. */
+const reservedAlways = ['system', 'user', 'guest']
+
+export interface Reserved {
+  /** `administrators` of the configuration. */
+  readonly administrators: readonly string[]
+  /** `realms.directory.allowReserved`. */
+  readonly allowed: readonly string[]
+}
+
+export interface Admissible {
+  readonly groups: readonly DirectoryGroup[]
+  /** For the audit trail: names that the directory must not confer. */
+  readonly dropped: readonly string[]
+}
+
+export function admissibleGroups(groups: readonly DirectoryGroup[], { administrators, allowed }: Reserved): Admissible {
+  const admitted = new Set(allowed.map(folded))
+  const reserved = new Set([...reservedAlways, ...administrators].map(folded).filter(name => !admitted.has(name)))
+  const isReserved = ({ name }: DirectoryGroup) => reserved.has(folded(name))
+  return {
+    groups: groups.filter(group => !isReserved(group)),
+    dropped: groups.filter(isReserved).map(({ name }) => name),
+  }
+}
+
+/** Local ones first, as they stand; then those of the directory, in its order. */
+export function synchronized(
+  current: readonly AccountGroup[],
+  fresh: readonly DirectoryGroup[],
+): readonly AccountGroup[] {
+  const local = current.filter(({ source }) => source === 'local')
+  const taken = new Set(local.map(({ name }) => name))
+  const ofDirectory = fresh.filter(({ name }) => !taken.has(name))
+  return [...local, ...ofDirectory.map(({ name, owner }) => ({ name, source: 'directory' as const, owner }))]
+}
+
+/** `Guest` must not pass where `guest` does not; no locale has a say in it. */
+const folded = (name: string): string => name.normalize('NFC').toLowerCase()
