@@ -1,0 +1,85 @@
+/**
+ * What becomes of somebody whom the directory has found: the account is made at the first visit, brought up to date at
+ * later ones, or the visit is refused.
+ *
+ * It asks nobody: neither the directory, nor whether a password is right. Not to forget: an account belongs to one entry.
+ * Another entry of the same name is somebody else, and gets nothing of what the first one had.
+ *
+ * Source: OMERO LdapPasswordProvider (one entry for an account), LdapImpl 303-424 (synchronization).
+ */
+import { sameDn } from '../ldap/dn.ts'
+import type { DirectoryGroup, PersonEntry } from '../ldap/person.ts'
+import type { DirectoryAccount, DirectoryAccounts } from './directory-account.ts'
+import { synchronized } from './directory-groups.ts'
+
+export interface Visit {
+  readonly entry: Pick<PersonEntry, 'name' | 'dn' | 'id' | 'particulars'>
+  /** What the directory confers now, without reserved names. */
+  readonly groups: readonly DirectoryGroup[]
+  /** Milliseconds since 1970. */
+  readonly at: number
+  /** False: somebody who is in already is only looked after. */
+  readonly signsIn: boolean
+}
+
+export type Admission =
+  | { readonly kind: 'admitted'; readonly account: DirectoryAccount }
+  /** `why` is for the audit trail. */
+  | { readonly kind: 'refused'; readonly reason: 'locked' | 'moved' | 'no-groups'; readonly why: string }
+
+export interface AdmissionParts {
+  readonly accounts: Pick<DirectoryAccounts, 'find' | 'add' | 'update'>
+  /** `realms.directory.syncOnLogin`: false leaves groups and particulars as they were at the first visit. */
+  readonly syncOnLogin: boolean
+}
+
+/** Whether an entry is the one that the account was made for; an id outlives a change of name, so it comes first. */
+export function isSameEntry(
+  { dn, entryId }: Pick<DirectoryAccount, 'dn' | 'entryId'>,
+  entry: Pick<PersonEntry, 'dn' | 'id'>,
+): boolean {
+  return entryId !== undefined && entry.id !== undefined ? entryId === entry.id : sameDn(dn, entry.dn)
+}
+
+export const groupNames = ({ groups }: Pick<DirectoryAccount, 'groups'>): ReadonlySet<string> =>
+  new Set(groups.map(({ name }) => name))
+
+/** @returns the account as it stands afterwards. May throw Fault('state-unavailable') */
+export function admit(visit: Visit, parts: AdmissionParts): Admission {
+  const { entry, groups, at, signsIn } = visit
+  const { accounts, syncOnLogin } = parts
+  const { name, dn, particulars } = entry
+  const no = (reason: 'locked' | 'moved' | 'no-groups', why: string): Admission => ({ kind: 'refused', reason, why })
+
+  const known = accounts.find(name)
+  if (known?.locked === true) return no('locked', 'the account is locked here')
+  if (known !== undefined && !isSameEntry(known, entry))
+    return no('moved', `the account belongs to another entry, ${known.dn}, and not to ${dn}`)
+  if (groups.length === 0) return no('no-groups', `the directory confers no group on ${dn}`)
+
+  if (known === undefined) {
+    const account: DirectoryAccount = {
+      ...{ name, dn, entryId: entry.id, particulars, groups: synchronized([], groups), locked: false },
+      ...{ createdAt: at, lastLoginAt: signsIn ? at : undefined },
+    }
+    // Somebody was faster, perhaps from another entry: judged again by what they have made.
+    return accounts.add(account) ? { kind: 'admitted', account } : admit(visit, parts)
+  }
+  const current: DirectoryAccount = {
+    ...known,
+    ...{ dn, entryId: entry.id ?? known.entryId },
+    ...(syncOnLogin ? { particulars, groups: synchronized(known.groups, groups) } : {}),
+  }
+  const changed = JSON.stringify(current) !== JSON.stringify(known)
+  if (changed || signsIn) {
+    const { dn, entryId, particulars, groups } = current
+    const kept = accounts.update(name, {
+      ...{ dn, entryId },
+      ...(syncOnLogin ? { particulars, groups } : {}),
+      ...(signsIn ? { lastLoginAt: at } : {}),
+    })
+    // Removed in this very moment: the next visit makes it anew.
+    if (!kept) return admit(visit, parts)
+  }
+  return { kind: 'admitted', account: signsIn ? { ...current, lastLoginAt: at } : current }
+}
