@@ -15,6 +15,7 @@ import { createRevoked } from './identity/certificate-revocation.ts'
 import { type CertificateReader, createCertificateReader } from './identity/client-certificate.ts'
 import { openLocalAccounts } from './identity/local-accounts.ts'
 import { createPasswordCheck } from './identity/password-realms.ts'
+import { createStanding } from './identity/standing.ts'
 import { openDirectory } from './ldap/directory.ts'
 import { trustedProxies } from './listener/client-address.ts'
 import type { Exchange, UpgradeExchange } from './listener/exchange.ts'
@@ -63,8 +64,9 @@ export async function openGeneration(config: Config, materials: Materials, house
         }),
       )
     : undefined
+  const standing = createStanding({ local, accounts: house.accounts })
   const passwords = createPasswordCheck({ provider: realms.passwordProvider, local, directory, throttle })
-  const basic = realms.basic ? createBasicCheck({ passwords, local, clock }) : undefined
+  const basic = realms.basic ? createBasicCheck({ passwords, standing, clock }) : undefined
 
   const readers = { listeners: new Map<string, CertificateReader>(), streams: new Map<string, CertificateReader>() }
   const listsReady: Promise<void>[] = []
@@ -137,6 +139,7 @@ export async function openGeneration(config: Config, materials: Materials, house
       destinations,
       viewers,
       inFlight,
+      standing,
       metrics,
       log,
       async identify(credentials, listener) {

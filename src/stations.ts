@@ -4,9 +4,10 @@
 import type { AccessLog } from './audit/access-log.ts'
 import type { Recorded } from './audit/recorder.ts'
 import { BodyTooLarge, type Destination, forward } from './forward/forward.ts'
-import type { InFlight } from './forward/in-flight.ts'
+import type { Hold, InFlight } from './forward/in-flight.ts'
 import { handshakeProblem, tunnel } from './forward/tunnel.ts'
 import type { Credentials, Identity } from './identity/authenticator.ts'
+import type { Standing } from './identity/standing.ts'
 import { asFault, causeLine } from './kernel/fault.ts'
 import { parseAuthority } from './listener/authority.ts'
 import { ClientGone } from './listener/bodies.ts'
@@ -34,6 +35,7 @@ export interface StationParts {
   readonly destinations: ReadonlyMap<string, Destination>
   readonly viewers: ReadonlyMap<string, Viewer>
   readonly inFlight: InFlight
+  readonly standing: Standing
   readonly metrics: Metrics
   readonly log: Log
   readonly identify: (credentials: Credentials, listener: string) => Promise<Identity>
@@ -56,8 +58,12 @@ export function createStations(parts: StationParts): Stations {
     if (found === undefined) throw new Error(`${route.label} leads to an upstream that was never opened`)
     return found
   }
-  const underSession = ({ principal }: Permit, end: () => void, lasting: boolean) =>
-    inFlight.add(principal?.proof.kind === 'session' ? principal.proof.id : undefined, end, lasting)
+  const holdOf = ({ principal }: Permit): Hold | undefined => {
+    if (principal?.proof.kind === 'session') return { kind: 'session', id: principal.proof.id }
+    if (principal?.proof.kind !== 'password') return undefined
+    const { name } = principal
+    return { kind: 'password', name, standing: parts.standing, was: parts.standing(name) }
+  }
 
   return {
     routes,
@@ -88,7 +94,7 @@ export function createStations(parts: StationParts): Stations {
     async send(understood, permit) {
       const viewer = viewers.get(permit.route.upstream)
       if (viewer !== undefined) return await viewer.serve(understood.exchange, understood.target.path)
-      using _running = underSession(permit, () => understood.exchange.reply.abort(), false)
+      using _running = inFlight.add(holdOf(permit), () => understood.exchange.reply.abort(), false)
       await forward(passage(understood, permit), destinationOf(permit))
     },
     async tunnel(understood, permit) {
@@ -97,9 +103,11 @@ export function createStations(parts: StationParts): Stations {
       const problem = handshakeProblem(exchange.request.headers)
       if (problem !== undefined) return pages.badRequest(exchange, problem)
       const { label } = permit.route
+      // Before the upstream is asked, which may take its time.
+      const hold = holdOf(permit)
       metrics.tunnels.inc({ route: label })
       try {
-        await tunnel(passage(understood, permit), destinationOf(permit), end => underSession(permit, end, true))
+        await tunnel(passage(understood, permit), destinationOf(permit), end => inFlight.add(hold, end, true))
       } finally {
         metrics.tunnels.dec({ route: label })
       }

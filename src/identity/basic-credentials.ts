@@ -2,7 +2,7 @@
  * Authorization: Basic, for scripts. Verified once, then remembered for a minute under a keyed hash.
  *
  * Scripts send the password with every request; asking the directory each time would make it our slowest part. Only what
- * was proven is remembered, never the password, and a local account that changed in any way is asked again at once.
+ * was proven is remembered, never the password, and an account that has changed since is asked again at once.
  *
  * Source: RFC 7617 2 (UTF-8, no colon in the name, no control characters), RFC 9110 11.4.
  */
@@ -10,15 +10,15 @@ import { createHmac, randomBytes } from 'node:crypto'
 import type { Clock } from '../kernel/clock.ts'
 import { type HeaderList, soleHeader } from '../listener/exchange.ts'
 import { type Answer, absent, type Refused, refused } from './answer.ts'
-import type { LocalAccounts } from './local-accounts.ts'
 import type { PasswordCheck } from './password-realms.ts'
+import type { Standing } from './standing.ts'
 
 /** Faults are those of PasswordCheck. */
 export type BasicCheck = (headers: HeaderList, address: string) => Promise<Answer>
 
 export interface BasicOptions {
   readonly passwords: PasswordCheck
-  readonly local: Pick<LocalAccounts, 'version'>
+  readonly standing: Standing
   readonly clock: Clock
   /** Milliseconds; absent: a minute. */
   readonly remember?: number
@@ -32,13 +32,13 @@ const longestHeader = 8192
 interface Remembered {
   readonly answer: Answer
   readonly at: number
-  /** Of the local account with this name when the password was checked; undefined: there was none. */
-  readonly version: string | undefined
+  /** Of the account of this name when the password was checked. */
+  readonly standing: string | undefined
 }
 
 export function createBasicCheck({
   passwords,
-  local,
+  standing,
   clock,
   remember = 60_000,
   capacity = 10_000,
@@ -53,17 +53,19 @@ export function createBasicCheck({
     remembered.delete(hash)
     const age = clock.now() - entry.at
     // A clock that was set back must not make a minute longer.
-    if (age < 0 || age >= remember || local.version(name) !== entry.version) return undefined
+    if (age < 0 || age >= remember) return undefined
+    const now = standing(name)
+    if (now === undefined || now !== entry.standing) return undefined
     remembered.set(hash, entry)
     return entry.answer
   }
 
   async function ask({ name, password }: Credentials, hash: string, address: string): Promise<Answer> {
     // Read before: whoever is locked while the password is being checked must not be remembered.
-    const version = local.version(name)
+    const before = standing(name)
     const answer = await passwords.verify(name, password, address)
     if (answer.kind === 'proven') {
-      remembered.set(hash, { answer, at: clock.now(), version })
+      remembered.set(hash, { answer, at: clock.now(), standing: before })
       const [oldest] = remembered.keys()
       if (remembered.size > capacity && oldest !== undefined) remembered.delete(oldest)
     }

@@ -37,8 +37,8 @@ t.test('what is in flight survives records that cannot be asked, and is cut by n
       tell = listener
     },
   })
-  inFlight.add('s1', () => ended.push('request'), false)
-  using _socket = inFlight.add('s1', () => ended.push('socket'), true)
+  inFlight.add({ kind: 'session', id: 's1' }, () => ended.push('request'), false)
+  using _socket = inFlight.add({ kind: 'session', id: 's1' }, () => ended.push('socket'), true)
   inFlight.add(undefined, () => ended.push('open'), true)
   t.equal(asked, 2)
 
@@ -48,7 +48,10 @@ t.test('what is in flight survives records that cannot be asked, and is cut by n
   t.doesNotThrow(() => tick(30_000), 'nothing is thrown where nobody would catch it')
   t.doesNotThrow(() => tick(90_000))
   t.equal(asked, 6, 'each session is asked once every thirty seconds')
-  t.doesNotThrow(() => inFlight.add('s2', () => ended.push('new'), false), 'nor for work that begins meanwhile')
+  t.doesNotThrow(
+    () => inFlight.add({ kind: 'session', id: 's2' }, () => ended.push('new'), false),
+    'nor for work that begins meanwhile',
+  )
   t.same(ended, [], 'and nothing is cut')
 
   touch = () => true
@@ -61,9 +64,9 @@ t.test('what is in flight survives records that cannot be asked, and is cut by n
 t.test('a session that ended while the upstream took its time cuts the work that begins under it', async t => {
   let cut = 0
   using inFlight = createInFlight({ touch: id => id !== 'ended', onEnd: () => undefined })
-  inFlight.add('living', () => cut++, true)
+  inFlight.add({ kind: 'session', id: 'living' }, () => cut++, true)
   t.equal(cut, 0)
-  inFlight.add('ended', () => cut++, true)
+  inFlight.add({ kind: 'session', id: 'ended' }, () => cut++, true)
   t.equal(cut, 1)
 })
 
@@ -77,7 +80,7 @@ t.test('a mistake of ours is not passed over as if it were a locked file', async
     },
     onEnd: () => undefined,
   })
-  inFlight.add('s1', () => undefined, false)
+  inFlight.add({ kind: 'session', id: 's1' }, () => undefined, false)
   broken = true
   t.throws(() => tick(30_000), TypeError)
 })

@@ -53,7 +53,7 @@ function check(options: { answer?: () => Promise<Answer>; capacity?: number } = 
         return options.answer?.() ?? right(name, password)
       },
     },
-    local: { version: name => versions.get(name) },
+    standing: name => versions.get(name) ?? 'none',
     clock,
     ...(options.capacity === undefined ? {} : { capacity: options.capacity }),
   })

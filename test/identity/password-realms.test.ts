@@ -3,6 +3,7 @@ import t, { type Test } from 'tap'
 import { createBasicCheck } from '../../src/identity/basic-credentials.ts'
 import { openLocalAccounts } from '../../src/identity/local-accounts.ts'
 import { createPasswordCheck, type PasswordRealms } from '../../src/identity/password-realms.ts'
+import { createStanding } from '../../src/identity/standing.ts'
 import { createThrottle, usualLimits } from '../../src/identity/throttle.ts'
 import type { Directory } from '../../src/ldap/directory.ts'
 import { requireReal } from '../fixture/real.ts'
@@ -161,7 +162,11 @@ t.test('guesses at the same time are no way around the throttle', async t => {
 
 t.test('five requests with Basic bind the person once', async t => {
   const { passwords, local } = await realmsOf(t)
-  const byBasic = createBasicCheck({ passwords, local, clock: movedClock() })
+  const byBasic = createBasicCheck({
+    passwords,
+    standing: createStanding({ local, accounts: { find: () => undefined } }),
+    clock: movedClock(),
+  })
   const before = slapd.operations().bindDns.length
   const header = ['authorization', `Basic ${Buffer.from(`alice:${alice.password}`).toString('base64')}`] as const
   for (let request = 0; request < 5; request++) t.match(await byBasic([header], from), { kind: 'proven' })
@@ -174,7 +179,11 @@ t.test('five requests with Basic bind the person once', async t => {
 
 t.test('Basic forgets a local account that is locked, changed or removed', async t => {
   const { passwords, local } = await realmsOf(t)
-  const byBasic = createBasicCheck({ passwords, local, clock: movedClock() })
+  const byBasic = createBasicCheck({
+    passwords,
+    standing: createStanding({ local, accounts: { find: () => undefined } }),
+    clock: movedClock(),
+  })
   const ask = (password = 'local admin') =>
     byBasic([['authorization', `Basic ${Buffer.from(`admin:${password}`).toString('base64')}`]], from)
   t.match(await ask(), { kind: 'proven' })

@@ -15,6 +15,7 @@ import { createBasicCheck } from '../../src/identity/basic-credentials.ts'
 import { createCertificateReader } from '../../src/identity/client-certificate.ts'
 import type { PasswordCheck } from '../../src/identity/password-realms.ts'
 import { openSessionStore } from '../../src/identity/session-store.ts'
+import { createStanding } from '../../src/identity/standing.ts'
 import { systemClock } from '../../src/kernel/clock.ts'
 import { asFault, Fault, type FaultCode } from '../../src/kernel/fault.ts'
 import type { Exchange } from '../../src/listener/exchange.ts'
@@ -145,7 +146,13 @@ export async function startHouse(t: Test, options: HouseOptions = {}): Promise<H
         sessions,
         hasDirectory: true,
         local,
-        basic: basic ? createBasicCheck({ passwords, local, clock }) : undefined,
+        basic: basic
+          ? createBasicCheck({
+              passwords,
+              standing: createStanding({ local, accounts: { find: () => undefined } }),
+              clock,
+            })
+          : undefined,
         now,
       },
     )

@@ -1,0 +1,30 @@
+/**
+ * What a password that was right once still rests on: the account behind the name, as it is now.
+ *
+ * Whoever remembers that a password was right (Basic, a running download) compares this text with the one of then. Not to
+ * forget: undefined is the account that is locked, and nobody comes in with it; a name without account has a text too.
+ */
+import { createHash } from 'node:crypto'
+import type { DirectoryAccounts } from './directory-account.ts'
+import type { LocalAccounts } from './local-accounts.ts'
+
+export interface StandingParts {
+  readonly local: Pick<LocalAccounts, 'find' | 'version'>
+  /** Of people of the directory; their local account lies dormant. */
+  readonly accounts: Pick<DirectoryAccounts, 'find'>
+}
+
+/** May throw Fault('state-unavailable'). */
+export type Standing = (name: string) => string | undefined
+
+export const createStanding =
+  ({ local, accounts }: StandingParts): Standing =>
+  name => {
+    const account = accounts.find(name)
+    const version = local.version(name) ?? 'none'
+    if (account === undefined) return local.find(name)?.locked === true ? undefined : `local ${version}`
+    const { locked, entryId, dn, groups } = account
+    // Another mail address or telephone is no reason to cut somebody's download.
+    const facts = JSON.stringify([entryId ?? dn, groups.map(group => group.name).toSorted()])
+    return locked ? undefined : `directory ${createHash('sha256').update(facts).digest('base64url')} ${version}`
+  }
