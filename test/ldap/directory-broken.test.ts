@@ -2,6 +2,7 @@ import t from 'tap'
 import { Fault } from '../../src/kernel/fault.ts'
 import { Secret } from '../../src/kernel/secret.ts'
 import { openDirectory } from '../../src/ldap/directory.ts'
+import { bindResponse } from '../fixture/ldap-wire.ts'
 import { startRawDirectory } from './raw-directory.ts'
 import { settingsOf } from './settings.ts'
 
@@ -25,9 +26,6 @@ async function faultOf(work: Promise<unknown>): Promise<Fault> {
   }
   throw new Error('nothing was thrown')
 }
-
-/** Good answers: the bind succeeds, each search ends with nothing found. */
-const bindSuccess = (id: number) => Buffer.from([0x30, 0x0c, 2, 1, id, 0x61, 7, 0x0a, 1, 0, 4, 0, 4, 0])
 
 t.test('a directory that takes the connection and says nothing is a fault within the time', async t => {
   const { url } = await startRawDirectory(t)
@@ -101,7 +99,7 @@ t.test('what is no LDAP at all is a fault', async t => {
 
 t.test('a connection lost after the bind is not opened again', async t => {
   const raw = await startRawDirectory(t, socket => {
-    socket.write(bindSuccess(2))
+    socket.write(bindResponse(2))
     socket.end()
   })
   t.equal((await faultOf(directoryAt(raw.url).find('alice'))).code, 'directory-unavailable')
