@@ -17,6 +17,7 @@ import {
   plainSerial,
   type RevocationReason,
   readEntry,
+  stateOf,
 } from './issued-entry.ts'
 import { IssuerRefusal } from './refusal.ts'
 import { chooseForRevocation } from './revocation-choice.ts'
@@ -47,6 +48,8 @@ export interface Ledger extends Disposable {
    * Refuses with `issued-unknown`, `revoked-already`, `issued-expired`, `revoke-ambiguous`.
    */
   revoke(serialOrName: string, options: RevokeOptions): IssuedEntry[]
+  /** Every client certificate of exactly this name that is good, of whatever authority; what was revoked now. */
+  revokeAllOf(name: string, options: Omit<RevokeOptions, 'authority'>): IssuedEntry[]
   /** From memory, for every connection. @param authority  SHA-256 of the CA certificate, hexadecimal */
   revoked(authority: string, serial: string): Revocation | undefined
   /** The same by SHA-256 of the certificate itself, where its issuer is not at hand or was renewed. */
@@ -128,6 +131,19 @@ export function openLedger(file: string): Ledger {
       })
       sql(read)
       return [chosen]
+    },
+    revokeAllOf(name, { at, reason = 'unspecified' }) {
+      const revokedAt = at.toISOString()
+      const taken = inOneStep(() => {
+        const all = statements.all.all().map(readEntry)
+        const good = all.filter(
+          entry => entry.name === name && entry.kind === 'client' && stateOf(entry, at) === 'good',
+        )
+        for (const { authority, serial } of good) statements.revoke.run(revokedAt, reason, authority, serial)
+        return good.map(entry => ({ ...entry, revokedAt, reason }))
+      })
+      sql(read)
+      return taken
     },
     revoked: (authority, serial) => snapshot.get(keyOf(authority, serial)),
     revokedCertificate: sha256 => snapshot.get(plainHex(sha256)),

@@ -15,7 +15,8 @@ const ours = `00${'A'.repeat(62)}`
 const theirs = 'B'.repeat(64)
 const day = 86_400_000
 const now = new Date('2026-11-22T12:00:00.000Z')
-const inDays = (days: number) => new Date(now.getTime() + days * day).toISOString()
+const inTime = (days: number) => new Date(now.getTime() + days * day)
+const inDays = (days: number) => inTime(days).toISOString()
 const alice = '4F0A38E85AA986616142DEE95F02FE8C'
 
 const recordOf = (serial: string, name = 'alice', more: Partial<IssuedRecord> = {}): IssuedRecord => ({
@@ -110,6 +111,33 @@ t.test('a name revokes the one certificate of that name that is good', async t =
     [false, true, false],
     'an expired one and one of another spelling are left alone',
   )
+})
+
+t.test("all good client certificates of a person are taken back in one step, and nobody else's", async t => {
+  const { ledger, open } = start(t)
+  for (const serial of ['A1', 'A2']) ledger.record({ ...recordOf(serial), authority: ours })
+  ledger.record({ ...recordOf('A3'), authority: theirs })
+  ledger.record({ ...recordOf('B1', 'Alice'), authority: ours })
+  ledger.record({ ...recordOf('B2', 'alice2'), authority: ours })
+  ledger.record({ ...recordOf('C1', 'alice', { kind: 'server' }), authority: ours })
+  ledger.record({ ...recordOf('C2', 'alice', { notAfter: inDays(-1) }), authority: ours })
+  ledger.record({ ...recordOf('C3'), authority: ours })
+  ledger.revoke('C3', { at: inTime(-5), reason: 'keyCompromise' })
+  const gateway = open()
+  const taken = ledger.revokeAllOf('alice', { at: now, reason: 'cessationOfOperation' })
+  t.same(
+    taken.map(({ serial, revokedAt, reason }) => [serial, revokedAt, reason]),
+    ['A1', 'A2', 'A3'].map(serial => [serial, now.toISOString(), 'cessationOfOperation']),
+  )
+  const state = Object.fromEntries(ledger.list().map(({ serial, reason }) => [serial, reason]))
+  t.same(state, {
+    ...{ A1: 'cessationOfOperation', A2: 'cessationOfOperation', A3: 'cessationOfOperation' },
+    ...{ B1: undefined, B2: undefined, C1: undefined, C2: undefined, C3: 'keyCompromise' },
+  })
+  t.match(ledger.revoked(theirs, 'A3'), { reason: 'cessationOfOperation' })
+  t.equal(gateway.poll(), true, 'and a running gateway hears of it')
+  t.same(ledger.revokeAllOf('alice', { at: now }), [], 'once')
+  t.same(ledger.revokeAllOf('nobody', { at: now }), [])
 })
 
 t.test('what cannot be taken back is refused by what is the matter with it', async t => {
