@@ -8,7 +8,7 @@
  * in NFC: two keyboards may spell one letter in two ways).
  */
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
-import { takeTurns } from './turns.ts'
+import { takeTurns } from '../kernel/turns.ts'
 
 // OWASP Password Storage: N 2^15, r 8 goes with p 3.
 const cost = { N: 2 ** 15, r: 8, p: 3 } as const

@@ -9,11 +9,11 @@
  */
 import type { RealmsSection } from '../config/realm.ts'
 import { PersonName } from '../config/scalars.ts'
+import { takeTurns, takeTurnsByKey } from '../kernel/turns.ts'
 import type { Directory } from '../ldap/directory.ts'
 import { type Answer, proven, type Refused, refused } from './answer.ts'
 import { type LocalAccounts, usablePassword } from './local-accounts.ts'
 import type { Throttle } from './throttle.ts'
-import { takeTurns, takeTurnsByKey } from './turns.ts'
 
 export interface PasswordCheck {
   /**

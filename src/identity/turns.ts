@@ -25,18 +25,21 @@ export function takeTurns({ atOnce, waiting, about }: { atOnce: number; waiting:
   }
 }
 
-/** One at a time for each key; keys are forgotten when nobody waits for them. */
-export function takeTurnsByKey(options: {
+/** What those in one lane may leave for those behind them; forgotten with the lane. */
+export type LaneNotes<Note> = Map<string, Note>
+
+/** One at a time for each key; lanes are forgotten when nobody waits in them. */
+export function takeTurnsByKey<Note = never>(options: {
   waiting: number
   about: string
-}): <T>(key: string, work: () => Promise<T>) => Promise<T> {
-  const lanes = new Map<string, { inTurn: InTurn; users: number }>()
+}): <T>(key: string, work: (notes: LaneNotes<Note>) => Promise<T>) => Promise<T> {
+  const lanes = new Map<string, { inTurn: InTurn; users: number; notes: LaneNotes<Note> }>()
   return async (key, work) => {
-    const lane = lanes.get(key) ?? { inTurn: takeTurns({ ...options, atOnce: 1 }), users: 0 }
+    const lane = lanes.get(key) ?? { inTurn: takeTurns({ ...options, atOnce: 1 }), users: 0, notes: new Map() }
     lanes.set(key, lane)
     lane.users++
     try {
-      return await lane.inTurn(work)
+      return await lane.inTurn(() => work(lane.notes))
     } finally {
       lane.users--
       if (lane.users === 0) lanes.delete(key)

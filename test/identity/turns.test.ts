@@ -1,5 +1,5 @@
 import t from 'tap'
-import { takeTurns, takeTurnsByKey } from '../../src/identity/turns.ts'
+import { takeTurns, takeTurnsByKey } from '../../src/kernel/turns.ts'
 
 const turn = () => new Promise<void>(resolve => setImmediate(resolve))
 
@@ -38,4 +38,17 @@ t.test('each key has a lane of its own', async t => {
   await Promise.all([inTurnOf('a', work('a1')), inTurnOf('a', work('a2')), inTurnOf('b', work('b1'))])
   t.ok(order.indexOf('a2 begins') > order.indexOf('a1 ends'))
   t.ok(order.indexOf('b1 begins') < order.indexOf('a1 ends'))
+})
+
+t.test('nobody waits longer than the time that was set, and whoever gave up takes no place', async t => {
+  const inTurn = takeTurns({ atOnce: 1, waiting: 3, about: 'x', within: 20 })
+  const first = Promise.withResolvers<void>()
+  const held = inTurn(() => first.promise)
+  await t.rejects(
+    inTurn(() => Promise.resolve()),
+    { code: 'overloaded' },
+  )
+  first.resolve()
+  await held
+  t.equal(await inTurn(() => Promise.resolve('free')), 'free')
 })
