@@ -8,7 +8,7 @@
  * Source: RFC 6066 3 (an address is no server name).
  */
 import type { X509Certificate } from 'node:crypto'
-import { isIP } from 'node:net'
+import { isIP, type Socket } from 'node:net'
 import { type TLSSocket, connect as tlsConnect } from 'node:tls'
 import { type PeerTrust, platformTrust } from './peer-trust.ts'
 import { PeerRefusal, type PeerVerdict, peerProblem, peerVerdict, shownChain } from './peer-verdict.ts'
@@ -28,6 +28,8 @@ export interface Approach {
   readonly timeout: number
   readonly signal?: AbortSignal | undefined
   readonly protocols?: readonly string[] | undefined
+  /** A connection to the address that stands already, as after StartTLS. It lives and dies with what comes of it. */
+  readonly over?: Socket | undefined
   /** Told what an operator should know of a server that is believed all the same. */
   readonly warn?: ((text: string) => void) | undefined
 }
@@ -99,14 +101,15 @@ function judged(judge: () => Error | undefined): Error | undefined {
 function shakeHands(
   { host, port }: PeerAddress,
   trust: PeerTrust,
-  { timeout, signal, protocols }: Approach,
+  { timeout, signal, protocols, over }: Approach,
   problemOf: (socket: TLSSocket) => Error | undefined,
 ): Promise<TLSSocket> {
   const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>()
+  // Without a handle node:tls would wait for it to be connected again.
+  if (over?.destroyed === true) return Promise.reject(over.errored ?? new Error('the connection was closed'))
   const name = expectedName(trust, { host, port })
   const socket = tlsConnect({
-    host,
-    port,
+    ...(over === undefined ? { host, port } : { socket: over }),
     secureContext: trust.context,
     servername: isIP(name) === 0 ? name : '',
     ...(protocols === undefined ? {} : { ALPNProtocols: [...protocols] }),
