@@ -14,7 +14,8 @@ export type GroupSpec =
   /** The organizational unit that is nearest to the person. */
   | { readonly kind: 'ou' }
   /** `filtered`: only values that the group filter finds too. */
-  | { readonly kind: 'attribute' | 'dn-attribute'; readonly attribute: string; readonly filtered: boolean }
+  | { readonly kind: 'attribute'; readonly attribute: string; readonly filtered: boolean }
+  | { readonly kind: 'dn-attribute'; readonly attribute: string; readonly filtered: boolean }
   | { readonly kind: 'query'; readonly query: string }
   /** A function that an ES module exports. */
   | { readonly kind: 'bean'; readonly file: string; readonly name: string }

@@ -118,7 +118,15 @@ function* streamProblems({ streams, realms }: Config): Generator<Problem> {
   }
 }
 
-function* realmProblems({ realms }: Config): Generator<Problem> {
+/** Groups with a meaning of their own: OMERO's, and those that run this gateway. */
+const reservedGroups = ({ administrators }: Pick<Config, 'administrators'>) => [
+  'system',
+  'user',
+  'guest',
+  ...administrators,
+]
+
+function* realmProblems({ realms, administrators }: Config): Generator<Problem> {
   for (const [index, { name, issuers }] of realms.certificate.entries()) {
     if (name !== 'serial' || issuers?.length === 1) continue
     yield {
@@ -151,7 +159,16 @@ function* realmProblems({ realms }: Config): Generator<Problem> {
   if (directory.username === undefined && directory.password !== undefined) {
     yield { path: ['realms', 'directory', 'password'], message: 'a password without a username is never used' }
   }
-  const { urls, startTls, tls } = directory
+  const { urls, startTls, tls, newUserGroup: spec, allowReserved } = directory
+  if (
+    spec.kind === 'literal' &&
+    !allowReserved.includes(spec.group) &&
+    reservedGroups({ administrators }).includes(spec.group)
+  )
+    yield {
+      path: ['realms', 'directory', 'newUserGroup'],
+      message: `everybody in the directory would be in the reserved group "${spec.group}"; name another, or write allowReserved: [${spec.group}]`,
+    }
   const plain = urls.filter(url => /^ldap:/i.test(url))
   if (tls !== undefined && !startTls && plain.length > 0)
     yield { path: ['realms', 'directory', 'tls'], message: 'tls needs ldaps:// URLs, or startTls: true' }
@@ -167,7 +184,7 @@ function* realmProblems({ realms }: Config): Generator<Problem> {
       message: 'passwords travel unencrypted to this directory; use an ldaps:// URL, or startTls: true',
     }
   }
-  if (!directory.syncOnLogin && directory.newUserGroup.kind !== 'literal') {
+  if (!directory.syncOnLogin && spec.kind !== 'literal') {
     yield {
       path: ['realms', 'directory'],
       severity: 'warning',

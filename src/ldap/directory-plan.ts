@@ -7,14 +7,18 @@
  */
 import { SASL_MECHANISMS } from 'ldapts'
 import type { DirectorySection } from '../config/realm.ts'
+import { stateAttributes } from './account-state.ts'
 import { type Address, addressOf } from './connection.ts'
+import { parseDn } from './dn.ts'
 import { type Filter, parseFilter } from './filter.ts'
-import { placeholdersIn, wrongPlaceholders } from './placeholder.ts'
+import { attributesFor, type GroupRule, groupRule } from './group-rule.ts'
+import { wrongPlaceholders } from './placeholder.ts'
 
 /** The part of the section that is used here; the whole section fits. */
 export type DirectorySettings = Pick<
   DirectorySection,
   | 'urls'
+  | 'startTls'
   | 'username'
   | 'base'
   | 'userFilter'
@@ -22,16 +26,17 @@ export type DirectorySettings = Pick<
   | 'groupFilter'
   | 'groupMapping'
   | 'newUserGroup'
+  | 'newUserGroupOwner'
+  | 'nestedGroups'
+  | 'referral'
   | 'connectTimeout'
   | 'readTimeout'
 >
 
-export type GroupRule =
-  | { readonly kind: 'literal'; readonly group: string }
-  | { readonly kind: 'query'; readonly filter: Filter; readonly query: Filter; readonly nameAttribute: string }
-
 export interface DirectoryPlan {
   readonly addresses: readonly Address[]
+  readonly startTls: boolean
+  readonly referral: DirectorySettings['referral']
   readonly reader: string | undefined
   readonly base: string
   readonly userFilter: Filter
@@ -39,6 +44,8 @@ export interface DirectoryPlan {
   readonly userMapping: ReadonlyMap<string, string>
   /** What is asked of a person's entry: nothing that nobody uses. */
   readonly attributes: readonly string[]
+  readonly groupFilter: Filter
+  readonly groupNameAttribute: string
   readonly groups: GroupRule
   /** Milliseconds, both at least 1: nothing waits for ever. */
   readonly connectTimeout: number
@@ -54,55 +61,61 @@ export type Planned =
   | { readonly ok: true; readonly plan: DirectoryPlan }
   | { readonly ok: false; readonly mistakes: readonly SettingMistake[] }
 
+/** By which an entry is known again after it was renamed: OpenLDAP and others, Active Directory, 389. */
+export const idAttributes = ['entryUUID', 'objectGUID', 'nsUniqueId'] as const
+
 export function planDirectory(settings: DirectorySettings): Planned {
   const mistakes: SettingMistake[] = []
-  const filterOf = (key: 'userFilter' | 'groupFilter' | 'newUserGroup', text: string): Filter | undefined => {
+  const report = (mistake: SettingMistake) => void mistakes.push(mistake)
+  const filterOf = (
+    key: 'userFilter' | 'groupFilter' | 'newUserGroup' | 'newUserGroupOwner',
+    text: string,
+  ): Filter | undefined => {
     const filter = parseFilter(text)
-    if (filter.kind !== 'mistake') return filter
-    mistakes.push({ key, message: filter.message })
-    return undefined
+    if (filter.kind === 'mistake') {
+      report({ key, message: filter.message })
+      return undefined
+    }
+    for (const name of wrongPlaceholders(filter)) {
+      const isGroups = key === 'newUserGroup' || key === 'newUserGroupOwner'
+      if (isGroups) report({ key, message: `"@{${name}}" holds no name of an attribute` })
+    }
+    return filter
   }
-  const { newUserGroup, username } = settings
+  const { username, base } = settings
+  // OMERO takes an empty filter for "everybody". Here that is written: (objectClass=*).
   const userFilter = filterOf('userFilter', settings.userFilter)
   const groupFilter = filterOf('groupFilter', settings.groupFilter)
-  const query = newUserGroup.kind === 'query' ? filterOf('newUserGroup', newUserGroup.query) : undefined
-  const wrong = query === undefined ? [] : wrongPlaceholders(query)
-  for (const name of wrong)
-    mistakes.push({ key: 'newUserGroup', message: `"@{${name}}" holds no name of an attribute` })
+  const groups = groupRule(settings, filterOf, report)
 
+  if (parseDn(base) === undefined) report({ key: 'base', message: `"${base}" is no name of an entry (DN)` })
   if (username !== undefined && SASL_MECHANISMS.some(mechanism => mechanism === username)) {
-    mistakes.push({ key: 'username', message: `"${username}" is the name of a SASL mechanism, not of an account` })
+    report({ key: 'username', message: `"${username}" is the name of a SASL mechanism, not of an account` })
   }
   for (const key of ['connectTimeout', 'readTimeout'] as const) {
     if (settings[key] === 0)
-      mistakes.push({ key, message: 'a time of 0 would wait for ever or not at all; write for example 5 s' })
+      report({ key, message: 'a time of 0 would wait for ever or not at all; write for example 5 s' })
   }
-
-  if (userFilter === undefined || groupFilter === undefined || mistakes.length > 0) return { ok: false, mistakes }
-  const groups = groupRule(settings, groupFilter, query)
-  return { ok: true, plan: { ...planned(settings, groups), userFilter, groups } }
+  if (userFilter === undefined || groupFilter === undefined || groups === undefined || mistakes.length > 0)
+    return { ok: false, mistakes }
+  return { ok: true, plan: planned(settings, { userFilter, groupFilter, groups }) }
 }
 
-function groupRule(
-  { newUserGroup, groupMapping }: DirectorySettings,
-  filter: Filter,
-  query: Filter | undefined,
-): GroupRule {
-  if (query === undefined) return { kind: 'literal', group: newUserGroup.kind === 'literal' ? newUserGroup.group : '' }
-  return { kind: 'query', filter, query, nameAttribute: groupMapping.get('name') ?? 'cn' }
-}
-
-function planned(settings: DirectorySettings, groups: GroupRule): Omit<DirectoryPlan, 'userFilter' | 'groups'> {
-  const { urls, username, base, userMapping } = settings
-  const wanted = groups.kind === 'query' ? placeholdersIn(groups.query).filter(name => name.toLowerCase() !== 'dn') : []
-  const distinct = new Map([...userMapping.values(), ...wanted].map(name => [name.toLowerCase(), name]))
+function planned(
+  settings: DirectorySettings,
+  parts: Pick<DirectoryPlan, 'userFilter' | 'groupFilter' | 'groups'>,
+): DirectoryPlan {
+  const { urls, startTls, referral, username, base, userMapping, groupMapping } = settings
+  const wanted = [...userMapping.values(), ...attributesFor(parts.groups), ...idAttributes, ...stateAttributes]
+  const distinct = new Map(wanted.map(name => [name.toLowerCase(), name]))
   return {
+    ...parts,
+    ...{ startTls, referral, base, userMapping },
     addresses: urls.map(addressOf),
     reader: username,
-    base,
     nameAttribute: userMapping.get('omeName') ?? 'cn',
-    userMapping,
     attributes: [...distinct.values()],
+    groupNameAttribute: groupMapping.get('name') ?? 'cn',
     connectTimeout: Math.max(1, settings.connectTimeout),
     readTimeout: Math.max(1, settings.readTimeout),
   }

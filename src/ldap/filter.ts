@@ -43,6 +43,19 @@ export const equal = (attribute: string, text: string): Filter => ({
   value: escapeFilterValue(text),
 })
 
+/** `(attribute=bytes)`, for what is no text. */
+export const bytesEqual = (attribute: string, bytes: Buffer): Filter => ({
+  kind: 'equal',
+  attribute,
+  value: bytes.toString('hex').replace(/../g, '\\$&'),
+})
+
+/** Any of them; `filters` is not empty. */
+export const any = (...filters: readonly Filter[]): Filter => {
+  const [only] = filters
+  return filters.length === 1 && only !== undefined ? only : { kind: 'or', filters }
+}
+
 export const both = (...filters: readonly Filter[]): Filter => ({ kind: 'and', filters })
 
 /** Nobody needs more, and the stack is not to be had by a text. */

@@ -23,8 +23,10 @@ export interface PersonEntry extends Entry {
   /** `entryUUID:…` or `objectGUID:…`: stays with the entry when it is renamed. Undefined: the directory has neither. */
   readonly id: string | undefined
   readonly particulars: Particulars
-  /** Why nobody may come in as this entry just now: disabled, locked, expired. Undefined: nothing speaks against it. */
+  /** Why nobody may come in as this entry: disabled, expired. Undefined: nothing speaks against it. */
   readonly closed: string | undefined
+  /** Why it is locked by failed tries. Counts where no bind tells: a right password may have ended the lock. */
+  readonly locked: string | undefined
 }
 
 export type Finding =
@@ -57,5 +59,10 @@ export interface DirectoryGroup {
 
 export type GroupsAnswer =
   /** At least one, each name once, in the order of the directory. */
-  | { readonly kind: 'groups'; readonly groups: readonly DirectoryGroup[] }
+  | {
+      readonly kind: 'groups'
+      readonly groups: readonly DirectoryGroup[]
+      /** Values that name no group, each with the reason, for whoever looks after the settings. */
+      readonly skipped?: readonly string[]
+    }
   | { readonly kind: 'no-groups'; readonly why: string }

@@ -53,18 +53,29 @@ function textsOf(filter: Filter): readonly string[] {
   }
 }
 
-function mapTexts(filter: Filter, change: (text: string) => string): Filter {
+/** Every comparison of the filter replaced by what `change` makes of it. */
+export function mapFilter(filter: Filter, change: (item: Exclude<Filter, Group>) => Filter): Filter {
   switch (filter.kind) {
     case 'and':
     case 'or':
-      return { ...filter, filters: filter.filters.map(inner => mapTexts(inner, change)) }
+      return { ...filter, filters: filter.filters.map(inner => mapFilter(inner, change)) }
     case 'not':
-      return { ...filter, filter: mapTexts(filter.filter, change) }
-    case 'present':
-      return filter
-    case 'substring':
-      return { ...filter, pieces: filter.pieces.map(change) }
+      return { ...filter, filter: mapFilter(filter.filter, change) }
     default:
-      return { ...filter, value: change(filter.value) }
+      return change(filter)
   }
 }
+
+type Group = Extract<Filter, { kind: 'and' | 'or' | 'not' }>
+
+const mapTexts = (filter: Filter, change: (text: string) => string): Filter =>
+  mapFilter(filter, item => {
+    switch (item.kind) {
+      case 'present':
+        return item
+      case 'substring':
+        return { ...item, pieces: item.pieces.map(change) }
+      default:
+        return { ...item, value: change(item.value) }
+    }
+  })

@@ -25,10 +25,21 @@ export interface SearchRequest {
   readonly most?: number
 }
 
+export interface ResponseControl {
+  readonly oid: string
+  readonly value: Buffer
+}
+
 export type BindAnswer =
-  | { readonly right: true }
+  | { readonly right: true; readonly controls: readonly ResponseControl[] }
   /** `code`: of LDAP; `message`: the directory's own words. */
-  | { readonly right: false; readonly code: number; readonly message: string; readonly why: string }
+  | {
+      readonly right: false
+      readonly code: number
+      readonly message: string
+      readonly why: string
+      readonly controls: readonly ResponseControl[]
+    }
 
 /** Every method may throw Fault('directory-unavailable') or Fault('directory-misconfigured'). */
 export interface Servers extends AsyncDisposable {
@@ -113,11 +124,11 @@ export function openServers(settings: ServerSettings, onStep: OnStep = () => und
         timed('bind', dn, async (): Promise<BindAnswer> => {
           try {
             await client.bind(dn, password)
-            return { right: true }
+            return { right: true, controls: [] }
           } catch (cause) {
             const why = refusalOf(cause)
             if (why === undefined || !(cause instanceof ResultCodeError)) throw cause
-            return { right: false, code: cause.code, message: cause.message, why }
+            return { right: false, code: cause.code, message: cause.message, why, controls: [] }
           }
         }),
       ),
