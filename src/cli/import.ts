@@ -7,8 +7,9 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import type { Decision, DecisionKind } from '../import/decision.ts'
+import type { Imported, SourceFile } from '../import/imported.ts'
+import { importOmero } from '../import/omero.ts'
 import { importOrthanc } from '../import/orthanc.ts'
-import type { SourceFile } from '../import/orthanc-settings.ts'
 import { publicMode, writeNewFile } from '../issuer/new-file.ts'
 import { IssuerRefusal } from '../issuer/refusal.ts'
 import type { Command } from './command.ts'
@@ -21,21 +22,43 @@ interface Arguments {
   out?: string | undefined
 }
 
-/** Named in the manual, and refused by name until they are built. */
-const later = ['omero']
+/** What differs between the programs whose settings are read. */
+interface Program {
+  readonly name: string
+  /** What files must be, for whoever named something else. */
+  readonly wanted: string
+  /** Undefined: files only. */
+  readonly inFolders: RegExp | undefined
+  bring(sources: readonly SourceFile[]): Imported
+}
+
+const orthanc: Program = {
+  name: 'Orthanc',
+  wanted: 'this is not the JSON that Orthanc reads',
+  inFolders: /\.json$/i,
+  bring: sources => importOrthanc(sources, process.env),
+}
+
+const omero: Program = {
+  name: 'OMERO',
+  wanted: 'these are not the settings of an OMERO',
+  inFolders: undefined,
+  bring: importOmero,
+}
 
 const why: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file or folder',
   EACCES: 'this account may not read it',
 }
 
-/** One file, or as Orthanc does it every .json file of a folder. */
-function sourcesIn(named: string): SourceFile[] {
+/** One file, or where the program does that itself every file of a folder. */
+function sourcesIn(named: string, { inFolders }: Program): SourceFile[] {
   const path = resolve(named)
   try {
     if (!statSync(path).isDirectory()) return [{ file: path, text: readFileSync(path, 'utf8') }]
+    if (inFolders === undefined) throw new CommandEnd(2, `${shownPath(path)} is a folder`, 'name the files themselves')
     const inside = readdirSync(path, { withFileTypes: true })
-      .filter(entry => !entry.isDirectory() && /\.json$/i.test(entry.name))
+      .filter(entry => !entry.isDirectory() && inFolders.test(entry.name))
       .map(({ name }) => join(path, name))
       .toSorted()
     if (inside.length === 0) throw new CommandEnd(2, `${shownPath(path)} holds no .json file`, 'name the file itself')
@@ -47,19 +70,19 @@ function sourcesIn(named: string): SourceFile[] {
   }
 }
 
-const headings: Readonly<Record<DecisionKind, string>> = {
-  problem: 'Orthanc itself would not take this; the draft leaves it out:',
+const headings = (program: string): Readonly<Record<DecisionKind, string>> => ({
+  problem: `${program} itself would not take this; the draft leaves it out:`,
   decide: 'To be decided or done:',
-  change: 'To be changed in the configuration of Orthanc:',
+  change: `To be changed in the configuration of ${program}:`,
   note: 'Good to know:',
-}
+})
 
 const wordsOf = ({ file, line, option, message }: Decision) =>
   `  ${file === undefined ? '' : `${shownPath(file)}:${line ?? 1}: `}${option === '' ? '' : `${option}: `}${message}`
 
-function tellDecisions(decisions: readonly Decision[], report: Report): void {
+function tellDecisions(decisions: readonly Decision[], program: string, report: Report): void {
   for (const [kind, decided] of Map.groupBy(decisions, one => one.kind)) {
-    report.note(headings[kind])
+    report.note(headings(program)[kind])
     for (const decision of decided) report.note(wordsOf(decision))
   }
 }
@@ -88,14 +111,14 @@ function inPlace(draft: string, out: string): string {
   return draft.replace(/^listeners:$/m, [...lines, '', 'listeners:'].join('\n'))
 }
 
-function fromOrthanc({ files, out }: Arguments, report: Report): void {
-  const sources = [...new Map(files.flatMap(sourcesIn).map(source => [source.file, source])).values()]
-  const imported = importOrthanc(sources, process.env)
+function bring(program: Program, { files, out }: Arguments, report: Report): void {
+  const named = files.flatMap(file => sourcesIn(file, program))
+  const imported = program.bring([...new Map(named.map(source => [source.file, source])).values()])
   if (!imported.ok) {
     for (const { file, line, column, message } of imported.mistakes)
       report.note(`${shownPath(file)}:${line}:${column}: ${message}`)
     report.result('', { ok: false, problems: imported.mistakes })
-    report.fail(2, 'this is not the JSON that Orthanc reads; nothing was made')
+    report.fail(2, `${program.wanted}; nothing was made`)
     return
   }
   const { decisions } = imported
@@ -109,9 +132,12 @@ function fromOrthanc({ files, out }: Arguments, report: Report): void {
     draft,
     decisions,
   })
-  if (!report.json) tellDecisions(decisions, report)
+  if (!report.json) tellDecisions(decisions, program.name, report)
   if (problems > 0)
-    report.fail(1, `Orthanc itself would not take ${problems === 1 ? 'one thing' : `${problems} things`} in there`)
+    report.fail(
+      1,
+      `${program.name} itself would not take ${problems === 1 ? 'one thing' : `${problems} things`} in there`,
+    )
 }
 
 export const imports: Command = {
@@ -132,15 +158,26 @@ export const imports: Command = {
             .example('sallyport import orthanc /etc/orthanc/orthanc.json > config/sallyport.yaml', '')
             .positional('files', { type: 'string', array: true, demandOption: true, describe: 'files, or a folder' })
             .options({ out: { type: 'string', requiresArg: true, describe: 'write the draft to a new file' } }),
-        run(foreseen(fromOrthanc), ['files']),
+        run(
+          foreseen((argv, report) => bring(orthanc, argv, report)),
+          ['files'],
+        ),
       )
-      .command<{ _: (string | number)[] }>(
-        later,
-        false,
-        yy => void yy.strict(false).help(false),
-        run(({ _: [, name] }) => {
-          throw new CommandEnd(2, `"sallyport import ${name}" is not built yet`, 'built is: sallyport import orthanc')
-        }),
+      .command<Arguments>(
+        'omero <files..>',
+        'settings of an OMERO.server, its LDAP before all: a file, or several',
+        yy =>
+          void yy
+            .usage(
+              'sallyport import omero FILE… [--out FILE]\n\nReads what "omero config get" prints, notes and scripts with "omero config set", and .properties files, mixed. The draft is printed; what a person must decide goes to stderr. No password is shown.',
+            )
+            .example('omero config get | sallyport import omero /dev/stdin > config/sallyport.yaml', '')
+            .positional('files', { type: 'string', array: true, demandOption: true, describe: 'files' })
+            .options({ out: { type: 'string', requiresArg: true, describe: 'write the draft to a new file' } }),
+        run(
+          foreseen((argv, report) => bring(omero, argv, report)),
+          ['files'],
+        ),
       )
-      .demandCommand(1, 'say what: sallyport import orthanc FILE'),
+      .demandCommand(1, 'say what: sallyport import orthanc FILE, sallyport import omero FILE'),
 }

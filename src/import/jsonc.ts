@@ -10,6 +10,7 @@
  */
 import type { Decision } from './decision.ts'
 import { quoted, shownName } from './decision.ts'
+import type { Mistake } from './imported.ts'
 import { type Environment, originsOf, type Substitution, substituteVariables } from './variables.ts'
 
 export type Members = ReadonlyMap<string, JsonNode>
@@ -27,17 +28,9 @@ export interface JsonNode {
   readonly missing?: readonly string[]
 }
 
-/** Where the text stops being JSON, and what is wrong there. */
-export interface JsonMistake {
-  readonly file: string
-  readonly line: number
-  readonly column: number
-  readonly message: string
-}
-
 export type JsonRead =
   | { readonly ok: true; readonly node: JsonNode; readonly remarks: readonly Decision[] }
-  | { readonly ok: false; readonly mistake: JsonMistake }
+  | { readonly ok: false; readonly mistake: Mistake }
 
 const deepest = 1000 // as jsoncpp: its stackLimit
 const words = new Map<string, boolean | null>([

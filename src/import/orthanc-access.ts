@@ -8,10 +8,10 @@
  */
 import { PersonName } from '../config/scalars.ts'
 import type { Tell } from './decision.ts'
-import { legible } from './decision.ts'
 import { type DraftMap, type DraftValue, remarked } from './draft.ts'
 import type { Front } from './orthanc-front.ts'
 import type { Section } from './orthanc-section.ts'
+import { shellWord } from './shell-word.ts'
 
 /** Whoever had a password of Orthanc, and whoever had a certificate that it trusted. */
 const usersGroup = 'orthanc-users'
@@ -76,7 +76,7 @@ function namesOf(settings: Section, signsIn: boolean, tell: Tell): readonly stri
       continue
     }
     names.push(name)
-    const word = shellWord(name)
+    const word = shellWord(name, 'NAME')
     tell(
       'decide',
       place,
@@ -91,10 +91,6 @@ function namesOf(settings: Section, signsIn: boolean, tell: Tell): readonly stri
     )
   return names
 }
-
-/** For a command that people copy into a shell. */
-const shellWord = (text: string) =>
-  /^\w[\w.@-]*$/.test(text) ? text : legible(text) === text ? `'${text.replaceAll("'", "'\\''")}'` : 'NAME'
 
 function tellReach(settings: Section, remote: boolean, signsIn: boolean, tell: Tell): void {
   const place = settings.place('RemoteAccessAllowed')

@@ -9,23 +9,18 @@
 import { basename } from 'node:path'
 import type { Place, Tell } from './decision.ts'
 import { legible, shownName } from './decision.ts'
-import { type JsonMistake, type JsonNode, type Members, readJsonc } from './jsonc.ts'
+import type { Mistake, SourceFile } from './imported.ts'
+import { type JsonNode, type Members, readJsonc } from './jsonc.ts'
 import { type Section, sectionOf } from './orthanc-section.ts'
 import type { Environment } from './variables.ts'
 
-export interface SourceFile {
-  /** Absolute. */
-  readonly file: string
-  readonly text: string
-}
-
 export type SettingsRead =
   | { readonly ok: true; readonly settings: Section }
-  | { readonly ok: false; readonly mistakes: readonly JsonMistake[] }
+  | { readonly ok: false; readonly mistakes: readonly Mistake[] }
 
 export function readOrthancSettings(files: readonly SourceFile[], env: Environment, tell: Tell): SettingsRead {
   const all = new Map<string, JsonNode>()
-  const mistakes: JsonMistake[] = []
+  const mistakes: Mistake[] = []
   for (const { file, text } of files) {
     const read = readJsonc(file, text, env)
     if (!read.ok) {

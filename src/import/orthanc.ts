@@ -6,23 +6,20 @@
  *
  * Source: Orthanc Book "HTTPS encryption with Orthanc", "Orthanc peers", "DICOM TLS"; see each file for its part.
  */
-import { basename } from 'node:path'
-import { type Decision, decisionList, legible, type Tell } from './decision.ts'
+import { decisionList, type Tell } from './decision.ts'
 import { type DraftMap, remarked, writeDraft } from './draft.ts'
-import type { JsonMistake } from './jsonc.ts'
+import { draftHeader } from './draft-header.ts'
+import type { Imported, SourceFile } from './imported.ts'
 import { drawAccess } from './orthanc-access.ts'
 import { drawStream } from './orthanc-dicom.ts'
 import { drawFront } from './orthanc-front.ts'
 import { type Calling, drawPeers } from './orthanc-peers.ts'
 import { tellDicomWeb, tellRest } from './orthanc-rest.ts'
 import type { Section } from './orthanc-section.ts'
-import { readOrthancSettings, type SourceFile } from './orthanc-settings.ts'
+import { readOrthancSettings } from './orthanc-settings.ts'
 import type { Environment } from './variables.ts'
 
-export type Imported =
-  | { readonly ok: true; readonly draft: string; readonly decisions: readonly Decision[] }
-  /** The files are not what Orthanc reads. */
-  | { readonly ok: false; readonly mistakes: readonly JsonMistake[] }
+const orthanc = { program: 'Orthanc', command: 'orthanc' }
 
 /** @param env  where Orthanc's `${NAME}` is looked up */
 export function importOrthanc(files: readonly SourceFile[], env: Environment): Imported {
@@ -50,7 +47,7 @@ export function importOrthanc(files: readonly SourceFile[], env: Environment): I
     streams: stream === undefined ? undefined : { dicom: stream },
   }
   const decisions = inOrder()
-  return { ok: true, draft: writeDraft(draft, headerOf(files, decisions)), decisions }
+  return { ok: true, draft: writeDraft(draft, draftHeader({ ...orthanc, files }, decisions)), decisions }
 }
 
 function drawCalled(settings: Section, tell: Tell): DraftMap {
@@ -88,31 +85,4 @@ function drawCalled(settings: Section, tell: Tell): DraftMap {
       'is whom Orthanc trusts when it calls others; the draft has nobody to call',
     )
   return called
-}
-
-function headerOf(files: readonly SourceFile[], decisions: readonly Decision[]): string[] {
-  const todo = decisions.filter(({ kind }) => kind === 'decide' || kind === 'problem')
-  const elsewhere = decisions.filter(({ kind }) => kind === 'change')
-  const line = ({ option, message }: Decision, index: number) =>
-    `${index + 1}. ${option === '' ? '' : `${option}: `}${message}`
-  return [
-    ...wrapped(
-      `A draft, made by "sallyport import orthanc" from ${files.map(({ file }) => legible(basename(file))).join(', ')}. Then: sallyport check`,
-    ),
-    ...(todo.length === 0 ? [] : ['', 'To be decided or done:', ...todo.map(line).flatMap(wrapped)]),
-    ...(elsewhere.length === 0
-      ? []
-      : ['', 'To be changed in the configuration of Orthanc:', ...elsewhere.map(line).flatMap(wrapped)]),
-  ]
-}
-
-/** In lines of a comment; a word that is longer stays whole. */
-function wrapped(text: string): string[] {
-  const lines: string[] = []
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1)
-    if (last !== undefined && last.length + word.length < 112) lines[lines.length - 1] = `${last} ${word}`
-    else lines.push(last === undefined ? word : `   ${word}`)
-  }
-  return lines
 }

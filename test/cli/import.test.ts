@@ -170,12 +170,6 @@ t.test('neither names in a file nor the name of the file bring control character
   }
 })
 
-t.test('settings of OMERO are not read yet, and that is said', async t => {
-  const { exitCode, stderr } = await runCommand(['import', 'omero', 'x'])
-  t.equal(exitCode, 2)
-  t.match(stderr, /"sallyport import omero" is not built yet/)
-})
-
 t.test('a draft that is written beside goes by the state and the authority of here', async t => {
   const dir = place({ 'orthanc.json': '{ "HttpPort": 8042 }' })
   mkdirSync(join(dir, 'config'))

@@ -1,11 +1,13 @@
 /**
- * An Orthanc configuration as a test writes it, imported. Every draft must load with our own schema, whatever else a test
+ * An Orthanc configuration, or settings of OMERO, as a test writes them, imported. Every draft must load with our own schema, whatever else a test
  * looks at; and what has `s3cret` in it is a secret that must be in no draft and in no message.
  */
 import { parseConfig } from '../../src/config/load.ts'
 import { pathText } from '../../src/config/problem.ts'
 import type { Config } from '../../src/config/schema.ts'
 import type { Decision } from '../../src/import/decision.ts'
+import type { Imported, SourceFile } from '../../src/import/imported.ts'
+import { importOmero } from '../../src/import/omero.ts'
 import { importOrthanc } from '../../src/import/orthanc.ts'
 import type { Environment } from '../../src/import/variables.ts'
 
@@ -21,9 +23,20 @@ export interface ImportedText {
 export const importText = (written: string | object, env: Environment = {}): ImportedText =>
   importFiles({ 'orthanc.json': typeof written === 'string' ? written : JSON.stringify(written) }, env)
 
-export function importFiles(files: Readonly<Record<string, string>>, env: Environment = {}): ImportedText {
-  const sources = Object.entries(files).map(([name, text]) => ({ file: `/etc/orthanc/${name}`, text }))
-  const imported = importOrthanc(sources, env)
+export const importFiles = (files: Readonly<Record<string, string>>, env: Environment = {}): ImportedText =>
+  read(importOrthanc(sourcesOf('/etc/orthanc', files), env))
+
+/** Settings of OMERO, as they stand in a file of that name in /etc/omero. */
+export const importSettings = (text: string, name = 'settings.txt'): ImportedText =>
+  importSettingsFiles({ [name]: text })
+
+export const importSettingsFiles = (files: Readonly<Record<string, string>>): ImportedText =>
+  read(importOmero(sourcesOf('/etc/omero', files)))
+
+export const sourcesOf = (dir: string, files: Readonly<Record<string, string>>): SourceFile[] =>
+  Object.entries(files).map(([name, text]) => ({ file: `${dir}/${name}`, text }))
+
+function read(imported: Imported): ImportedText {
   if (!imported.ok) throw new Error(imported.mistakes.map(({ line, message }) => `${line}: ${message}`).join('\n'))
   const { draft, decisions } = imported
   const said = decisions.map(({ kind, option, message }) => `${kind} ${option}: ${message}`)
