@@ -14,7 +14,7 @@ import { synchronized } from './directory-groups.ts'
 
 export interface Visit {
   readonly entry: Pick<PersonEntry, 'name' | 'dn' | 'id' | 'particulars'>
-  /** What the directory confers now, without reserved names. */
+  /** What the directory confers now, without reserved names; of no account for who is known, without `syncOnLogin`. */
   readonly groups: readonly DirectoryGroup[]
   /** Milliseconds since 1970. */
   readonly at: number
@@ -55,9 +55,10 @@ export function admit(visit: Visit, parts: AdmissionParts): Admission {
   if (known?.locked === true) return no('locked', 'the account is locked here')
   if (known !== undefined && !isSameEntry(known, entry))
     return no('moved', `the account belongs to another entry, ${known.dn}, and not to ${dn}`)
-  if (groups.length === 0) return no('no-groups', `the directory confers no group on ${dn}`)
+  const none = `the directory confers no group on ${dn}`
 
   if (known === undefined) {
+    if (groups.length === 0) return no('no-groups', none)
     const account: DirectoryAccount = {
       ...{ name, dn, entryId: entry.id, particulars, groups: synchronized([], groups), locked: false },
       ...{ createdAt: at, lastLoginAt: signsIn ? at : undefined },
@@ -70,16 +71,19 @@ export function admit(visit: Visit, parts: AdmissionParts): Admission {
     ...{ dn, entryId: entry.id ?? known.entryId },
     ...(syncOnLogin ? { particulars, groups: synchronized(known.groups, groups) } : {}),
   }
+  // Those of our own giving are enough; and what was lost is written down, though nobody comes in by it.
+  const comesIn = current.groups.length > 0
   const changed = JSON.stringify(current) !== JSON.stringify(known)
-  if (changed || signsIn) {
+  if (changed || (signsIn && comesIn)) {
     const { dn, entryId, particulars, groups } = current
     const kept = accounts.update(name, {
       ...{ dn, entryId },
       ...(syncOnLogin ? { particulars, groups } : {}),
-      ...(signsIn ? { lastLoginAt: at } : {}),
+      ...(signsIn && comesIn ? { lastLoginAt: at } : {}),
     })
     // Removed in this very moment: the next visit makes it anew.
     if (!kept) return admit(visit, parts)
   }
+  if (!comesIn) return no('no-groups', syncOnLogin ? none : `${name} has no group here, and none is asked for any more`)
   return { kind: 'admitted', account: signsIn ? { ...current, lastLoginAt: at } : current }
 }

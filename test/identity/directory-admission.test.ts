@@ -36,6 +36,26 @@ t.test('somebody without a group gets no account, and who has one is refused', a
   t.match(admit(visit({ groups: [] })), { kind: 'refused', reason: 'no-groups' })
 })
 
+t.test('who has lost all groups keeps none of them; one of our own giving is enough', async t => {
+  const { accounts, admit } = houseOf(t)
+  admit(visit())
+  t.match(admit(visit({ groups: [], at: 2_000 })), { kind: 'refused', reason: 'no-groups' })
+  t.match(accounts.find('alice'), { groups: [], lastLoginAt: 1_000 })
+  const local = { name: 'guests', source: 'local', owner: false } as const
+  accounts.update('alice', { groups: [local] })
+  t.match(admit(visit({ groups: [], at: 3_000 })), { kind: 'admitted', account: { groups: [local] } })
+  t.match(accounts.find('alice'), { groups: [local], lastLoginAt: 3_000 })
+})
+
+t.test('where nothing is brought up to date, the groups of the first visit count', async t => {
+  const { accounts, admit } = houseOf(t, false)
+  admit(visit())
+  const admission = admit(visit({ groups: [], at: 2_000 }))
+  t.match(admission, { kind: 'admitted', account: { groups: [{ name: 'radiology' }] } })
+  accounts.update('alice', { groups: [] })
+  t.match(admit(visit({ at: 3_000 })), { kind: 'refused', reason: 'no-groups' })
+})
+
 t.test('groups and particulars follow the directory only where they shall', async t => {
   const later = { entry: { ...entry, particulars: { email: 'a@lab.test' } }, groups: groupsOf('cardiology'), at: 2_000 }
   for (const syncOnLogin of [true, false]) {
