@@ -1,24 +1,22 @@
 /**
- * `sallyport users`: local accounts, for those whom no directory knows, and for the day it is down. This file is the
- * command line; users-accounts.ts does the work.
+ * `sallyport users`: local accounts, for those whom no directory knows, and for the day it is down; and who is put out,
+ * whichever way they came in. This file is the command line; users-accounts.ts and users-locks.ts do the work.
  */
 import type { Argv } from 'yargs'
 import type { Command } from './command.ts'
 import { configOption } from './configuration.ts'
 import { foreseen } from './foreseen.ts'
 import { passwordFileOption } from './password-input.ts'
+import type { PeopleArguments } from './people.ts'
 import {
-  type AccountsArguments,
   type AddArguments,
   addAccount,
   changePassword,
   listAccounts,
   type OneAccount,
-  type RemoveArguments,
-  removeAccount,
-  setLocked,
   type WithPassword,
 } from './users-accounts.ts'
+import { type RemoveArguments, removeAccount, setLocked } from './users-locks.ts'
 
 const named = (y: Argv, what: string, example: string) =>
   y
@@ -31,7 +29,7 @@ export const users: Command = {
   build: (y, run) =>
     y
       .usage(
-        'sallyport users <command>\n\nLocal accounts of the gateway. The password is asked for twice on a terminal, read from a file, or from standard input. Changes count at once.',
+        'sallyport users <command>\n\nLocal accounts of the gateway. The password is asked for twice on a terminal, read from a file, or from standard input. Changes count at once. lock, unlock and remove are also for people of the directory (sallyport accounts).',
       )
       .example('sallyport users add alice --group radiology', 'asks for her password')
       .example('sallyport users add robot --password-file secrets/robot', 'for scripts')
@@ -55,7 +53,7 @@ export const users: Command = {
         yy =>
           void named(
             yy,
-            'sallyport users passwd NAME [--password-file F]\n\nGives an account another password; the old one is gone at once.',
+            'sallyport users passwd NAME [--password-file F]\n\nGives a local account another password. The old one is gone at once: sessions end, and client certificates of that name are taken back.',
             'sallyport users passwd alice',
           ).options(passwordFileOption),
         run(foreseen(changePassword)),
@@ -66,7 +64,7 @@ export const users: Command = {
         yy =>
           void named(
             yy,
-            'sallyport users lock NAME\n\nLets nobody in with this account, and keeps it.',
+            'sallyport users lock NAME\n\nLets nobody in with this account, and keeps it; also for a person of the directory. Sessions, downloads and sockets end, and client certificates of that name are taken back.',
             'sallyport users lock alice',
           ),
         run(foreseen(setLocked(true))),
@@ -77,7 +75,7 @@ export const users: Command = {
         yy =>
           void named(
             yy,
-            'sallyport users unlock NAME\n\nLets a locked account in again, with the password that it had.',
+            'sallyport users unlock NAME\n\nLets a locked account in again, with the password that it had. Certificates that were taken back stay so.',
             'sallyport users unlock alice',
           ),
         run(foreseen(setLocked(false))),
@@ -88,19 +86,21 @@ export const users: Command = {
         yy =>
           void named(
             yy,
-            'sallyport users remove NAME [--yes]\n\nRemoves an account for good. On a terminal it asks first.',
+            'sallyport users remove NAME [--yes]\n\nRemoves a local account for good, or forgets a person of the directory, who gets a new account at the next sign-in (lock keeps somebody out). Sessions, downloads and sockets end, and client certificates of that name are taken back. On a terminal it asks first.',
             'sallyport users remove alice',
           ).options({
             yes: { type: 'boolean', default: false, describe: 'do not ask' },
           }),
         run(foreseen(removeAccount)),
       )
-      .command<AccountsArguments>(
+      .command<PeopleArguments>(
         'list',
         'list the accounts',
         yy =>
           void yy
-            .usage('sallyport users list\n\nLists the local accounts with state and groups.')
+            .usage(
+              'sallyport users list\n\nLists the local accounts with state and groups. Dormant: the directory vouches for that person now (sallyport accounts).',
+            )
             .options(configOption)
             .example('sallyport users list --json', ''),
         run(foreseen(listAccounts)),

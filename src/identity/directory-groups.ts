@@ -6,6 +6,7 @@
  *
  * Source: OMERO LdapImpl 303-424 (synchronization); `system`, `user` and `guest` are OMERO's own groups.
  */
+import { foldName } from '../kernel/fold-name.ts'
 import type { DirectoryGroup } from '../ldap/person.ts'
 import type { AccountGroup } from './directory-account.ts'
 
@@ -26,9 +27,10 @@ export interface Admissible {
 }
 
 export function admissibleGroups(groups: readonly DirectoryGroup[], { administrators, allowed }: Reserved): Admissible {
-  const admitted = new Set(allowed.map(folded))
-  const reserved = new Set([...reservedAlways, ...administrators].map(folded).filter(name => !admitted.has(name)))
-  const isReserved = ({ name }: DirectoryGroup) => reserved.has(folded(name))
+  const admitted = new Set(allowed.map(foldName))
+  const reserved = new Set([...reservedAlways, ...administrators].map(foldName).filter(name => !admitted.has(name)))
+  // `Guest` must not pass where `guest` does not.
+  const isReserved = ({ name }: DirectoryGroup) => reserved.has(foldName(name))
   return {
     groups: groups.filter(group => !isReserved(group)),
     dropped: groups.filter(isReserved).map(({ name }) => name),
@@ -45,6 +47,3 @@ export function synchronized(
   const ofDirectory = fresh.filter(({ name }) => !taken.has(name))
   return [...local, ...ofDirectory.map(({ name, owner }) => ({ name, source: 'directory' as const, owner }))]
 }
-
-/** `Guest` must not pass where `guest` does not; no locale has a say in it. */
-const folded = (name: string): string => name.normalize('NFC').toLowerCase()
