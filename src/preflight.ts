@@ -164,6 +164,7 @@ export function inspect(config: Config, locate: Locate, env: NodeJS.ProcessEnv, 
       at(...path)('password', 'this password is empty: the directory would take the search for an anonymous one')
     const planned = planDirectory(directory)
     if (!planned.ok) for (const { key, message } of planned.mistakes) at(...path)(key, message)
+    if (directory.newUserGroup.kind === 'bean') inspectModule(directory.newUserGroup.file, at(...path))
   }
   try {
     readAccountFile(local.file)
@@ -177,6 +178,17 @@ export function inspect(config: Config, locate: Locate, env: NodeJS.ProcessEnv, 
       ? undefined
       : { listeners, streams, acme, upstreamTrust, upstreamPasswords, directoryTrust, directoryPassword },
     problems,
+  }
+}
+
+/** It runs inside the gateway with all its rights: whoever may write it may do anything here. */
+function inspectModule(file: string, report: Report): void {
+  try {
+    const { mode } = statSync(file)
+    if ((mode & 0o022) !== 0)
+      report('newUserGroup', `others may write ${file}, and it would run inside the gateway; chmod go-w ${file}`)
+  } catch (cause) {
+    report('newUserGroup', unreadable(file, cause))
   }
 }
 

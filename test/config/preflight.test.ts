@@ -122,6 +122,21 @@ realms:
     t.ok(materials)
   })
 
+  await t.test('a module that others may write would run with our rights, and is refused', async t => {
+    put('groups.mjs', 'export default () => []\n', 0o644)
+    put('open-groups.mjs', 'export default () => []\n', 0o664)
+    const directory = (module: string) =>
+      look(
+        `${web}realms:\n  directory:\n    enabled: true\n    syncOnLogin: true\n    urls: ldaps://localhost\n    newUserGroup: ":bean:${module}"\n`,
+      )
+    t.same(directory('groups.mjs').said, [])
+    t.match(directory('open-groups.mjs').said, [
+      /realms\.directory\.newUserGroup: others may write DIR\/open-groups\.mjs.*chmod go-w/,
+    ])
+    t.match(directory('missing.mjs').said, [/newUserGroup: there is no file DIR\/missing\.mjs/])
+    t.equal(directory('missing.mjs').materials, undefined)
+  })
+
   await t.test('tells owner and mode of a file that this account may not read', async t => {
     if (!requireRoot(t, 'to become an account that may not read')) return
     // Root reads everything: the check runs as nobody, in a folder that nobody may enter.
