@@ -9,7 +9,7 @@
  *
  * Source: OMERO `:bean:` (NewUserGroupBean), whose place it takes.
  */
-import { statSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
 import { pathToFileURL } from 'node:url'
 import { Fault } from '../kernel/fault.ts'
 import type { DirectoryPlan } from './directory-plan.ts'
@@ -32,9 +32,8 @@ const wrong = (file: string, why: string, cause?: unknown) =>
 async function load(file: string, name: string): Promise<(...given: unknown[]) => unknown> {
   let loaded: Record<string, unknown>
   try {
-    // Another address for another state of the file: a reload takes what stands there now.
-    const { mtimeMs } = statSync(file)
-    loaded = await import(`${pathToFileURL(file).href}?as-of=${mtimeMs}`)
+    // Another address each time, as modules are never read twice: a reload takes what stands there now.
+    loaded = await import(`${pathToFileURL(file).href}?loaded=${randomUUID()}`)
   } catch (cause) {
     throw wrong(file, 'cannot be loaded', cause)
   }
