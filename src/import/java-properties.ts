@@ -46,14 +46,29 @@ export interface JavaProperty {
 
 const known: Readonly<Record<string, string>> = { t: '\t', n: '\n', r: '\r', f: '\f' }
 
+/** By hand: one expression for a name of any length would need a stack of that size. */
+function keyEnd(logical: string): number {
+  const stop = /[\\=: \t\f]/g
+  for (let found = stop.exec(logical); found !== null; found = stop.exec(logical)) {
+    if (found[0] !== '\\') return found.index
+    stop.lastIndex = found.index + 2
+  }
+  return logical.length
+}
+
 /** @returns undefined when a \u is no character, with which Java stops */
 export function javaProperty(logical: string): JavaProperty | undefined {
-  const [, key = '', parting = '', rest = ''] =
-    /^((?:\\.|[^\\=: \t\f])*)([ \t\f]*[=:]?[ \t\f]*)(.*)$/s.exec(logical) ?? []
   if (/\\u(?![0-9A-Fa-f]{4})/.test(logical.replaceAll('\\\\', ''))) return undefined
+  const end = keyEnd(logical)
+  const [, parting = '', rest = ''] = /^([ \t\f]*[=:]?[ \t\f]*)(.*)$/s.exec(logical.slice(end)) ?? []
   const sign = parting.trim()
   const separator = sign === '=' || sign === ':' ? sign : parting === '' ? '' : ' '
-  return { key: plain(key), value: plain(rest), separator, hasBackslash: /\\[^u=:#! ]/.test(rest) }
+  return {
+    key: plain(logical.slice(0, end)),
+    value: plain(rest),
+    separator,
+    hasBackslash: /\\[^u=:#! ]/.test(rest),
+  }
 }
 
 const plain = (text: string): string =>

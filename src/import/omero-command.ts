@@ -37,7 +37,8 @@ export function commandStart(line: string): number | undefined {
   const word = /\s*(\S+)/y
   const next = () => word.exec(line)?.[1]
   for (let one = next(), isOption = false; one !== undefined; one = next()) {
-    if (/^["']?(?:[^\s=]*[/\\])?omero(?:\.bat)?["']?$/.test(one)) return word.lastIndex
+    // The name of an account may be omero, too.
+    if (!isOption && /^["']?(?:[^\s=]*[/\\])?omero(?:\.bat)?["']?$/.test(one)) return word.lastIndex
     const isFollowed = sudoWithValue.test(one)
     const isPrefix = /^(?:[$>%]|sudo|env|command|exec)$|^[A-Za-z_]\w*=/.test(one)
     if (!isPrefix && !one.startsWith('-') && !isOption) return undefined

@@ -96,14 +96,13 @@ function enabledWords(
     )
     return key
   }
-  tell(
-    'note',
-    place,
-    settings.has(key) && !settings.isUnclear(key)
-      ? 'is false: OMERO asks no directory, and the draft says enabled: false'
-      : 'is not written, and false then: OMERO asks no directory, and the draft says enabled: false',
-  )
-  return settings.has(key) ? key : `${key} is not written, and false then`
+  const state = settings.isUnclear(key)
+    ? 'is not known'
+    : settings.has(key)
+      ? 'is false'
+      : 'is not written, and false then'
+  tell('note', place, `${state}: the draft says enabled: false`)
+  return settings.has(key) ? key : `${key} ${state}`
 }
 
 /** Who searches. Nothing is known here of the password but whether there is one. */

@@ -7,6 +7,7 @@
  */
 import { groupSpec } from '../config/group-spec.ts'
 import { fileScalars } from '../config/scalars.ts'
+import { foldName } from '../kernel/fold-name.ts'
 import { parseFilter } from '../ldap/filter.ts'
 import { wrongPlaceholders } from '../ldap/placeholder.ts'
 import { quoted, type Tell } from './decision.ts'
@@ -17,8 +18,8 @@ import { filterMistake, spelled } from './omero-text.ts'
 const key = 'omero.ldap.new_user_group'
 const owner = 'omero.ldap.new_user_group_owner'
 
-/** Groups that mean something to OMERO itself, whoever is in them. */
-const reserved = /^(?:system|user|guest)$/
+/** Groups with a meaning of their own, there and here. */
+const reserved = new Set(['system', 'user', 'guest'])
 
 const known = 'ou, attribute, filtered_attribute, dn_attribute, filtered_dn_attribute, query, bean'
 
@@ -39,12 +40,14 @@ function specIn(settings: OmeroSettings, tell: Tell): string | undefined {
   const place = settings.place(key)
   const [, kind, value = ''] = /^:([^:]*):(.*)$/s.exec(text) ?? []
   if (kind === undefined && !text.startsWith(':')) {
-    if (reserved.test(text))
+    if (reserved.has(foldName(text))) {
       tell(
         'decide',
         place,
-        `puts everybody into ${quoted(text)}, which OMERO keeps for itself; write a group of your own`,
+        `puts everybody into ${quoted(text)}, a reserved group; write another, or that one and allowReserved: [${foldName(text)}] beside it`,
       )
+      return undefined
+    }
     return takenBySchema(text) ? text : wrong('is no name of a group', settings, tell)
   }
   switch (kind) {

@@ -36,6 +36,7 @@ t.test('omero config set is read as a shell takes it apart', async t => {
     'of a path from here': "bin/omero config set omero.ldap.user_filter '(cn=x)'",
     'of a path with a variable': `"$OMERODIR/bin/omero" config set omero.ldap.user_filter '(cn=x)'`,
     'with sudo': "sudo -u omero-server -i omero config set omero.ldap.user_filter '(cn=x)'",
+    'with an account that is called so': "sudo -u omero -- omero config set omero.ldap.user_filter '(cn=x)'",
     'with env': "sudo env OMERODIR=/opt/omero LANG=C bin/omero config set omero.ldap.user_filter '(cn=x)'",
     'with a variable before it': "OMERODIR=/opt/omero omero config set omero.ldap.user_filter '(cn=x)'",
     'behind a prompt': "  $ omero config set omero.ldap.user_filter '(cn=x)'",
