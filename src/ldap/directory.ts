@@ -112,11 +112,11 @@ function requirePlan(settings: DirectorySettings): DirectoryPlan {
 }
 
 function serversOf(plan: DirectoryPlan, { password = new Secret(''), trust, onStep }: DirectoryOptions): Servers {
-  const { addresses, connectTimeout, readTimeout, reader: dn } = plan
+  const { addresses, startTls, referral, connectTimeout, readTimeout, reader: dn } = plan
   if (dn !== undefined && password.isEmpty)
     throw new Fault('directory-misconfigured', {
       about: 'the reader account has no password, and would search anonymously',
     })
   const reader = dn === undefined ? undefined : { dn, password }
-  return openServers({ addresses, reader, connectTimeout, readTimeout, trust }, onStep)
+  return openServers({ addresses, startTls, referral, reader, connectTimeout, readTimeout, trust }, onStep)
 }

@@ -8,8 +8,11 @@
  */
 import { ResultCodeError } from 'ldapts'
 import { Fault } from '../kernel/fault.ts'
+import { handshakeWords } from '../tls/handshake-words.ts'
+import { PeerRefusal } from '../tls/peer-verdict.ts'
 
-export type DirectoryStep = 'connect' | 'reader' | 'search' | 'bind'
+/** `referral`: a search goes on at another server of ours, or does not because the server is none of ours. */
+export type DirectoryStep = 'connect' | 'tls' | 'reader' | 'search' | 'bind' | 'referral'
 
 /** Constraint violation is how 389 Directory Server says that the account is locked by too many tries. */
 const refusals: ReadonlyMap<number, string> = new Map([
@@ -48,11 +51,11 @@ const settings: ReadonlyMap<number, string> = new Map([
   [2, 'the directory does not understand what it is asked'],
   [4, "the directory's size limit cuts its answer"],
   [7, 'the directory allows no simple bind'],
-  [8, 'the directory wants a stronger sign-in; use an ldaps:// URL'],
+  [8, 'the directory wants a stronger sign-in; use an ldaps:// URL or startTls: true'],
   [10, 'the base lies in another directory (a referral, which is not followed)'],
   [11, "the directory's limits cut its answer"],
   [12, 'the directory lacks an extension that is needed'],
-  [13, 'the directory wants encryption; use an ldaps:// URL'],
+  [13, 'the directory wants encryption; use an ldaps:// URL or startTls: true'],
   [17, 'the directory does not know an attribute'],
   [18, 'a filter compares what cannot be compared'],
   [21, 'the directory does not accept a value in a filter'],
@@ -65,19 +68,38 @@ const settings: ReadonlyMap<number, string> = new Map([
 
 const stepNames: Readonly<Record<DirectoryStep, string>> = {
   connect: 'connecting to the directory',
+  tls: 'shaking hands with the directory',
   reader: 'signing in as the reader',
   search: 'searching the directory',
   bind: 'checking a password in the directory',
+  referral: 'following a referral of the directory',
 }
 
 export function directoryFault(step: DirectoryStep, cause: unknown): Fault {
-  const code = cause instanceof ResultCodeError ? cause.code : undefined
-  const missing =
-    step === 'reader' ? 'there is no such reader account' : 'there is no such base, or the reader may not see it'
-  const why = code === 32 ? missing : code === undefined ? undefined : settings.get(code)
+  const why = settingWrong(step, cause)
   if (why !== undefined) return new Fault('directory-misconfigured', { cause, about: `${stepNames[step]}: ${why}` })
   return new Fault('directory-unavailable', { cause, about: stepNames[step] })
 }
+
+/** What an operator has to change; undefined: nothing, it may pass by itself. */
+function settingWrong(step: DirectoryStep, cause: unknown): string | undefined {
+  if (cause instanceof PeerRefusal) return 'it did not prove itself'
+  if (cause instanceof ResultCodeError) {
+    if (step === 'tls' && cause.code !== busy) return `it refuses StartTLS (code ${cause.code})`
+    if (cause.code === 32)
+      return step === 'reader'
+        ? 'there is no such reader account'
+        : 'there is no such base, or the reader may not see it'
+    return settings.get(cause.code)
+  }
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  // In TLS 1.3 a server looks at our certificate only after the handshake, so its alert meets the first question.
+  return /^EPROTO$|^ERR_SSL_/.test(code) && (step === 'tls' || code.includes('ALERT'))
+    ? handshakeWords(cause)
+    : undefined
+}
+
+const busy = 51
 
 /** Runs one step; whatever goes wrong in it becomes a Fault. Bugs of ours stay bugs. */
 export async function inStep<T>(step: DirectoryStep, work: () => Promise<T>): Promise<T> {
@@ -88,3 +110,6 @@ export async function inStep<T>(step: DirectoryStep, work: () => Promise<T>): Pr
     throw directoryFault(step, cause)
   }
 }
+
+/** Tells of each step how long it took, failed or not. `what` is a DN, a filter or an address, never a secret. */
+export type RunStep = <T>(step: DirectoryStep, what: string, work: () => Promise<T>) => Promise<T>

@@ -1,9 +1,9 @@
 /**
- * Looks at one whole message from a directory before ldapts reads it: is it built as the protocol says, to the byte?
+ * Looks at one whole message from a directory before anybody reads it: is it built as the protocol says, to the byte?
  *
- * It understands nothing of the content. It is needed because ldapts 9.2.0 trusts the lengths it reads: fourteen bytes
- * make it fill the memory for ever (Attribute.parse), and a bind response without a result counts as success
- * (MessageResponse.parseMessage). Whatever is not known here is refused.
+ * It understands nothing of the content. Readers behind it need no second look at lengths. ldapts 9.2.0 trusts the lengths
+ * it reads: fourteen bytes make it fill the memory for ever (Attribute.parse), and a bind response without a result counts
+ * as success (MessageResponse.parseMessage). Whatever is not known here is refused.
  *
  * Source: RFC 4511 4.1.1, 4.1.9, 4.1.11, 4.2.2, 4.5.2, 4.12.
  */
@@ -21,7 +21,7 @@ const searchReference = 0x73
 const extendedResponse = 0x78
 const controls = 0xa0
 
-interface Part {
+export interface Part {
   readonly tag: number
   /** Of the content, without tag and length. */
   readonly start: number
@@ -35,7 +35,7 @@ export function messageEnd(bytes: Buffer): number | undefined | null {
   return part === undefined || part === null ? part : part.end
 }
 
-/** True if `message`, cut by messageEnd(), is a response that ldapts can be given. */
+/** True if `message`, cut by messageEnd(), is a response that can be read. */
 export function isWellFormed(message: Buffer): boolean {
   const [whole, ...none] = partsOf(message, 0, message.length) ?? []
   if (whole?.tag !== sequence || none.length > 0) return false
@@ -72,7 +72,7 @@ function partAt(bytes: Buffer, at: number): Part | undefined | null {
 }
 
 /** The parts that fill `from` to `to` exactly; undefined if they do not. */
-function partsOf(bytes: Buffer, from: number, to: number): Part[] | undefined {
+export function partsOf(bytes: Buffer, from: number, to: number): Part[] | undefined {
   const parts: Part[] = []
   for (let at = from; at < to; ) {
     const part = partAt(bytes, at)

@@ -30,7 +30,7 @@ t.test(
   async t => {
     const before = slapd.operations().binds
     for (const trust of [trustOf({ ca: rogue.caFile }), undefined]) {
-      await t.rejects(overTls(trust).find('alice'), { code: 'directory-unavailable' })
+      await t.rejects(overTls(trust).find('alice'), { code: 'directory-misconfigured' })
     }
     t.equal(slapd.operations().binds, before)
   },
@@ -39,8 +39,8 @@ t.test(
 t.test('the name in the certificate is checked, also one that is not the host', async t => {
   const named = (name: string) => trustOf({ ca: authority.caFile, name })
   await overTls(named('ldap.lab.test')).probe()
-  await t.rejects(overTls(named('other.lab.test')).probe(), { code: 'directory-unavailable' })
-  await t.rejects(overTls(named('127.0.0.2')).probe(), { code: 'directory-unavailable' })
+  await t.rejects(overTls(named('other.lab.test')).probe(), { code: 'directory-misconfigured' })
+  await t.rejects(overTls(named('127.0.0.2')).probe(), { code: 'directory-misconfigured' })
 })
 
 t.test('a pin, a rule for names and a depth count for a directory as for any server', async t => {
@@ -58,7 +58,7 @@ t.test('a pin, a rule for names and a depth count for a directory as for any ser
     const refused = await overTls(trustOf(written))
       .find('alice')
       .catch((cause: unknown) => cause)
-    t.match(refused, { code: 'directory-unavailable' })
+    t.match(refused, { code: 'directory-misconfigured' })
     t.match(causeLine(refused), said)
   }
   t.equal(slapd.operations().binds, before, 'no bind was sent')
