@@ -9,7 +9,6 @@
  */
 import { acmeDir } from './acme/keystore-file.ts'
 import { createSupplies } from './acme/supplies.ts'
-import type { AuditEvent } from './audit/event.ts'
 import { createMemory } from './audit/noteworthy.ts'
 import { createStreamRecorder } from './audit/recorder.ts'
 import { type Problem, pathText } from './config/problem.ts'
@@ -102,9 +101,9 @@ export async function startGateway(config: Config, materials: Materials, options
       },
       streamParts: name => ({
         readCertificate: () => {
-          const read = current.certificatesOf('streams', name)
-          return (peer, now) => {
-            const answer = read(peer, now)
+          const certificates = current.certificatesOf('streams', name)
+          return async (peer, now) => {
+            const answer = await certificates.read(peer, now)
             if (answer.kind === 'proven') house.holders.add(peer)
             return answer
           }
@@ -119,14 +118,7 @@ export async function startGateway(config: Config, materials: Materials, options
   await entrances.follow(config, materials, () => undefined)
   supplies.follow(materials.acme)
 
-  /** For what has been done already: a line that cannot be written has raised its alarm, and changes nothing any more. */
-  const note = async (id: string, event: AuditEvent): Promise<void> => {
-    await house.audit.record(id, event).catch((fault: unknown) => {
-      if (!(fault instanceof Fault)) throw fault
-    })
-  }
-
-  holders = open.use(watchHolders({ house, entrances, current: () => current, note }))
+  holders = open.use(watchHolders({ house, entrances, current: () => current }))
   const expiry = createExpiryWatch(
     (level, facts, message) => log[level](facts, message),
     () => clock.now(),
@@ -143,6 +135,17 @@ export async function startGateway(config: Config, materials: Materials, options
   }
   metrics.configurationCurrent.set(1)
   await house.audit.record('start', { kind: 'start' })
+  const { note } = house
+  open.use(
+    every(house.recheckLook, () => {
+      try {
+        current.recheck()
+      } catch (fault) {
+        // Records that cannot be read now end nothing; the next request meets the same fault, and reports it.
+        if (!(fault instanceof Fault)) throw fault
+      }
+    }),
+  )
 
   let turn: Promise<unknown> = Promise.resolve()
   async function goOver(next: Config, nextMaterials: Materials): Promise<void> {

@@ -4,18 +4,25 @@
  * It never changes. A reload builds the next one beside it; exchanges that began on this one end on it, and with the
  * last of them it is closed. What both need the same (connections to an upstream, revocation lists) is passed on.
  */
+import { randomUUID } from 'node:crypto'
 import { createRecorder } from './audit/recorder.ts'
 import type { RevocationSection } from './config/revocation.ts'
 import type { Config } from './config/schema.ts'
 import type { Destination } from './forward/forward.ts'
 import type { House } from './house.ts'
+import { absent } from './identity/answer.ts'
 import { identify } from './identity/authenticator.ts'
 import { createBasicCheck } from './identity/basic-credentials.ts'
+import { createHolderReader, type HolderReader } from './identity/certificate-holders.ts'
 import { createRevoked } from './identity/certificate-revocation.ts'
-import { type CertificateReader, createCertificateReader } from './identity/client-certificate.ts'
+import { createCertificateReader } from './identity/client-certificate.ts'
+import { createDirectoryPeople, memoryKey } from './identity/directory-people.ts'
 import { openLocalAccounts } from './identity/local-accounts.ts'
 import { createPasswordCheck } from './identity/password-realms.ts'
+import { createVerdictMemory } from './identity/remembered-verdicts.ts'
 import { createStanding } from './identity/standing.ts'
+import { causeLine } from './kernel/fault.ts'
+import { foldName } from './kernel/fold-name.ts'
 import { openDirectory } from './ldap/directory.ts'
 import { trustedProxies } from './listener/client-address.ts'
 import type { Exchange, UpgradeExchange } from './listener/exchange.ts'
@@ -40,7 +47,11 @@ export interface Generation extends AsyncDisposable {
   readonly readiness: ReturnType<typeof createReadiness>
   handle(exchange: Exchange | UpgradeExchange): void
   /** @param entrance  name of a listener or stream */
-  certificatesOf(kind: 'listeners' | 'streams', entrance: string): CertificateReader
+  certificatesOf(kind: 'listeners' | 'streams', entrance: string): HolderReader
+  /** Whether holders of certificates are looked up in the directory. */
+  readonly looksUpHolders: boolean
+  /** Looks after those who are signed in by the directory. May throw Fault('state-unavailable') */
+  recheck(): void
   /** Resolves when the revocation lists from elsewhere have come, or will not for now. */
   readonly listsReady: Promise<void>
   /** Closes it behind the last exchange that runs on it. */
@@ -68,7 +79,22 @@ export async function openGeneration(config: Config, materials: Materials, house
   const passwords = createPasswordCheck({ provider: realms.passwordProvider, local, directory, throttle })
   const basic = realms.basic ? createBasicCheck({ passwords, standing, clock }) : undefined
 
-  const readers = { listeners: new Map<string, CertificateReader>(), streams: new Map<string, CertificateReader>() }
+  const people =
+    directory &&
+    createDirectoryPeople({
+      ...{ directory, local, sessions, realms, now, accounts: house.accounts, administrators: config.administrators },
+      ...{ recheck: house.settled.sessions.recheck, lookEvery: house.recheckLook },
+      memory: open.use(house.verdicts.take(memoryKey(realms, config.administrators), createVerdictMemory)).part,
+      putOut(name, proof, { reason, why: detail }) {
+        log.info({ name, reason, detail }, 'somebody was put out: the directory lets them in no longer')
+        const who = { name, realm: 'directory', proof }
+        void house.note(randomUUID(), { kind: 'access-ended', who, reason, detail })
+        if (proof === 'certificate') house.lookAtHolders()
+      },
+      silent: fault => log.warn({ cause: causeLine(fault) }, 'what the directory said last of people goes on to count'),
+    })
+
+  const readers = { listeners: new Map<string, HolderReader>(), streams: new Map<string, HolderReader>() }
   const listsReady: Promise<void>[] = []
   const listsOf = new Map<string, Revocation>()
   const readerFor = (entrance: string, trust: ServerTrust, section: RevocationSection | undefined) => {
@@ -85,7 +111,12 @@ export async function openGeneration(config: Config, materials: Materials, house
       listsReady.push(lists.ready)
       listsOf.set(entrance, lists)
     }
-    return createCertificateReader({ realms: realms.certificate, trust, revoked: createRevoked({ ledger, lists }) })
+    const revoked = createRevoked({ ledger, lists })
+    return createHolderReader({
+      readCertificate: createCertificateReader({ realms: realms.certificate, trust, revoked }),
+      verdicts: people?.verdicts,
+      spell: name => (realms.ignoreCase ? foldName(name) : name),
+    })
   }
   for (const kind of ['listeners', 'streams'] as const) {
     for (const [name, trust] of materials[kind]) {
@@ -94,10 +125,10 @@ export async function openGeneration(config: Config, materials: Materials, house
       readers[kind].set(name, readerFor(`${kind}.${name}`, trust, revocation))
     }
   }
-  const certificatesOf = (kind: 'listeners' | 'streams', entrance: string): CertificateReader => {
+  const certificatesOf = (kind: 'listeners' | 'streams', entrance: string): HolderReader => {
     const reader = readers[kind].get(entrance)
     // A connection that outlived its listener in a reload proves nothing any more.
-    return reader ?? (() => ({ kind: 'absent' }))
+    return reader ?? { known: () => absent, read: () => absent }
   }
 
   const destinations = new Map<string, Destination>()
@@ -143,10 +174,10 @@ export async function openGeneration(config: Config, materials: Materials, house
       metrics,
       log,
       async identify(credentials, listener) {
-        const readCertificate = certificatesOf('listeners', listener)
+        const certificates = certificatesOf('listeners', listener)
         const identity = await identify(credentials, {
-          ...{ readCertificate, sessions, local, basic, now },
-          hasDirectory: directory !== undefined,
+          ...{ certificates, sessions, local, basic, now },
+          accounts: directory && house.accounts,
         })
         if (identity.certificateAnswer.kind === 'proven') house.holders.add(credentials.peer)
         return identity
@@ -173,6 +204,8 @@ export async function openGeneration(config: Config, materials: Materials, house
     lists: listsOf,
     readiness,
     certificatesOf,
+    looksUpHolders: people !== undefined && realms.certificate.some(realm => realm.directory),
+    recheck: () => people?.recheck(),
     listsReady: Promise.all(listsReady).then(() => undefined),
     handle(exchange) {
       running++

@@ -11,11 +11,12 @@ import type { Config } from './config/schema.ts'
 import { createInFlight, type InFlight } from './forward/in-flight.ts'
 import type { DirectoryAccounts } from './identity/directory-account.ts'
 import { openDirectoryAccounts } from './identity/directory-accounts.ts'
+import type { VerdictMemory } from './identity/remembered-verdicts.ts'
 import { openSessionStore, type SessionStore } from './identity/session-store.ts'
 import { createThrottle, type Throttle } from './identity/throttle.ts'
 import { type Ledger, ledgerFile, openLedger } from './issuer/ledger.ts'
 import type { Clock } from './kernel/clock.ts'
-import { causeLine } from './kernel/fault.ts'
+import { causeLine, Fault } from './kernel/fault.ts'
 import { createLeases, type Leases } from './kernel/lease.ts'
 import type { Log } from './telemetry/log.ts'
 import type { Metrics } from './telemetry/metrics.ts'
@@ -45,6 +46,14 @@ export interface House extends Surroundings, AsyncDisposable {
   readonly revocationParts: RevocationParts
   /** Connections whose certificate was accepted: those that a revocation must reach. */
   readonly holders: WeakSet<object>
+  /** Milliseconds between two looks at who is due to be asked for in the directory. */
+  readonly recheckLook: number
+  /** What the directory said of people; another directory has another memory. */
+  readonly verdicts: Leases<VerdictMemory>
+  /** Asks all those connections now. */
+  lookAtHolders(): void
+  /** For what has been done already: a line that cannot be written has raised its alarm, and changes nothing any more. */
+  note(id: string, event: AuditEvent): Promise<void>
   /** For events that the portal tells. */
   recordOwn(id: string, event: AuditEvent): Promise<void>
   isDraining(): boolean
@@ -97,6 +106,14 @@ export async function openHouse(config: Config, surroundings: Surroundings, even
       onChange: events.revocationChanged,
     },
     holders: new WeakSet(),
+    recheckLook: Math.min(4_000, remembered.recheck / 2),
+    verdicts: createLeases(),
+    lookAtHolders: events.revocationChanged,
+    async note(id, event) {
+      await audit.record(id, event).catch((fault: unknown) => {
+        if (!(fault instanceof Fault)) throw fault
+      })
+    },
     async recordOwn(id, event) {
       if (event.kind === 'login') metrics.logins.inc({ outcome: 'signed-in' })
       if (event.kind === 'login-refused') metrics.logins.inc({ outcome: event.reason })

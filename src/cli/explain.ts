@@ -87,8 +87,10 @@ function holderOf(file: string, group: readonly string[], config: Config, name: 
     },
     Date.now(),
   )
-  if (answer.kind !== 'proven') return answer
-  return proven({ ...answer.principal, groups: new Set([...answer.principal.groups, ...group]) })
+  if (answer.kind !== 'proven' && answer.kind !== 'to-look-up') return answer
+  // What the directory would say of the holder comes by --group.
+  const principal = answer.kind === 'proven' ? answer.principal : answer.holder
+  return proven({ ...principal, groups: new Set([...principal.groups, ...group]) })
 }
 
 /** Asking makes no state where there is none. */

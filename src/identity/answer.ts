@@ -23,6 +23,8 @@ export const refusalReasons = {
   'certificate-not-admitted': 'Your certificate is trusted, and not one of those that are let in here.',
   'certificate-without-realm': 'Your certificate is trusted, and nobody has said whose name it stands for here.',
   'certificate-without-one-name': 'Your certificate does not carry exactly one usable name.',
+  'certificate-not-in-directory': 'Nobody of the name in your certificate is known, or let in, by the directory.',
+  'account-closed': 'Your account is disabled, locked or expired.',
   'certificate-missing': 'A client certificate is needed here, and none came.',
   'wrong-credentials': 'User name or password is wrong.',
   throttled: 'Too many failed attempts. Wait a little before you try again.',

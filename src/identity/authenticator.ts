@@ -3,13 +3,19 @@
  *
  * A certificate that is refused proves nothing where certificates are optional: the request goes on as if none had
  * come, and the reason is kept for the page. After logging out, a mark in the browser keeps its certificate from
- * entering by itself. Source: interface "Which proof counts".
+ * entering by itself. Whose certificate cannot be looked up just now may come in by another proof, and is else a Fault.
+ *
+ * Source: interface "Which proof counts".
  */
+import { Fault } from '../kernel/fault.ts'
 import type { HeaderList } from '../listener/exchange.ts'
 import { type Answer, absent, proven, refused } from './answer.ts'
 import type { BasicCheck } from './basic-credentials.ts'
-import type { CertificateReader, TlsPeer } from './client-certificate.ts'
+import type { HolderReader } from './certificate-holders.ts'
+import type { TlsPeer } from './client-certificate.ts'
 import { hasLoggedOutMark } from './cookies.ts'
+import type { DirectoryAccounts } from './directory-account.ts'
+import { groupNames } from './directory-admission.ts'
 import type { LocalAccounts } from './local-accounts.ts'
 import { bySession, type SessionAnswer } from './session.ts'
 import type { Session, SessionStore } from './session-store.ts'
@@ -17,8 +23,10 @@ import type { Session, SessionStore } from './session-store.ts'
 export interface Identity {
   /** What policy goes by. */
   readonly answer: Answer
-  /** What the certificate alone says, whatever outranks it. */
+  /** What the certificate alone says, whatever outranks it. Absent also where it was not needed and not known. */
   readonly certificateAnswer: Answer
+  /** Why the holder of the certificate could not be looked up, on a page of our own. */
+  readonly unresolved?: Fault
   readonly session: Session | undefined
   readonly loggedOutMark: boolean
 }
@@ -31,55 +39,80 @@ export interface Credentials {
   readonly certificate: 'none' | 'optional' | 'required'
   /** Authorization belongs to the application behind, and is never tried on our realms. */
   readonly authorizationPasses: boolean
+  /** One of our own pages: shown also where the holder of the certificate cannot be looked up. */
+  readonly ownPage: boolean
 }
 
 export interface AuthenticatorParts {
-  readonly readCertificate: CertificateReader
+  readonly certificates: HolderReader
   readonly sessions: Pick<SessionStore, 'find' | 'close'>
   readonly local: Pick<LocalAccounts, 'find'>
-  /** Whether passwords are asked of a directory: sessions of one that was taken away hold no longer. */
-  readonly hasDirectory: boolean
+  /** Of people of the directory. Undefined: there is none, and sessions of one that was taken away hold no longer. */
+  readonly accounts: Pick<DirectoryAccounts, 'find'> | undefined
   /** Undefined: Basic is off. */
   readonly basic: BasicCheck | undefined
   readonly now: () => number
 }
 
-/**
- * A session of a local account holds only while the account does, with the groups that the account has now; one of a
- * directory only while there is a directory.
- */
+/** A session holds only while its account does, with the groups that the account has now. No directory is asked. */
 function stillHolds(
   { answer, session }: SessionAnswer,
-  { local, hasDirectory, sessions }: Pick<AuthenticatorParts, 'local' | 'hasDirectory' | 'sessions'>,
+  { local, accounts, sessions }: Pick<AuthenticatorParts, 'local' | 'accounts' | 'sessions'>,
 ): SessionAnswer {
   if (answer.kind !== 'proven' || session === undefined) return { answer, session }
   const end = (): SessionAnswer => {
     sessions.close(session.id)
     return { answer: absent, session: undefined }
   }
-  if (session.realm !== 'local') return session.realm === 'directory' && hasDirectory ? { answer, session } : end()
-  const account = local.find(session.name)
-  if (account === undefined || account.locked) return end()
-  return { answer: proven({ ...answer.principal, groups: new Set(account.groups) }), session }
+  const held = (groups: ReadonlySet<string>): SessionAnswer => ({
+    answer: proven({ ...answer.principal, groups }),
+    session,
+  })
+  if (session.realm === 'local') {
+    const account = local.find(session.name)
+    return account === undefined || account.locked ? end() : held(new Set(account.groups))
+  }
+  const account = session.realm === 'directory' ? accounts?.find(session.name) : undefined
+  return account === undefined || account.locked ? end() : held(groupNames(account))
 }
 
 export async function identify(credentials: Credentials, parts: AuthenticatorParts): Promise<Identity> {
-  const { readCertificate, sessions, basic, now } = parts
-  const { headers, peer, address, certificate, authorizationPasses } = credentials
-  const certificateAnswer = readCertificate(peer, now())
+  const { certificates, sessions, basic, now } = parts
+  const { headers, peer, address, certificate, authorizationPasses, ownPage } = credentials
   const loggedOutMark = hasLoggedOutMark(headers)
-  const rest = { certificateAnswer, loggedOutMark }
 
-  if (certificate === 'required' && certificateAnswer.kind !== 'proven') {
-    const answer =
-      certificateAnswer.kind === 'refused' ? certificateAnswer : refused('certificate-missing', 'none was presented')
-    return { ...rest, answer, session: undefined }
+  if (certificate === 'required') {
+    const certificateAnswer = await certificates.read(peer, now())
+    if (certificateAnswer.kind !== 'proven') {
+      const answer =
+        certificateAnswer.kind === 'refused' ? certificateAnswer : refused('certificate-missing', 'none was presented')
+      return { answer, certificateAnswer, loggedOutMark, session: undefined }
+    }
   }
   const { answer: sessionAnswer, session } = stillHolds(bySession(headers, sessions), parts)
-  if (sessionAnswer.kind === 'proven') return { ...rest, answer: sessionAnswer, session }
-  if (certificateAnswer.kind === 'proven' && !loggedOutMark) return { ...rest, answer: certificateAnswer, session }
+  if (sessionAnswer.kind === 'proven' && !ownPage) {
+    const certificateAnswer = certificates.known(peer, now()) ?? absent
+    return { answer: sessionAnswer, certificateAnswer, loggedOutMark, session }
+  }
+
+  const found = await orFault(certificates, peer, now())
+  const certificateAnswer = found instanceof Fault ? absent : found
+  const rest = { certificateAnswer, loggedOutMark, session, ...(found instanceof Fault ? { unresolved: found } : {}) }
+  if (sessionAnswer.kind === 'proven') return { ...rest, answer: sessionAnswer }
+  if (certificateAnswer.kind === 'proven' && !loggedOutMark) return { ...rest, answer: certificateAnswer }
 
   const basicAnswer = basic === undefined || authorizationPasses ? absent : await basic(headers, address)
-  if (basicAnswer.kind !== 'absent') return { ...rest, answer: basicAnswer, session }
-  return { ...rest, answer: certificateAnswer.kind === 'refused' ? certificateAnswer : absent, session }
+  if (basicAnswer.kind !== 'absent') return { ...rest, answer: basicAnswer }
+  if (found instanceof Fault && !ownPage) throw found
+  return { ...rest, answer: certificateAnswer.kind === 'refused' ? certificateAnswer : absent }
+}
+
+/** A local account gets in with its password also where a certificate came along and the directory is down. */
+async function orFault(certificates: HolderReader, peer: TlsPeer & object, now: number): Promise<Answer | Fault> {
+  try {
+    return await certificates.read(peer, now)
+  } catch (thrown) {
+    if (thrown instanceof Fault) return thrown
+    throw thrown
+  }
 }

@@ -16,6 +16,7 @@ import { fingerprintOf, type Truststore } from '../tls/truststore.ts'
 import { type Answer, absent, proven, type Refused, refused } from './answer.ts'
 import { nameIn } from './certificate-name.ts'
 import { createRealms, type FindRealm, type Holder } from './certificate-realms.ts'
+import type { Principal } from './principal.ts'
 
 export type { TlsPeer }
 
@@ -38,7 +39,10 @@ interface Dates {
   readonly notAfter: number
 }
 
-export type CertificateReader = (peer: TlsPeer & object, now: number) => Answer
+/** What a certificate says by itself. A holder who is to be looked up in the directory is nobody yet. */
+export type Reading = Answer | { readonly kind: 'to-look-up'; readonly holder: Principal }
+
+export type CertificateReader = (peer: TlsPeer & object, now: number) => Reading
 
 /** Whether the certificate, or one above it, was taken back; undefined: none was. */
 export type Revoked = (holder: Holder, now: number) => Refused | undefined
@@ -69,15 +73,13 @@ export function createCertificateReader({ realms, trust, revoked }: CertificateR
     if (now < verdict.notBefore) return refused('certificate-not-yet-valid', new Date(verdict.notBefore).toISOString())
     if (verdict.kind === 'refused') return verdict.answer
     if (now > verdict.pathsEnd) return refused('certificate-not-trusted', 'an authority above it has ended')
-    return (
-      revoked(verdict.holder, now) ??
-      proven({
-        name: verdict.name,
-        realm: verdict.realm.id,
-        groups: new Set(verdict.realm.groups),
-        proof: { kind: 'certificate', fingerprint: verdict.fingerprint },
-      })
-    )
+    const taken = revoked(verdict.holder, now)
+    if (taken !== undefined) return taken
+    const { name, realm, fingerprint, holder } = verdict
+    const groups = new Set(realm.groups)
+    const principal: Principal = { name, realm: realm.id, groups, proof: { kind: 'certificate', fingerprint } }
+    // One that is trusted as it is has its own name, and is nobody's of the directory.
+    return realm.directory && !holder.listed ? { kind: 'to-look-up', holder: principal } : proven(principal)
   }
 }
 

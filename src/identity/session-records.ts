@@ -33,6 +33,8 @@ export interface SessionRecords extends Disposable {
   /** The one not used for longest first. */
   ofPerson(name: string, realm: Principal['realm']): SessionRecord[]
   use(id: string, at: number): void
+  /** How many have changed. */
+  regroup(name: string, realm: Principal['realm'], groups: ReadonlySet<string>): number
   /** False: there was none. */
   remove(id: string): boolean
   /** Made at the first request for this purpose. */
@@ -74,6 +76,10 @@ export function openSessionRecords(file: string): SessionRecords {
     all: () => sql(() => statements.all.all().map(readRow)),
     ofPerson: (name, realm) => sql(() => statements.ofPerson.all(name, realm).map(readRow)),
     use: (id, at) => sql(() => void statements.use.run(at, id)),
+    regroup(name, realm, groups) {
+      const text = JSON.stringify([...groups])
+      return sql(() => Number(statements.regroup.run(text, name, realm, text).changes))
+    },
     remove: id => sql(() => statements.remove.run(id).changes > 0),
     secretKey: purpose =>
       sql(() => {
@@ -93,6 +99,7 @@ const prepare = (records: DatabaseSync) => ({
   all: records.prepare('select * from session order by created_at, id'),
   ofPerson: records.prepare('select * from session where name = ? and realm = ? order by last_used_at, created_at'),
   use: records.prepare('update session set last_used_at = ? where id = ?'),
+  regroup: records.prepare('update session set groups = ? where name = ? and realm = ? and groups <> ?'),
   remove: records.prepare('delete from session where id = ?'),
   addKey: records.prepare('insert into secret_key values (?, ?) on conflict do nothing'),
   key: records.prepare('select key from secret_key where purpose = ?'),

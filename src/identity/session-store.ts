@@ -33,6 +33,8 @@ export interface SessionStore extends Disposable {
   close(id: string): boolean
   /** How many have ended. Absent realm: whichever vouches for the name. */
   closeAllOf(name: string, realm?: Principal['realm']): number
+  /** From now on these groups in every session of theirs. How many had other ones. */
+  regroup(name: string, realm: Principal['realm'], groups: ReadonlySet<string>): number
   list(): Session[]
   /** 32 random bytes, the same after a restart; one key for each purpose. */
   secretKey(purpose: string): Buffer
@@ -132,6 +134,7 @@ export function openSessionStore({ file, idle, absolute, clock, perPerson = 20 }
         .filter(record => record.name === name && (realm === undefined || record.realm === realm))
       return theirs.filter(({ id }) => end(id)).length
     },
+    regroup: (name, realm, groups) => records.regroup(name, realm, groups),
     list: () => present(records.all()),
     secretKey: purpose => records.secretKey(purpose),
     onEnd(listener) {

@@ -28,11 +28,15 @@ export function showLogin({ exchange, query, identity }: Visit, { guard }: Porta
     next: localPath(asked.get('next') ?? undefined),
     ticket,
     ...(asked.has('signed-out') && currentOf(identity) === undefined && { note: 'You are signed out.' }),
+    ...(identity.unresolved !== undefined && { note: unresolvedNote }),
     certificateAnswer: identity.certificateAnswer,
     current: currentOf(identity),
   })
   sendPage(exchange, 200, page, [], ticket.cookies)
 }
+
+const unresolvedNote =
+  'Whose certificate yours is cannot be looked up at the moment. You can sign in with your name and password instead.'
 
 const currentOf = ({ answer }: Identity): Principal | undefined =>
   answer.kind === 'proven' ? answer.principal : undefined
@@ -51,7 +55,8 @@ export async function takeLogin(visit: Visit, parts: PortalParts): Promise<void>
   }
 
   if (form.field('action') === 'certificate') {
-    const { certificateAnswer } = identity
+    const { certificateAnswer, unresolved } = identity
+    if (unresolved !== undefined) throw unresolved
     if (certificateAnswer.kind === 'proven')
       return await enterByCertificate(visit, parts, form, certificateAnswer.principal)
     const why =

@@ -54,6 +54,7 @@ export function createPortal(deps: PortalDeps): Portal {
   function showHome({ exchange, identity }: Visit): void {
     const { answer, session } = identity
     if (answer.kind !== 'proven') {
+      if (identity.unresolved !== undefined) throw identity.unresolved
       redirect(exchange, loginPath(homePath))
       return
     }

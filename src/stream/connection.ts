@@ -14,7 +14,7 @@ import type { TLSSocket } from 'node:tls'
 import type { StreamEvent } from '../audit/event.ts'
 import type { StreamSection } from '../config/stream.ts'
 import type { Answer } from '../identity/answer.ts'
-import type { CertificateReader } from '../identity/client-certificate.ts'
+import type { HolderReader } from '../identity/certificate-holders.ts'
 import { asFault, Fault } from '../kernel/fault.ts'
 import { decideStream, type StreamDenial, type StreamPermit } from '../policy/decide.ts'
 import { type AssociateRequest, readAssociateRequest } from './association.ts'
@@ -34,7 +34,7 @@ export interface Arrival {
 }
 
 export interface ConnectionParts {
-  readonly readCertificate: CertificateReader
+  readonly readCertificate: HolderReader['read']
   /** Rejects where a decision that cannot be recorded must not be acted on. */
   readonly record: (id: string, event: StreamEvent) => Promise<void>
   readonly carried: SpliceTerms['carried']
@@ -55,7 +55,12 @@ export interface Outcome {
 /** Resolves when both sides are closed, or the client has been told its last words. */
 export async function serveConnection(arrival: Arrival, parts: ConnectionParts): Promise<Outcome> {
   const { section, socket, stream } = arrival
-  const answer = parts.readCertificate(socket, parts.now())
+  const answer = await orFault(async () => parts.readCertificate(socket, parts.now()))
+  if (answer instanceof Fault) {
+    // Nobody could be asked who this is: not a denial, and a modality may try again.
+    farewell(socket)
+    return { ending: 'fault', fault: answer }
+  }
   const target = { stream, access: section.access, required: section.clients.certificate === 'required', answer }
   socket.setKeepAlive(true, keepAliveAfter)
   if (section.protocol === 'raw') return serve({ ...arrival, ...parts }, answer, decideStream(target))
@@ -88,6 +93,15 @@ export async function serveConnection(arrival: Arrival, parts: ConnectionParts):
   const foreign = titles && foreignTitle(titles, socket.getPeerX509Certificate(), request.calling)
   const decision = decideStream({ ...target, ...(foreign === undefined ? {} : { foreignTitle: foreign }) })
   return serve({ ...arrival, ...parts }, answer, decision, { request, pdu: first.pdu })
+}
+
+async function orFault<T>(work: () => Promise<T>): Promise<T | Fault> {
+  try {
+    return await work()
+  } catch (thrown) {
+    if (thrown instanceof Fault) return thrown
+    throw thrown
+  }
 }
 
 /** Nonsense of somebody who proved who it is: a modality that is broken, or one that is played with. */

@@ -9,7 +9,7 @@ import { randomUUID } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import type { StreamEvent } from '../audit/event.ts'
 import type { StreamSection } from '../config/stream.ts'
-import type { CertificateReader } from '../identity/client-certificate.ts'
+import type { HolderReader } from '../identity/certificate-holders.ts'
 import { asFault, causeLine } from '../kernel/fault.ts'
 import { addressUrl, openDoor } from '../listener/tls-door.ts'
 import type { Log } from '../telemetry/log.ts'
@@ -19,7 +19,7 @@ import { type Outcome, serveConnection } from './connection.ts'
 
 export interface StreamParts {
   /** Asked for each connection: a reload brings another one. */
-  readonly readCertificate: () => CertificateReader
+  readonly readCertificate: () => HolderReader['read']
   /** Writes a decision down; rejects where one that cannot be written must not be acted on. */
   readonly record: (id: string, event: StreamEvent) => Promise<void>
   readonly metrics: Pick<Metrics, 'streams' | 'streamsEnded' | 'streamBytes' | 'faults' | 'trouble'>

@@ -5,8 +5,7 @@ import { X509Certificate } from 'node:crypto'
 import t from 'tap'
 import { type RealmsSection, realmsSection } from '../../src/config/realm.ts'
 import { fileScalars } from '../../src/config/scalars.ts'
-import type { Answer } from '../../src/identity/answer.ts'
-import { createCertificateReader } from '../../src/identity/client-certificate.ts'
+import { createCertificateReader, type Reading } from '../../src/identity/client-certificate.ts'
 import { generateKeys, privateKeyPem } from '../../src/issuer/keys.ts'
 import { leafExtensions, sign, validityOf } from '../../src/issuer/sign.ts'
 import { fingerprintOf, type Truststore } from '../../src/tls/truststore.ts'
@@ -18,8 +17,8 @@ const realm = (written: object = {}) =>
   realmsSection(fileScalars(path => path)).parse({ certificate: written }).certificate
 const reader = (realms: RealmsSection['certificate'], truststore: Truststore | undefined) =>
   createCertificateReader({ realms, trust: { truststore, depth: 0, only: undefined }, revoked: () => undefined })
-const said = (answer: Answer) =>
-  answer.kind === 'proven' ? answer.principal.name : answer.kind === 'refused' ? answer.reason : 'absent'
+const said = (answer: Reading) =>
+  answer.kind === 'proven' ? answer.principal.name : answer.kind === 'refused' ? answer.reason : answer.kind
 const printOf = ({ cert }: Pick<Pair, 'cert'>) => fingerprintOf(new X509Certificate(cert))
 const day = 86_400_000
 

@@ -12,6 +12,7 @@ import { configSchema } from '../../src/config/schema.ts'
 import { proven, refused } from '../../src/identity/answer.ts'
 import { identify } from '../../src/identity/authenticator.ts'
 import { createBasicCheck } from '../../src/identity/basic-credentials.ts'
+import { createHolderReader } from '../../src/identity/certificate-holders.ts'
 import { createCertificateReader } from '../../src/identity/client-certificate.ts'
 import type { PasswordCheck } from '../../src/identity/password-realms.ts'
 import { openSessionStore } from '../../src/identity/session-store.ts'
@@ -140,11 +141,12 @@ export async function startHouse(t: Test, options: HouseOptions = {}): Promise<H
         address: connection.address,
         certificate,
         authorizationPasses: false,
+        ownPage: true,
       },
       {
-        readCertificate: certificates,
+        certificates,
         sessions,
-        hasDirectory: true,
+        accounts: undefined,
         local,
         basic: basic
           ? createBasicCheck({
@@ -193,10 +195,14 @@ export async function startHouse(t: Test, options: HouseOptions = {}): Promise<H
     },
   })
   const truststore = certificate === 'none' ? undefined : readTruststore(door.authority.caFile, now(), () => undefined)
-  const certificates = createCertificateReader({
-    realms: CertificateRealms.parse({ groups: ['nodes'] }),
-    trust: { truststore, depth: 0, only: undefined },
-    revoked: () => undefined,
+  const certificates = createHolderReader({
+    readCertificate: createCertificateReader({
+      realms: CertificateRealms.parse({ groups: ['nodes'] }),
+      trust: { truststore, depth: 0, only: undefined },
+      revoked: () => undefined,
+    }),
+    verdicts: undefined,
+    spell: name => name,
   })
   return { ...door, events, asked, sessions }
 }

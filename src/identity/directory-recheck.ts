@@ -1,0 +1,76 @@
+/**
+ * Looks after everybody who has an open session of the directory: what it says of them is asked again in time.
+ *
+ * A login counts as a check. Who is locked or removed here is seen at each look and asked of nobody. Not to forget: after
+ * a restart all that is known is when each session was opened, so the looks are spread, and the oldest come first.
+ *
+ * Source: interface "sessions.recheck".
+ */
+import type { DirectoryAccounts } from './directory-account.ts'
+import { groupNames } from './directory-admission.ts'
+import { type Out, out, type Verdict } from './directory-verdict.ts'
+import type { Verdicts } from './remembered-verdicts.ts'
+import type { Session, SessionStore } from './session-store.ts'
+
+export interface RecheckParts {
+  readonly verdicts: Pick<Verdicts, 'again' | 'askedAt'>
+  readonly sessions: Pick<SessionStore, 'list'>
+  readonly accounts: Pick<DirectoryAccounts, 'find'>
+  /** Milliseconds. */
+  readonly recheck: number
+  /** Milliseconds between two looks. */
+  readonly lookEvery: number
+  readonly now: () => number
+  readonly answered: (name: string, verdict: Verdict) => void
+}
+
+/** So few are asked in any case. */
+const fewest = 4
+
+/** @returns the look. May throw Fault('state-unavailable') */
+export function createRecheck(parts: RecheckParts): () => void {
+  const { verdicts, sessions, accounts, recheck, lookEvery, now, answered } = parts
+  return () => {
+    const people = lastSignIns(sessions.list())
+    const due: { readonly name: string; readonly checkedAt: number }[] = []
+    for (const [name, signedInAt] of people) {
+      const gone = goneHere(name, accounts)
+      if (gone !== undefined) {
+        answered(name, gone)
+        continue
+      }
+      const checkedAt = Math.max(signedInAt, verdicts.askedAt(name) ?? 0)
+      if (Math.abs(now() - checkedAt) >= recheck) due.push({ name, checkedAt })
+    }
+    // Twice as many as would keep up: all are through within half of the time, and never at one stroke.
+    const most = Math.max(fewest, Math.ceil((2 * people.size * lookEvery) / recheck))
+    const first = due.toSorted((one, other) => one.checkedAt - other.checkedAt).slice(0, most)
+    for (const { name } of first) verdicts.again(name)
+  }
+}
+
+function lastSignIns(all: readonly Session[]): ReadonlyMap<string, number> {
+  const people = new Map<string, number>()
+  for (const { name, realm, createdAt } of all) {
+    if (realm === 'directory') people.set(name, Math.max(createdAt, people.get(name) ?? 0))
+  }
+  return people
+}
+
+function goneHere(name: string, accounts: Pick<DirectoryAccounts, 'find'>): Out | undefined {
+  const account = accounts.find(name)
+  if (account === undefined) return out('removed', 'the account was removed here')
+  return account.locked ? out('locked', 'the account is locked here') : undefined
+}
+
+export interface SessionsParts {
+  readonly sessions: Pick<SessionStore, 'closeAllOf' | 'regroup'>
+  /** Told of everybody whose sessions were ended. */
+  readonly ended: (name: string, verdict: Out) => void
+}
+
+/** Holds the open sessions of a person to what was said of them. */
+export function followVerdict(name: string, verdict: Verdict, { sessions, ended }: SessionsParts): void {
+  if (verdict.kind === 'in') sessions.regroup(name, 'directory', groupNames(verdict.account))
+  else if (sessions.closeAllOf(name, 'directory') > 0) ended(name, verdict)
+}

@@ -1,0 +1,123 @@
+/**
+ * Who is due to be asked for in the directory, and what becomes of open sessions.
+ */
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import type { DirectoryAccount } from '../../src/identity/directory-account.ts'
+import { openDirectoryAccounts } from '../../src/identity/directory-accounts.ts'
+import { createRecheck, followVerdict } from '../../src/identity/directory-recheck.ts'
+import { out, type Verdict } from '../../src/identity/directory-verdict.ts'
+import { openSessionStore } from '../../src/identity/session-store.ts'
+import { movedClock } from './moved-clock.ts'
+
+const minute = 60_000
+const recheck = 15 * minute
+
+function houseOf(t: Test, people: readonly string[]) {
+  const file = join(t.testdir({}), 'state.db')
+  const clock = movedClock()
+  const sessions = openSessionStore({ file, idle: 12 * 60 * minute, absolute: 12 * 60 * minute, clock })
+  const accounts = openDirectoryAccounts({ file })
+  t.teardown(() => sessions[Symbol.dispose]())
+  t.teardown(() => accounts[Symbol.dispose]())
+  const accountOf = (name: string): DirectoryAccount => ({
+    ...{ name, dn: `uid=${name}`, entryId: undefined, particulars: {}, locked: false, createdAt: 0 },
+    ...{ groups: [{ name: 'radiology', source: 'directory', owner: false }], lastLoginAt: undefined },
+  })
+  const signIn = (name: string, realm = 'directory') =>
+    sessions.open({ name, realm, groups: new Set(['radiology']) }, 'password', '10.0.0.1').cookie
+  for (const name of people) {
+    accounts.add(accountOf(name))
+    signIn(name)
+  }
+  const askedAt = new Map<string, number>()
+  const asked: string[] = []
+  const ended: unknown[] = []
+  const answered = (name: string, verdict: Verdict) =>
+    followVerdict(name, verdict, { sessions, ended: (who, { reason }) => ended.push([who, reason]) })
+  const look = createRecheck({
+    ...{ sessions, accounts, recheck, now: clock.now, answered, lookEvery: 4_000 },
+    verdicts: {
+      askedAt: name => askedAt.get(name),
+      again(name) {
+        asked.push(name)
+        askedAt.set(name, clock.now())
+      },
+    },
+  })
+  return { clock, sessions, accounts, accountOf, signIn, asked, askedAt, ended, look, answered }
+}
+
+t.test('a login counts as a check, and so does every other answer', async t => {
+  const { clock, signIn, asked, askedAt, look } = houseOf(t, ['alice', 'bob', 'carol'])
+  clock.move(10 * minute)
+  signIn('bob')
+  askedAt.set('carol', clock.now())
+  clock.move(5 * minute)
+  look()
+  t.same(asked, ['alice'])
+  look()
+  t.same(asked, ['alice'], 'and is asked for once')
+  clock.move(10 * minute)
+  look()
+  t.same(asked.slice(1).toSorted(), ['bob', 'carol'], 'alice is not due yet')
+})
+
+t.test('after a restart all are due one after another, and all within one span', async t => {
+  const people = Array.from({ length: 300 }, (_, at) => `person-${at}`)
+  const { clock, asked, look } = houseOf(t, people)
+  clock.move(60 * minute)
+  look()
+  t.equal(asked.length, 4, 'never at one stroke')
+  for (let looks = 1; looks < recheck / 4_000; looks++) {
+    clock.move(4_000)
+    look()
+  }
+  t.same(new Set(asked), new Set(people))
+})
+
+t.test('local accounts are nobody of the directory', async t => {
+  const { clock, signIn, sessions, asked, look } = houseOf(t, [])
+  const cookie = signIn('admin', 'local')
+  clock.move(60 * minute)
+  look()
+  t.same(asked, [])
+  t.ok(sessions.find(cookie))
+})
+
+t.test('who was locked or removed here is out at the next look, and asked of nobody', async t => {
+  const { clock, accounts, sessions, asked, ended, look } = houseOf(t, ['alice', 'bob', 'carol'])
+  accounts.update('alice', { locked: true })
+  accounts.remove('bob')
+  clock.move(60 * minute)
+  look()
+  t.same(
+    sessions.list().map(({ name }) => name),
+    ['carol'],
+  )
+  t.same(ended.toSorted(), [
+    ['alice', 'locked'],
+    ['bob', 'removed'],
+  ])
+  t.same(asked, ['carol'])
+})
+
+t.test('what was said is followed in every session of theirs, and in nobody else’s', async t => {
+  const { accountOf, signIn, sessions, ended, answered } = houseOf(t, ['alice', 'bob'])
+  const [more, local] = [signIn('alice'), signIn('alice', 'local')]
+  const groups = [{ name: 'cardiology', source: 'directory', owner: false }] as const
+  answered('alice', { kind: 'in', account: { ...accountOf('alice'), groups } })
+  const seen = sessions.list().map(({ name, realm, groups }) => [name, realm, ...groups].join(' '))
+  t.same(seen.toSorted(), [
+    'alice directory cardiology',
+    'alice directory cardiology',
+    'alice local radiology',
+    'bob directory radiology',
+  ])
+  answered('alice', out('moved', 'another entry'))
+  t.equal(sessions.find(more), undefined)
+  t.ok(sessions.find(local))
+  t.same(ended, [['alice', 'moved']])
+  answered('alice', out('moved', 'another entry'))
+  t.equal(ended.length, 1, 'told once')
+})
