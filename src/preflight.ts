@@ -12,6 +12,7 @@ import type { PlainListener, SecureListener } from './config/listener.ts'
 import type { Loaded, Locate } from './config/load.ts'
 import type { PeerTrustSection } from './config/peer-trust.ts'
 import type { Problem } from './config/problem.ts'
+import type { DirectorySection } from './config/realm.ts'
 import type { SecretPlace } from './config/scalars.ts'
 import type { Config } from './config/schema.ts'
 import { readAccountFile } from './identity/account-file.ts'
@@ -154,18 +155,7 @@ export function inspect(config: Config, locate: Locate, env: NodeJS.ProcessEnv, 
   }
 
   const { directory, local } = config.realms
-  let directoryTrust: PeerTrust | undefined
-  let directoryPassword: Secret | undefined
-  if (directory.enabled) {
-    const path = ['realms', 'directory']
-    if (directory.tls !== undefined) directoryTrust = trust(directory.tls, [...path, 'tls'])
-    directoryPassword = secret(directory.password, [...path, 'password'])
-    if (directoryPassword?.isEmpty === true)
-      at(...path)('password', 'this password is empty: the directory would take the search for an anonymous one')
-    const planned = planDirectory(directory)
-    if (!planned.ok) for (const { key, message } of planned.mistakes) at(...path)(key, message)
-    if (directory.newUserGroup.kind === 'bean') inspectModule(directory.newUserGroup.file, at(...path))
-  }
+  const asked = directory.enabled ? inspectDirectory(directory, env, now, at) : undefined
   try {
     readAccountFile(local.file)
   } catch (cause) {
@@ -176,9 +166,34 @@ export function inspect(config: Config, locate: Locate, env: NodeJS.ProcessEnv, 
   return {
     materials: broken
       ? undefined
-      : { listeners, streams, acme, upstreamTrust, upstreamPasswords, directoryTrust, directoryPassword },
+      : {
+          ...{ listeners, streams, acme, upstreamTrust, upstreamPasswords },
+          directoryTrust: asked?.trust,
+          directoryPassword: asked?.password,
+        },
     problems,
   }
+}
+
+/** What is needed to ask the directory, of use only where no error was reported; commands that ask it need nothing else. */
+export function inspectDirectory(
+  directory: DirectorySection,
+  env: NodeJS.ProcessEnv,
+  now: number,
+  at: (...path: Path) => Report,
+): { readonly trust: PeerTrust | undefined; readonly password: Secret | undefined } {
+  const path = ['realms', 'directory']
+  const secretOf = (place: SecretPlace | undefined, ...where: Path) =>
+    place && readSecret(place, env, (message, severity) => at(...path, ...where)('password', message, severity))
+  const { tls } = directory
+  const trust = tls && readPeerTrust(tls, secretOf(tls.password, 'tls'), now, at(...path, 'tls'))
+  const password = secretOf(directory.password)
+  if (password?.isEmpty === true)
+    at(...path)('password', 'this password is empty: the directory would take the search for an anonymous one')
+  const planned = planDirectory(directory)
+  if (!planned.ok) for (const { key, message } of planned.mistakes) at(...path)(key, message)
+  if (directory.newUserGroup.kind === 'bean') inspectModule(directory.newUserGroup.file, at(...path))
+  return { trust, password }
 }
 
 /** It runs inside the gateway with all its rights: whoever may write it may do anything here. */

@@ -5,6 +5,7 @@
  */
 import { AccountFileError } from '../identity/account-file.ts'
 import { IssuerRefusal, type IssuerRefusalCode } from '../issuer/refusal.ts'
+import { causeLine, Fault } from '../kernel/fault.ts'
 import { ViewerRefusal, type ViewerRefusalCode } from '../viewer/install-refusal.ts'
 import { CommandEnd, type Report } from './report.ts'
 import { shownPath } from './shown-path.ts'
@@ -85,6 +86,12 @@ function asEnd(thrown: unknown): unknown {
       'mend that line with an editor; until then nobody signs in with a local account',
     )
   }
+  if (thrown instanceof Fault && thrown.code.startsWith('directory-'))
+    return new CommandEnd(
+      1,
+      `the directory cannot be asked: ${causeLine(thrown).replace(`${thrown.code}: `, '')}`,
+      'sallyport check --online tries it step by step',
+    )
   const said = 'code' in thrown && typeof thrown.code === 'string' ? disk[thrown.code] : undefined
   if (said !== undefined) {
     const path = 'path' in thrown && typeof thrown.path === 'string' ? `${shownPath(thrown.path)}: ` : ''

@@ -22,6 +22,7 @@ const commands: readonly [name: string, what: string, load: () => Promise<Comman
   ['explain', 'which route, which rule, which answer, and why', async () => (await import('./explain.ts')).explain],
   ['certs', 'make and show certificates', async () => (await import('./certs.ts')).certs],
   ['users', 'local accounts', async () => (await import('./users.ts')).users],
+  ['accounts', 'people of the directory', async () => (await import('./accounts.ts')).accounts],
   [
     'import',
     'the configuration of another program as a draft of ours',
@@ -33,7 +34,7 @@ const commands: readonly [name: string, what: string, load: () => Promise<Comman
 const usageHint = 'sallyport --help lists the commands, sallyport COMMAND --help its options'
 
 /** Named in the manual, and refused by name until they are built. */
-const later = ['ldap', 'accounts', 'sessions', 'audit']
+const later = ['ldap', 'sessions', 'audit']
 
 /** What may be given more than once; yargs makes a list of everything else that is, and no handler expects one. */
 const lists = new Set(['_', 'names', 'ip', 'group'])

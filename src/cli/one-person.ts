@@ -38,8 +38,17 @@ export function noAccount({ configuration, file }: Pick<People, 'configuration' 
   )
 }
 
-/** For `--json`: of either kind, with the word that tells them apart. */
-export const asValue = (person: Person): Record<string, unknown> =>
-  person.kind === 'local'
-    ? { ...person.account }
-    : { ...person.account, kind: 'directory', dormantLocalAccount: person.dormant !== undefined }
+/** For `--json`. What is not known is null, and moments are written as those of local accounts are. */
+export function asValue(person: Person): Record<string, unknown> {
+  if (person.kind === 'local') return { ...person.account }
+  const { name, entryId = null, createdAt, lastLoginAt, ...rest } = person.account
+  return {
+    name,
+    kind: 'directory',
+    ...rest,
+    entryId,
+    createdAt: new Date(createdAt).toISOString(),
+    lastLoginAt: lastLoginAt === undefined ? null : new Date(lastLoginAt).toISOString(),
+    dormantLocalAccount: person.dormant !== undefined,
+  }
+}

@@ -18,6 +18,7 @@ import { foldName } from '../kernel/fold-name.ts'
 import { openExistingLedger } from './certs-authority.ts'
 import { type Configuration, configFile, requireConfiguration } from './configuration.ts'
 import { CommandEnd, type Report } from './report.ts'
+import { quoted } from './shell-quote.ts'
 import { refuseForeign, refuseForeignOwner } from './state-owner.ts'
 
 export interface PeopleArguments {
@@ -141,9 +142,18 @@ export function putOutText({ sessionsEnded, certificatesRevoked: serials }: PutO
   return `${ended}; ${taken} taken back:\n${serials.map(serial => `  serial ${serial}`).join('\n')}`
 }
 
-/** What else is to be done where certificates were taken back. */
-export function noteRevoked({ certificatesRevoked: { length } }: PutOut, name: string, report: Report): void {
+/**
+ * What else is to be done where certificates were taken back.
+ *
+ * @param again  when that person needs a new one; undefined: never
+ */
+export function noteRevoked(
+  { certificatesRevoked: { length } }: PutOut,
+  name: string,
+  again: string | undefined,
+  report: Report,
+): void {
   if (length === 0) return
   report.note('other servers need the new list: sallyport certs crl')
-  report.note(`a new one, if that was not meant: sallyport certs client ${name}`)
+  if (again !== undefined) report.note(`for a new one${again}: sallyport certs client ${quoted(name)}`)
 }

@@ -105,7 +105,7 @@ export async function changePassword(argv: WithPassword, report: Report): Promis
   const done = `account ${name} has a new password`
   const out = putOut(people, name, done, 'superseded')
   report.result(`${done}${putOutText(out)}`, { ...people.local.find(name), ...out })
-  noteRevoked(out, name, report)
+  noteRevoked(out, name, '', report)
 }
 
 export function listAccounts(argv: PeopleArguments, report: Report): void {

@@ -33,7 +33,7 @@ export const setLocked =
     if (!locked) return report.result(done, after())
     const out = putOut(people, name, done, 'cessationOfOperation')
     report.result(`${done}${putOutText(out)}`, { ...after(), ...out })
-    noteRevoked(out, name, report)
+    noteRevoked(out, name, `, once ${name} is let in again`, report)
   }
 
 export interface RemoveArguments extends OneAccount {
@@ -62,5 +62,5 @@ export async function removeAccount(argv: RemoveArguments, report: Report): Prom
   const gone = hadLocal ? `account ${name} removed from ${file}` : `account ${name} forgotten`
   const both = !isLocal && hadLocal ? ', where it lay dormant, and forgotten' : ''
   report.result(`${gone}${both}${putOutText(out)}`, { ...asValue(person), removed: true, ...out })
-  noteRevoked(out, name, report)
+  noteRevoked(out, name, undefined, report)
 }
