@@ -16,11 +16,13 @@ import { createBasicCheck } from './identity/basic-credentials.ts'
 import { createHolderReader, type HolderReader } from './identity/certificate-holders.ts'
 import { createRevoked } from './identity/certificate-revocation.ts'
 import { createCertificateReader } from './identity/client-certificate.ts'
+import { createDirectoryLogin } from './identity/directory-login.ts'
 import { createDirectoryPeople, memoryKey } from './identity/directory-people.ts'
 import { openLocalAccounts } from './identity/local-accounts.ts'
 import { createPasswordCheck } from './identity/password-realms.ts'
 import { createVerdictMemory } from './identity/remembered-verdicts.ts'
 import { createStanding } from './identity/standing.ts'
+import { createThrottle } from './identity/throttle.ts'
 import { causeLine } from './kernel/fault.ts'
 import { foldName } from './kernel/fold-name.ts'
 import { openDirectory } from './ldap/directory.ts'
@@ -59,7 +61,7 @@ export interface Generation extends AsyncDisposable {
 }
 
 export async function openGeneration(config: Config, materials: Materials, house: House): Promise<Generation> {
-  const { audit, sessions, inFlight, throttle, noteworthy, access, ledger, metrics, log, clock } = house
+  const { audit, sessions, inFlight, noteworthy, access, ledger, metrics, log, clock } = house
   await using open = new AsyncDisposableStack()
   const now = () => clock.now()
 
@@ -76,7 +78,21 @@ export async function openGeneration(config: Config, materials: Materials, house
       )
     : undefined
   const standing = createStanding({ local, accounts: house.accounts })
-  const passwords = createPasswordCheck({ provider: realms.passwordProvider, local, directory, throttle })
+  const throttle = createThrottle(house.failures, realms.throttle)
+  const passwords = createPasswordCheck({
+    ...{ provider: realms.passwordProvider, ignoreCase: realms.ignoreCase, local, accounts: house.accounts },
+    ...{ standing, throttle },
+    directory: directory && {
+      login: createDirectoryLogin({
+        ...{ directory, accounts: house.accounts, binds: throttle.binds, clock },
+        syncOnLogin: realms.directory.syncOnLogin,
+        filterOnce: realms.passwordProvider === 'chained431',
+        reserved: { administrators: config.administrators, allowed: realms.directory.allowReserved },
+        warn: (facts, message) => log.warn(facts, message),
+      }),
+      pretendToCheck: () => directory.pretendToCheck(),
+    },
+  })
   const basic = realms.basic ? createBasicCheck({ passwords, standing, clock }) : undefined
 
   const people =

@@ -11,9 +11,9 @@ import type { Config } from './config/schema.ts'
 import { createInFlight, type InFlight } from './forward/in-flight.ts'
 import type { DirectoryAccounts } from './identity/directory-account.ts'
 import { openDirectoryAccounts } from './identity/directory-accounts.ts'
+import { createFailureCounts, type FailureCounts } from './identity/failure-counts.ts'
 import type { VerdictMemory } from './identity/remembered-verdicts.ts'
 import { openSessionStore, type SessionStore } from './identity/session-store.ts'
-import { createThrottle, type Throttle } from './identity/throttle.ts'
 import { type Ledger, ledgerFile, openLedger } from './issuer/ledger.ts'
 import type { Clock } from './kernel/clock.ts'
 import { causeLine, Fault } from './kernel/fault.ts'
@@ -38,7 +38,7 @@ export interface House extends Surroundings, AsyncDisposable {
   readonly accounts: DirectoryAccounts
   readonly ledger: Ledger
   readonly inFlight: InFlight
-  readonly throttle: Throttle
+  readonly failures: FailureCounts
   readonly noteworthy: Noteworthy
   readonly access: AccessLog
   readonly upstreams: Leases<Upstream>
@@ -94,7 +94,7 @@ export async function openHouse(config: Config, surroundings: Surroundings, even
     accounts,
     ledger,
     inFlight,
-    throttle: createThrottle(),
+    failures: createFailureCounts(clock),
     noteworthy,
     access: createAccessLog(log, metrics, now),
     upstreams: createLeases(),

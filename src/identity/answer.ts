@@ -26,14 +26,24 @@ export const refusalReasons = {
   'certificate-not-in-directory': 'Nobody of the name in your certificate is known, or let in, by the directory.',
   'account-closed': 'Your account is disabled, locked or expired.',
   'certificate-missing': 'A client certificate is needed here, and none came.',
-  'wrong-credentials': 'User name or password is wrong.',
-  throttled: 'Too many failed attempts. Wait a little before you try again.',
+  // Of no use to who guesses: it is said of everybody, and names what the locked cannot find out themselves.
+  'wrong-credentials': 'User name or password is wrong, or the account is locked.',
+  'password-expired':
+    'Your password is right, but it has expired. Set a new one where your organisation lets you, for instance at your workstation, then sign in here with it.',
+  'password-must-change':
+    'Your password is right, but it must be changed before it opens anything. Set a new one where your organisation lets you, for instance at your workstation, then sign in here with it.',
+  throttled: 'Too many failed attempts. Wait before you try again.',
   'malformed-credentials': 'The sign-in data could not be read.',
 } as const
 
 export type RefusalReason = keyof typeof refusalReasons
 
-export type Answer = { readonly kind: 'proven'; readonly principal: Principal } | { readonly kind: 'absent' } | Refused
+export type Answer = Proven | { readonly kind: 'absent' } | Refused
+
+export interface Proven {
+  readonly kind: 'proven'
+  readonly principal: Principal
+}
 
 export interface Refused {
   readonly kind: 'refused'
@@ -47,7 +57,7 @@ export interface Refused {
 }
 
 export const absent: Answer = { kind: 'absent' }
-export const proven = (principal: Principal): Answer => ({ kind: 'proven', principal })
+export const proven = (principal: Principal): Proven => ({ kind: 'proven', principal })
 export const refused = (
   reason: RefusalReason,
   detail: string,

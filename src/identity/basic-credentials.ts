@@ -6,11 +6,11 @@
  *
  * Source: RFC 7617 2 (UTF-8, no colon in the name, no control characters), RFC 9110 11.4.
  */
-import { createHmac, randomBytes } from 'node:crypto'
 import type { Clock } from '../kernel/clock.ts'
 import { type HeaderList, soleHeader } from '../listener/exchange.ts'
 import { type Answer, absent, type Refused, refused } from './answer.ts'
-import type { PasswordCheck } from './password-realms.ts'
+import { createCredentialKey } from './credential-key.ts'
+import type { PasswordCheck, ProvenPassword } from './password-realms.ts'
 import type { Standing } from './standing.ts'
 
 /** Faults are those of PasswordCheck. */
@@ -30,10 +30,8 @@ export interface BasicOptions {
 const longestHeader = 8192
 
 interface Remembered {
-  readonly answer: Answer
+  readonly answer: ProvenPassword
   readonly at: number
-  /** Of the account of this name when the password was checked. */
-  readonly standing: string | undefined
 }
 
 export function createBasicCheck({
@@ -43,33 +41,20 @@ export function createBasicCheck({
   remember = 60_000,
   capacity = 10_000,
 }: BasicOptions): BasicCheck {
-  const key = randomBytes(32)
+  const keyOf = createCredentialKey()
   const remembered = new Map<string, Remembered>()
-  const underWay = new Map<string, Promise<Answer>>()
 
-  function recall(hash: string, name: string): Answer | undefined {
+  function recall(hash: string): Answer | undefined {
     const entry = remembered.get(hash)
     if (entry === undefined) return undefined
     remembered.delete(hash)
     const age = clock.now() - entry.at
     // A clock that was set back must not make a minute longer.
     if (age < 0 || age >= remember) return undefined
-    const now = standing(name)
-    if (now === undefined || now !== entry.standing) return undefined
+    const now = standing(entry.answer.principal.name)
+    if (now === undefined || now !== entry.answer.standing) return undefined
     remembered.set(hash, entry)
     return entry.answer
-  }
-
-  async function ask({ name, password }: Credentials, hash: string, address: string): Promise<Answer> {
-    // Read before: whoever is locked while the password is being checked must not be remembered.
-    const before = standing(name)
-    const answer = await passwords.verify(name, password, address)
-    if (answer.kind === 'proven') {
-      remembered.set(hash, { answer, at: clock.now(), standing: before })
-      const [oldest] = remembered.keys()
-      if (remembered.size > capacity && oldest !== undefined) remembered.delete(oldest)
-    }
-    return answer
   }
 
   return async (headers, address) => {
@@ -77,18 +62,18 @@ export function createBasicCheck({
     if (credentials === undefined) return absent
     if ('kind' in credentials) return credentials
     const { name, password } = credentials
-    // The name holds no NUL and no colon, so no two pairs give one text.
-    const hash = createHmac('sha256', key).update(`${name}:${password}`).digest('base64url')
-    const known = recall(hash, name)
+    const hash = keyOf(name, password)
+    const known = recall(hash)
     if (known !== undefined) return known
 
-    // By address too: what the throttle says to one address is not for another.
-    const flight = `${hash} ${address}`
-    const pending = underWay.get(flight)
-    if (pending !== undefined) return pending
-    const asking = ask(credentials, hash, address).finally(() => underWay.delete(flight))
-    underWay.set(flight, asking)
-    return asking
+    const answer = await passwords.verify(name, password, address)
+    if (answer.kind === 'proven') {
+      remembered.delete(hash)
+      remembered.set(hash, { answer, at: clock.now() })
+      const [oldest] = remembered.keys()
+      if (remembered.size > capacity && oldest !== undefined) remembered.delete(oldest)
+    }
+    return answer
   }
 }
 

@@ -1,19 +1,39 @@
 /**
- * A name and a password in, an Answer out: the throttle, then the realms in their order.
+ * A name and a password in, an Answer out: the throttle, then the realm that alone may answer for this name.
  *
- * A name that is a local account is never looked up in the directory: else whoever may add an entry there could become
- * the gateway's own administrator. To the person "unknown", "wrong" and "locked" are one text and about one time; the
- * detail is for the audit trail. A directory that cannot answer is a Fault, and no other realm is asked instead.
+ *   an account of the directory   the directory alone, also where a local account of that name lies dormant
+ *   a local account               users.yaml alone: whoever may add an entry to the directory could else become the
+ *                                 gateway's own administrator
+ *   neither                       the directory, which may make the account; else refused
  *
- * Source: OMERO chainedPasswordProvider; RFC 4513 5.1.2 (no empty password); OWASP authentication.
+ * To the person unknown, wrong, locked, closed, moved and without a group are one text and one time; the detail is for
+ * the audit trail. A directory that cannot answer is a Fault, and no other realm is asked instead.
+ *
+ * Source: OMERO chainedPasswordProvider, chainedPasswordProvider431; RFC 4513 5.1.2 (no empty password); OWASP
+ * authentication.
  */
 import type { RealmsSection } from '../config/realm.ts'
 import { PersonName } from '../config/scalars.ts'
+import { foldName } from '../kernel/fold-name.ts'
 import { takeTurns, takeTurnsByKey } from '../kernel/turns.ts'
-import type { Directory } from '../ldap/directory.ts'
-import { type Answer, proven, type Refused, refused } from './answer.ts'
+import type { PasswordNotice } from '../ldap/person.ts'
+import { type Proven, type Refused, refused } from './answer.ts'
+import { moment, untilNextStep, usualStep } from './answer-grid.ts'
+import { createCredentialKey } from './credential-key.ts'
+import type { DirectoryAccounts } from './directory-account.ts'
+import { groupNames } from './directory-admission.ts'
+import type { DirectoryLogin, PasswordDirectory } from './directory-login.ts'
 import { type LocalAccounts, usablePassword } from './local-accounts.ts'
-import type { Throttle } from './throttle.ts'
+import { nameKey } from './name-key.ts'
+import type { Standing } from './standing.ts'
+import { addressKey, type Throttle } from './throttle.ts'
+
+export interface ProvenPassword extends Proven {
+  /** What it rests on, as it was when the password was checked. */
+  readonly standing: string | undefined
+  /** Absent: there is nothing that the person should know. */
+  readonly notice?: PasswordNotice
+}
 
 export interface PasswordCheck {
   /**
@@ -21,79 +41,183 @@ export interface PasswordCheck {
    *
    * @param address  the peer's IP address, for the throttle
    */
-  verify(name: string, password: string, address: string): Promise<Answer>
+  verify(name: string, password: string, address: string): Promise<ProvenPassword | Refused>
 }
 
 export interface PasswordRealms {
   readonly provider: RealmsSection['passwordProvider']
+  readonly ignoreCase?: boolean
   readonly local: Pick<LocalAccounts, 'find' | 'verify'>
+  readonly accounts: Pick<DirectoryAccounts, 'find'>
   /** Absent: `realms.directory` is not enabled. */
-  readonly directory?: Pick<Directory, 'find' | 'checkPassword' | 'groupsOf' | 'pretendToCheck'> | undefined
+  readonly directory?:
+    | { readonly login: DirectoryLogin; readonly pretendToCheck: PasswordDirectory['pretendToCheck'] }
+    | undefined
+  readonly standing: Standing
   readonly throttle: Throttle
+  /** Milliseconds; refusals are told at the next multiple of it. Absent: 500. */
+  readonly grid?: number
 }
 
-export function createPasswordCheck({ provider, local, directory, throttle }: PasswordRealms): PasswordCheck {
+/** One try, after the name was brought into one spelling. */
+interface Try {
+  readonly name: string
+  readonly password: string
+  readonly address: string
+  readonly isFamiliar: boolean
+}
+
+/** Who is trying the same name and password just now, and what became of it. */
+interface Pair {
+  users: number
+  answer?: ProvenPassword | Refused
+  endedAt: number
+}
+
+/** Milliseconds in a queue. A login page that takes longer is a broken one. */
+const longestWait = 60_000
+
+type Way = { readonly to: 'local' | 'directory' } | { readonly to: 'nobody'; readonly why: string }
+
+export function createPasswordCheck(realms: PasswordRealms): PasswordCheck {
+  const { provider, ignoreCase = false, local, accounts, directory, standing, throttle, grid = usualStep } = realms
   // One try at a time for each name: else a hundred guesses are under way before the first has failed.
-  const inTurnOf = takeTurnsByKey({ waiting: 16, about: 'many sign-ins under one name' })
-  // Local accounts do not wait here: they are for the day on which the directory hangs.
-  const inTurn = takeTurns({ atOnce: 16, waiting: 256, about: 'many sign-ins at once' })
+  const inTurnOf = takeTurnsByKey({ waiting: 128, within: longestWait, about: 'many sign-ins under one name' })
+  // Whoever comes from where they came from before does not stand in the queue of strangers.
+  const places = { familiar: placesFor(8), strange: placesFor(16) }
+  const keyOf = createCredentialKey()
+  const pairs = new Map<string, Pair>()
+  const underWay = new Map<string, Promise<ProvenPassword | Refused>>()
   const wrong = (name: string, detail: string): Refused => refused('wrong-credentials', detail, { claimed: name })
 
-  async function askLocal(name: string, password: string): Promise<Answer> {
+  function wayOf(name: string): Way {
+    const nobody = (why: string): Way => ({ to: 'nobody', why })
+    if (accounts.find(name) !== undefined) {
+      if (provider === 'local') return nobody('an account of the directory, but only local accounts are let in')
+      return directory === undefined ? nobody('an account of the directory, which is not asked') : { to: 'directory' }
+    }
+    if (provider === 'local') return { to: 'local' }
+    if (local.find(name) !== undefined)
+      return provider === 'directory' ? nobody('a local account, but only the directory is asked') : { to: 'local' }
+    if (directory !== undefined) return { to: 'directory' }
+    return provider === 'directory' ? nobody('only the directory is asked, and there is none') : { to: 'local' }
+  }
+
+  async function askLocal({ name, password }: Try): Promise<ProvenPassword | Refused> {
+    // Read before: whoever is locked while the password is being checked must not be remembered.
+    const before = standing(name)
     const answer = await local.verify(name, password)
     if (answer.kind !== 'right') return wrong(name, `local account: ${answer.kind}`)
-    return proven({ name, realm: 'local', groups: new Set(answer.account.groups), proof: { kind: 'password' } })
+    const groups = new Set(answer.account.groups)
+    return {
+      kind: 'proven',
+      principal: { name, realm: 'local', groups, proof: { kind: 'password' } },
+      standing: before,
+    }
   }
 
-  async function askDirectory(
-    directory: NonNullable<PasswordRealms['directory']>,
-    name: string,
-    password: string,
-  ): Promise<Answer> {
-    const found = await directory.find(name)
-    if (found.kind === 'not-found') {
-      await directory.pretendToCheck()
-      return wrong(name, `directory: ${found.why}`)
-    }
-    const answer = await directory.checkPassword(found.entry, password)
-    if (!answer.right) return wrong(name, `directory: ${found.entry.dn}: ${answer.why}`)
-    const membership = await directory.groupsOf(found.entry)
-    if (membership.kind === 'no-groups') return wrong(name, `directory: ${membership.why}`)
-    return proven({
-      name: found.entry.name,
-      realm: 'directory',
-      groups: new Set(membership.groups.map(group => group.name)),
-      proof: { kind: 'password' },
-    })
+  async function askDirectory(login: DirectoryLogin, { name, password, isFamiliar }: Try) {
+    const verdict = await login(name, password, isFamiliar)
+    if (verdict.kind === 'out') return refused(verdict.reason, verdict.why, { claimed: name })
+    const { account, notice } = verdict
+    const rests = standing(account.name)
+    // Locked in this very moment.
+    if (rests === undefined) return wrong(name, 'directory: the account is locked here')
+    return {
+      kind: 'proven',
+      principal: { name: account.name, realm: 'directory', groups: groupNames(account), proof: { kind: 'password' } },
+      standing: rests,
+      ...(notice === undefined ? {} : { notice }),
+    } satisfies ProvenPassword
   }
 
-  async function ask(name: string, password: string): Promise<Answer> {
-    const isLocal = local.find(name) !== undefined
-    if (provider === 'local' || (isLocal && provider === 'chained')) return askLocal(name, password)
-    if (directory === undefined) {
-      if (provider === 'chained') return askLocal(name, password)
-      return wrong(name, 'passwords are asked of the directory only, and there is none')
+  async function ask(one: Try, way: Way): Promise<ProvenPassword | Refused> {
+    if (way.to === 'local') return askLocal(one)
+    if (way.to === 'directory' && directory !== undefined) return askDirectory(directory.login, one)
+    if (directory !== undefined && provider !== 'local') await directory.pretendToCheck()
+    return wrong(one.name, way.to === 'nobody' ? way.why : 'there is no directory')
+  }
+
+  function count({ name, address }: Try, answer: ProvenPassword | Refused, isShared: boolean): void {
+    if (answer.kind === 'proven') throttle.succeeded(name, address)
+    // What has expired was right.
+    else if (answer.reason === 'wrong-credentials') throttle.failed(isShared ? undefined : name, address)
+  }
+
+  /**
+   * The same name and password is asked once for all who come with it while it is being asked, from wherever. That is no
+   * way past the throttle: each address is judged by its own count before it hears the answer, and the failure counts for
+   * each of them, though for the name only once. What the throttle itself says to one is never told to another.
+   */
+  async function answerTogether(one: Try, pair: Pair, arrived: number, way: Way): Promise<ProvenPassword | Refused> {
+    const stopped = throttle.refusal(one.name, one.address)
+    if (stopped !== undefined) return stopped
+    const shared = pair.answer !== undefined && pair.endedAt >= arrived ? pair.answer : undefined
+    const answer = shared ?? (await ask(one, way))
+    if (shared === undefined) {
+      pair.answer = answer
+      pair.endedAt = moment()
     }
-    if (isLocal) return wrong(name, 'a local account, but passwords are asked of the directory only')
-    const answer = await inTurn(() => askDirectory(directory, name, password))
-    // Hashing once for those who are not local too: else the time tells which names are.
-    if (answer.kind === 'refused' && provider === 'chained') await local.verify(name, password)
+    count(one, answer, shared !== undefined)
     return answer
   }
 
+  async function tryOnce(one: Try, hash: string): Promise<ProvenPassword | Refused> {
+    const arrived = moment()
+    const pair = pairs.get(hash) ?? { users: 0, endedAt: 0 }
+    pairs.set(hash, pair)
+    pair.users++
+    const way = wayOf(one.name)
+    const place = places[one.isFamiliar ? 'familiar' : 'strange']
+    try {
+      const answer = await inTurnOf(`${nameKey(one.name)} ${one.isFamiliar}`, () =>
+        place[way.to](() => answerTogether(one, pair, arrived, way)),
+      )
+      // Hashing once for those who are not local too: else the time tells which names are.
+      const hashes = way.to !== 'local' && provider !== 'directory'
+      if (hashes && answer.kind === 'refused' && answer.reason !== 'throttled')
+        await place.local(() => local.verify(one.name, one.password))
+      return answer
+    } finally {
+      pair.users--
+      if (pair.users === 0) pairs.delete(hash)
+    }
+  }
+
+  async function together(one: Try): Promise<ProvenPassword | Refused> {
+    const stopped = throttle.refusal(one.name, one.address)
+    if (stopped !== undefined) return stopped
+    const hash = keyOf(one.name, one.password)
+    const flight = `${hash} ${addressKey(one.address)}`
+    const pending = underWay.get(flight)
+    if (pending !== undefined) return pending
+    const started = tryOnce(one, hash).finally(() => underWay.delete(flight))
+    underWay.set(flight, started)
+    return started
+  }
+
   return {
-    async verify(name, password, address) {
-      if (!PersonName.safeParse(name).success)
+    async verify(typed, password, address) {
+      const arrived = moment()
+      const name = ignoreCase ? foldName(typed) : typed
+      if (!PersonName.safeParse(name).success || !name.isWellFormed())
         return refused('wrong-credentials', 'no name, or one that nobody can have')
       if (!usablePassword(password)) return wrong(name, 'an empty or impossible password, asked of nobody')
-      return inTurnOf(name, async () => {
-        const throttled = await throttle.refusal(name, address)
-        if (throttled !== undefined) return throttled
-        const answer = await ask(name, password)
-        if (answer.kind === 'proven') await throttle.succeeded(name)
-        else await throttle.failed(name, address)
-        return answer
-      })
+      const answer = await together({ name, password, address, isFamiliar: throttle.isFamiliar(name, address) })
+      if (answer.kind === 'refused' && answer.reason !== 'throttled') await untilNextStep(grid, arrived)
+      return answer
     },
   }
+}
+
+/** Local accounts do not wait behind the directory: they are for the day on which it hangs. */
+function placesFor(atOnce: number) {
+  const local = takeTurns({
+    atOnce: 2,
+    waiting: 256,
+    within: longestWait,
+    about: 'many sign-ins of local accounts at once',
+  })
+  const directory = takeTurns({ atOnce, waiting: 256, within: longestWait, about: 'many sign-ins at once' })
+  return { local, directory, nobody: directory }
 }

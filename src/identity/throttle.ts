@@ -1,79 +1,114 @@
 /**
  * Counts failed sign-ins: for each name, each address, and altogether. Past the limit nothing is even tried.
  *
- * Only failures count, and success forgets those of the name. A name is stopped here long before a directory would lock
- * its account, so that strangers cannot lock people out of everything else. Memory is bounded by the limit for all
- * together: only failures are remembered, and no more of them than that.
+ * What counts is a refusal that looks like a wrong password, whether a bind was sent or not: if unknown and locked names
+ * did not count, the throttle would tell who exists. What is asked of nobody (an empty password), what broke, and a right
+ * password that has expired do not count.
  *
- * Source: OWASP authentication (throttling); RFC 9110 10.2.3 (Retry-After); RFC 6177 (an IPv6 site holds a /64 at least).
+ * Not to forget, on both sides of the door:
+ *   - strangers must not lock an account of the directory. The failures of a name are forgotten only when it has been
+ *     left alone for the whole time, as directories do it: a window from the first failure would let twice as many pass
+ *     at its end. Besides, the refused binds of one entry are counted, whatever names it answers to.
+ *   - strangers must not lock the person out of the gate. Where she has come in from before, she has two tries of her
+ *     own left when name, address or everyone have none. So a name has `failures` tries, and two more from there.
+ *
+ * Source: OWASP authentication (throttling); RFC 9110 10.2.3 (Retry-After); RFC 6177 (an IPv6 site holds a /64 at least);
+ * lockoutObservationWindow of Active Directory, pwdFailureCountInterval of slapo-ppolicy(5).
  */
-import { createHash } from 'node:crypto'
 import { isIPv6 } from 'node:net'
-import { RateLimiterMemory } from 'rate-limiter-flexible'
+import type { ThrottleSection } from '../config/realm.ts'
 import { type Refused, refused } from './answer.ts'
+import type { FailureCounts } from './failure-counts.ts'
+import { nameKey } from './name-key.ts'
 
-export interface Limit {
-  readonly failures: number
-  /** Milliseconds from the first failure. */
-  readonly within: number
-}
-
-export interface ThrottleLimits {
-  readonly name: Limit
-  /** Many people may stand behind one address. */
-  readonly address: Limit
-  readonly everyone: Limit
-}
-
-export const usualLimits: ThrottleLimits = {
-  name: { failures: 5, within: 5 * 60_000 },
-  address: { failures: 50, within: 5 * 60_000 },
-  everyone: { failures: 1200, within: 60_000 },
-}
+/** Tries from a familiar address when there are none left otherwise. */
+export const familiarTries = 2
 
 export interface Throttle {
   /** Undefined: try it. */
-  refusal(name: string, address: string): Promise<Refused | undefined>
-  failed(name: string, address: string): Promise<void>
-  succeeded(name: string): Promise<void>
+  refusal(name: string, address: string): Refused | undefined
+  /** @param name  undefined: the same was asked for another address at the same time, and counts for the name there */
+  failed(name: string | undefined, address: string): void
+  succeeded(name: string, address: string): void
+  /** Whether this person has come in from there lately. */
+  isFamiliar(name: string, address: string): boolean
+  /** @param entry  one text for one entry of the directory */
+  readonly binds: {
+    /**
+     * Undefined: it may be sent. Else why not, for the audit trail.
+     *
+     * @param isFamiliar  strangers leave the last tries to whom they belong
+     */
+    refusal(entry: string, isFamiliar: boolean): string | undefined
+    refused(entry: string): void
+    taken(entry: string): void
+  }
 }
 
-export function createThrottle(limits: ThrottleLimits = usualLimits): Throttle {
-  const limiter = ({ failures, within }: Limit) =>
-    new RateLimiterMemory({ keyPrefix: '', points: failures, duration: within / 1000 })
-  const [byName, byAddress, byAll] = [limiter(limits.name), limiter(limits.address), limiter(limits.everyone)]
+const everyone = 'everyone'
+
+export function createThrottle(counts: FailureCounts, limits: ThrottleSection): Throttle {
+  const { byName, byFamiliar, byEntry, byAddress, byEveryone, familiar } = counts
+
+  const spentBy = (key: string, from: string) =>
+    [
+      { by: 'this name', failures: byName.of(key), limit: limits.name.failures },
+      { by: 'this address', failures: byAddress.of(from), limit: limits.address.failures },
+      { by: 'everyone', failures: byEveryone.of(everyone), limit: limits.everyone.failures },
+    ].filter(({ failures, limit }) => failures.count >= limit)
+
+  function countForName(key: string, from: string): void {
+    const isOwn = familiar.has(key, from) && spentBy(key, from).length > 0
+    const counter = isOwn ? byFamiliar : byName
+    counter.add(key, limits.name.within, true)
+  }
 
   return {
-    async refusal(name, address) {
-      const counts = [
-        { by: 'this name', limiter: byName, key: nameKey(name) },
-        { by: 'this address', limiter: byAddress, key: addressKey(address) },
-        { by: 'everyone', limiter: byAll, key: 'all' },
-      ]
-      for (const { by, limiter, key } of counts) {
-        const known = await limiter.get(key)
-        if (known === null || known.msBeforeNext <= 0 || known.consumedPoints < limiter.points) continue
-        const retryAfter = Math.max(1, Math.ceil(known.msBeforeNext / 1000))
-        return refused('throttled', `${known.consumedPoints} failures by ${by}`, { claimed: name, retryAfter })
-      }
-      return undefined
+    refusal(name, address) {
+      const [key, from] = [nameKey(name), addressKey(address)]
+      const spent = spentBy(key, from)
+      const [first] = spent
+      if (first === undefined) return undefined
+      const own = familiar.has(key, from) ? byFamiliar.of(key) : undefined
+      if (own !== undefined && own.count < familiarTries) return undefined
+      const longest = Math.max(...spent.map(({ failures }) => failures.left))
+      const left = own === undefined ? longest : Math.min(longest, own.left)
+      return refused('throttled', `${first.failures.count} failures by ${first.by}`, {
+        claimed: name,
+        retryAfter: Math.max(1, Math.ceil(left / 1000)),
+      })
     },
-    async failed(name, address) {
-      await Promise.all([byName.penalty(nameKey(name)), byAddress.penalty(addressKey(address)), byAll.penalty('all')])
+    failed(name, address) {
+      const from = addressKey(address)
+      if (name !== undefined) countForName(nameKey(name), from)
+      byAddress.add(from, limits.address.within, false)
+      byEveryone.add(everyone, limits.everyone.within, false)
     },
-    async succeeded(name) {
-      await byName.delete(nameKey(name))
+    succeeded(name, address) {
+      const key = nameKey(name)
+      byName.forget(key)
+      byFamiliar.forget(key)
+      familiar.add(key, addressKey(address))
+    },
+    isFamiliar: (name, address) => familiar.has(nameKey(name), addressKey(address)),
+    binds: {
+      refusal(entry, isFamiliar) {
+        const { count } = byEntry.of(entry)
+        const isSpent = count >= limits.name.failures + (isFamiliar ? familiarTries : 0)
+        return isSpent ? `not asked: ${count} binds of this entry were refused, under whatever names` : undefined
+      },
+      refused: entry => byEntry.add(entry, limits.name.within, true),
+      taken: entry => byEntry.forget(entry),
     },
   }
 }
 
-/** Of one length, whatever was typed. */
-const nameKey = (name: string): string => createHash('sha256').update(name).digest('base64url').slice(0, 22)
-
 /** An IPv6 address by its /64: a single machine has all the rest of it to choose from. */
 export function addressKey(address: string): string {
   const plain = address.replace(/%.*$/, '')
-  if (!isIPv6(plain)) return address
+  // Else all the world of IPv4 would be one address on a listener for both.
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(plain)?.[1]
+  if (mapped !== undefined || !isIPv6(plain)) return mapped ?? address
   // The URL parser gives every spelling of an IPv6 address the same, shortest form.
   const [head = '', tail] = new URL(`http://[${plain}]`).hostname.slice(1, -1).split('::')
   const groups = (text: string | undefined) => (text === undefined || text === '' ? [] : text.split(':'))

@@ -49,10 +49,7 @@ export function takeTurns({ atOnce, waiting, about, within }: Turns): InTurn {
 }
 
 /** One at a time for each key; keys are forgotten when nobody waits for them. */
-export function takeTurnsByKey(options: {
-  waiting: number
-  about: string
-}): <T>(key: string, work: () => Promise<T>) => Promise<T> {
+export function takeTurnsByKey(options: Omit<Turns, 'atOnce'>): <T>(key: string, work: () => Promise<T>) => Promise<T> {
   const lanes = new Map<string, { inTurn: InTurn; users: number }>()
   return async (key, work) => {
     const lane = lanes.get(key) ?? { inTurn: takeTurns({ ...options, atOnce: 1 }), users: 0 }

@@ -1,7 +1,8 @@
 /**
  * Signing in: GET shows the form, POST judges it.
  *
- *   form? -> ours? -> certificate or password -> record -> new session, old one closed -> 303 to a local path
+ *   form? -> ours? -> certificate or password -> record -> new session, old one closed -> 303 to a local path,
+ *                                                                      or a page where there is something to know first
  *
  * Not to forget: the session id is always a new one, so an id that somebody planted before is worth nothing; the
  * password is handed on and kept nowhere. A directory that is broken is a Fault and passes through.
@@ -12,6 +13,7 @@ import { whoOf } from '../audit/noteworthy.ts'
 import { type Refused, refusalReasons } from '../identity/answer.ts'
 import type { Identity } from '../identity/authenticator.ts'
 import { clearCookie, loggedOutCookie, sessionCookie, setCookie } from '../identity/cookies.ts'
+import type { ProvenPassword } from '../identity/password-realms.ts'
 import type { Principal } from '../identity/principal.ts'
 import type { Exchange, HeaderList } from '../listener/exchange.ts'
 import { type Form, readForm } from './form-body.ts'
@@ -19,7 +21,9 @@ import { loginPage } from './login-page.ts'
 import { localPath } from './next.ts'
 import { redirect, sendPage } from './page.ts'
 import type { PortalParts, Visit } from './parts.ts'
+import { passwordNoticePage } from './password-notice-page.ts'
 import { plainRefusal } from './plain-refusal.ts'
+import { spanText } from './wording.ts'
 
 export function showLogin({ exchange, query, identity }: Visit, { guard }: PortalParts): void {
   const asked = new URLSearchParams(query)
@@ -68,10 +72,8 @@ export async function takeLogin(visit: Visit, parts: PortalParts): Promise<void>
 
   const name = form.field('name').trim()
   const answer = await parts.passwords.verify(name, form.field('password'), client)
-  if (answer.kind === 'proven') return await enterByPassword(visit, parts, form, answer.principal)
-  const refusal: Pick<Refused, 'reason' | 'detail' | 'retryAfter'> =
-    answer.kind === 'refused' ? answer : { reason: 'wrong-credentials', detail: 'nothing was given' }
-  const { reason, detail } = refusal
+  if (answer.kind === 'proven') return await enterByPassword(visit, parts, form, answer)
+  const { reason, detail } = answer
   await parts.audit(exchange.id, {
     kind: 'login-refused',
     claimed: name.slice(0, 256),
@@ -79,14 +81,17 @@ export async function takeLogin(visit: Visit, parts: PortalParts): Promise<void>
     detail,
     address: client,
   })
-  formAgain(visit, parts, form, againFor(refusal))
+  formAgain(visit, parts, form, againFor(answer))
 }
 
 /** The status and the sentence; who is unknown, wrong or locked cannot be told apart. */
-function againFor({ reason, retryAfter }: Pick<Refused, 'reason' | 'retryAfter'>): Again {
+function againFor({ reason, retryAfter = 60 }: Pick<Refused, 'reason' | 'retryAfter'>): Again {
   const problem = refusalReasons[reason]
   if (reason !== 'throttled') return { status: 401, problem }
-  return { status: 429, problem, headers: [['retry-after', String(Math.max(1, Math.ceil(retryAfter ?? 60)))]] }
+  const seconds = Math.max(1, Math.ceil(retryAfter))
+  // Rounded up: whoever comes back a minute early would be turned away again.
+  const wait = `It will be possible again in ${spanText(Math.ceil(seconds / 60) * 60_000)}.`
+  return { status: 429, problem: `${problem} ${wait}`, headers: [['retry-after', String(seconds)]] }
 }
 
 interface Again {
@@ -112,7 +117,7 @@ async function enterByPassword(
   { exchange, identity, client }: Visit,
   { sessions, audit }: PortalParts,
   form: Form,
-  principal: Principal,
+  { principal, notice }: ProvenPassword,
 ): Promise<void> {
   const { cookie, session } = sessions.open(principal, 'password', client)
   try {
@@ -123,7 +128,9 @@ async function enterByPassword(
     throw fault
   }
   if (identity.session !== undefined) sessions.close(identity.session.id)
-  enter(exchange, form, [setCookie(sessionCookie, cookie), ...marksOff(identity)])
+  const cookies = [setCookie(sessionCookie, cookie), ...marksOff(identity)]
+  if (notice === undefined) return enter(exchange, form, cookies)
+  sendPage(exchange, 200, passwordNoticePage(notice, localPath(form.field('next'))), [], cookies)
 }
 
 /** The certificate counts again, and so no session may outrank it. */

@@ -1,6 +1,7 @@
 import t from 'tap'
-import { type Answer, proven, refused } from '../../src/identity/answer.ts'
+import { proven, type Refused, refused } from '../../src/identity/answer.ts'
 import { createBasicCheck, readBasic } from '../../src/identity/basic-credentials.ts'
+import type { ProvenPassword } from '../../src/identity/password-realms.ts'
 import type { HeaderList } from '../../src/listener/exchange.ts'
 import { movedClock } from './moved-clock.ts'
 
@@ -40,21 +41,22 @@ t.test('what is malformed is refused, and nothing is asked', async t => {
 
 const principal = { name: 'alice', realm: 'directory', groups: new Set<string>(), proof: { kind: 'password' } } as const
 
-function check(options: { answer?: () => Promise<Answer>; capacity?: number } = {}) {
+function check(options: { meanwhile?: (versions: Map<string, string>) => void; capacity?: number } = {}) {
   const asked: string[] = []
   const versions = new Map<string, string>()
   const clock = movedClock()
-  const right = async (name: string, password: string): Promise<Answer> =>
-    password === 'secret' ? proven({ ...principal, name }) : refused('wrong-credentials', 'wrong')
+  const standing = (name: string) => versions.get(name) ?? 'none'
   const byBasic = createBasicCheck({
     passwords: {
-      verify(name, password, address) {
+      async verify(name, password, address): Promise<ProvenPassword | Refused> {
         asked.push(`${name}:${password}@${address}`)
-        return options.answer?.() ?? right(name, password)
+        const before = standing(name)
+        options.meanwhile?.(versions)
+        if (password !== 'secret') return refused('wrong-credentials', 'wrong')
+        return { ...proven({ ...principal, name }), standing: before }
       },
     },
-    standing: name => versions.get(name) ?? 'none',
-    clock,
+    ...{ standing, clock },
     ...(options.capacity === undefined ? {} : { capacity: options.capacity }),
   })
   return { byBasic, asked, versions, clock }
@@ -91,25 +93,6 @@ t.test('a name and a password that run together otherwise are another pair', asy
   t.same(asked, ['alice:secret@', 'alic:e:secret@'])
 })
 
-t.test('the same credentials at the same time are asked once', async t => {
-  const { byBasic, asked } = check()
-  const answers = await Promise.all(Array.from({ length: 100 }, () => byBasic(basic('alice:secret'), '10.0.0.1')))
-  t.equal(asked.length, 1)
-  t.ok(answers.every(({ kind }) => kind === 'proven'))
-})
-
-t.test('a fault is told to all who wait, and the next is asked anew', async t => {
-  let broken = true
-  const { byBasic, asked } = check({
-    answer: () => (broken ? Promise.reject(new Error('down')) : Promise.resolve(proven(principal))),
-  })
-  const outcomes = await Promise.allSettled([byBasic(basic('alice:secret'), ''), byBasic(basic('alice:secret'), '')])
-  t.ok(outcomes.every(({ status }) => status === 'rejected'))
-  broken = false
-  t.match(await byBasic(basic('alice:secret'), ''), { kind: 'proven' })
-  t.equal(asked.length, 2)
-})
-
 t.test('an account that changed, came or went is asked anew', async t => {
   const { byBasic, asked, versions } = check()
   const ask = () => byBasic(basic('alice:secret'), '')
@@ -128,11 +111,8 @@ t.test('an account that changed, came or went is asked anew', async t => {
 })
 
 t.test('an account that changes while its password is checked is not remembered', async t => {
-  const { byBasic, asked, versions } = check({
-    async answer() {
-      versions.set('alice', 'locked meanwhile')
-      return proven(principal)
-    },
+  const { byBasic, asked } = check({
+    meanwhile: all => all.set('alice', 'locked meanwhile'),
   })
   await byBasic(basic('alice:secret'), '')
   await byBasic(basic('alice:secret'), '')

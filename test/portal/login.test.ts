@@ -68,7 +68,7 @@ t.test('a wrong password keeps the name, shows one plain sentence, and tells not
   const unknown = await surfer.signIn('zoe', 'hunter2')
   t.equal(wrong.status, 401)
   t.equal(wrong.headers['www-authenticate'], undefined, 'a browser gets no password dialog')
-  t.match(wrong.text, 'User name or password is wrong.')
+  t.match(wrong.text, 'User name or password is wrong, or the account is locked.')
   t.match(wrong.text, 'name="name" value="alice"')
   t.notMatch(wrong.text, 'hunter2')
   const anonymous = (text: string) => text.replaceAll(/alice|zoe/g, 'NAME')
@@ -86,6 +86,44 @@ t.test('who tries too often is told when to come back', async t => {
   t.equal(answer.status, 429)
   t.equal(answer.headers['retry-after'], '43')
   t.match(answer.text, 'Too many failed attempts')
+  t.match(answer.text, 'It will be possible again in 1 min.')
+})
+
+t.test('whose password was right, and has expired or must be changed, is told so', async t => {
+  const house = await startHouse(t)
+  for (const [name, sentence] of [
+    ['expired', 'Your password is right, but it has expired. Set a new one where your organisation lets you'],
+    ['new', 'Your password is right, but it must be changed before it opens anything. Set a new one'],
+  ] as const) {
+    const answer = await new Surfer(house).signIn(name)
+    t.equal(answer.status, 401)
+    t.match(answer.text, sentence)
+    t.same(
+      answer.cookies.filter(line => sessionLine.test(line)),
+      [],
+    )
+  }
+  t.match(house.events, [{ reason: 'password-expired', detail: 'data 532' }, { reason: 'password-must-change' }])
+})
+
+t.test('what the directory says of a password is shown before one goes on', async t => {
+  const house = await startHouse(t)
+  for (const [name, sentence] of [
+    ['ending', 'Your password will expire in 3 days.'],
+    ['grace', 'Your password has expired. You can sign in with it 2 more times.'],
+    ['last-grace', 'this was the last time that you could sign in with it.'],
+  ] as const) {
+    const surfer = new Surfer(house)
+    const answer = await surfer.signIn(name, alicesPassword, '/-/login?next=%2Fviewer%3Fa%3D1%26b%3D2')
+    t.equal(answer.status, 200)
+    t.match(answer.text, sentence)
+    t.match(answer.text, '<a class="button full" href="/viewer?a=1&amp;b=2">Continue</a>')
+    t.equal(answer.headers['cache-control'], 'no-store')
+    t.ok(answer.cookies.some(line => sessionLine.test(line)))
+    t.equal((await surfer.visit('/viewer')).text, `upstream for ${name}`)
+  }
+  const evil = await new Surfer(house).signIn('ending', alicesPassword, '/-/login?next=%2F%2Fevil.example')
+  t.match(evil.text, 'href="/-/home">Continue')
 })
 
 t.test('a broken directory is a 503 that says so and names no address', async t => {

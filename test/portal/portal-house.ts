@@ -19,6 +19,7 @@ import { openSessionStore } from '../../src/identity/session-store.ts'
 import { createStanding } from '../../src/identity/standing.ts'
 import { systemClock } from '../../src/kernel/clock.ts'
 import { asFault, Fault, type FaultCode } from '../../src/kernel/fault.ts'
+import type { PasswordNotice } from '../../src/ldap/person.ts'
 import type { Exchange } from '../../src/listener/exchange.ts'
 import { crossSiteProblem } from '../../src/policy/cross-site.ts'
 import { decide, denyCrossSite } from '../../src/policy/decide.ts'
@@ -81,6 +82,15 @@ const people: Record<string, readonly string[]> = {
   root: ['pacs-admins', 'radiology'],
   '<b>eve</b> & "co"': [`<i>group</i>`],
   nobody: [],
+  ending: ['radiology'],
+  grace: ['radiology'],
+  'last-grace': ['radiology'],
+}
+
+const notices: Readonly<Record<string, PasswordNotice>> = {
+  ending: { expiresIn: 3 * 86_400 },
+  grace: { graceLeft: 2 },
+  'last-grace': { graceLeft: 0 },
 }
 
 const local = {
@@ -94,10 +104,14 @@ const passwordsOf = (asked: House['asked']): PasswordCheck => ({
     asked.push([name, password, address])
     if (name === 'directory-down') throw new Fault('directory-unavailable', { about: 'ldaps://10.1.2.3' })
     if (name === 'many') return refused('throttled', 'too many', { claimed: name, retryAfter: 42.2 })
+    if (name === 'expired') return refused('password-expired', 'data 532', { claimed: name })
+    if (name === 'new') return refused('password-must-change', 'data 773', { claimed: name })
     const groups = Object.hasOwn(people, name) ? people[name] : undefined
     if (groups === undefined || password !== alicesPassword)
       return refused('wrong-credentials', 'wrong', { claimed: name })
-    return proven({ name, realm: 'local', groups: new Set(groups), proof: { kind: 'password' } })
+    const principal = { name, realm: 'local', groups: new Set(groups), proof: { kind: 'password' } } as const
+    const notice = notices[name]
+    return { ...proven(principal), standing: name, ...(notice !== undefined && { notice }) }
   },
 })
 

@@ -55,7 +55,10 @@ t.test('a wrong password by Basic is told as such', async t => {
   })
   const wrong = await house.ask('/viewer', { headers: basic('alice', 'no') })
   t.equal(wrong.status, 401)
-  t.match(problem(wrong), { reason: 'wrong-credentials', detail: 'User name or password is wrong.' })
+  t.match(problem(wrong), {
+    reason: 'wrong-credentials',
+    detail: 'User name or password is wrong, or the account is locked.',
+  })
   t.match(wrong.headers['www-authenticate'], /^Basic /)
   const many = await house.ask('/viewer', { headers: basic('many', 'no') })
   t.equal(many.status, 429)

@@ -27,7 +27,7 @@ t.test('a person of the directory signs in, sees the images, signs out, and leav
   await page.goto(gateway.url + viewer)
   t.equal(pathOf(page), '/-/login', 'the login page comes first')
   t.equal(await fillLogin(page, alice.uid, 'not the password'), 401)
-  t.match(await page.getByRole('alert').textContent(), 'User name or password is wrong.')
+  t.match(await page.getByRole('alert').textContent(), 'User name or password is wrong, or the account is locked.')
   t.equal(await page.inputValue('input[name="name"]'), alice.uid, 'the name need not be typed again')
   t.equal(await page.inputValue('input[name="password"]'), '')
 
@@ -71,7 +71,7 @@ t.test('who is in no group does not get in, and another group opens other doors 
 
   await page.goto(`${gateway.url}/dicom-web/studies`)
   t.equal(await fillLogin(page, carol.uid, carol.password), 401, 'the password is right, and it makes no difference')
-  t.match(await page.getByRole('alert').textContent(), 'User name or password is wrong.')
+  t.match(await page.getByRole('alert').textContent(), 'User name or password is wrong, or the account is locked.')
   t.same(
     (await page.context().cookies()).filter(({ name }) => name === '__Host-sallyport'),
     [],

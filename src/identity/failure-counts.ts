@@ -1,0 +1,108 @@
+/**
+ * How often something has failed lately, by key, and who came in from where: what the throttle goes by.
+ *
+ * It outlives a reload, so that the limits may change and nothing is forgotten. Bounded: past `most` keys the one that
+ * failed longest ago is forgotten first, which with the usual limits none does before its time.
+ */
+import type { Clock } from '../kernel/clock.ts'
+
+export interface Failures {
+  readonly count: number
+  /** Milliseconds until they are forgotten. */
+  readonly left: number
+}
+
+export interface FailureCounter {
+  of(key: string): Failures
+  /**
+   * @param within       milliseconds until the failures of this key are forgotten
+   * @param anew         that time begins again with each failure, else with the first
+   */
+  add(key: string, within: number, anew: boolean): void
+  forget(key: string): void
+}
+
+const mostKeys = 100_000
+
+export function createFailureCounter(clock: Clock, most = mostKeys): FailureCounter {
+  const counts = new Map<string, { count: number; since: number; within: number }>()
+  const none: Failures = { count: 0, left: 0 }
+
+  function of(key: string): Failures {
+    const known = counts.get(key)
+    if (known === undefined) return none
+    const age = clock.now() - known.since
+    // A clock that was set back must not make the time longer than it is.
+    if (age < 0) known.since = clock.now()
+    const left = known.within - Math.max(age, 0)
+    if (left > 0) return { count: known.count, left }
+    counts.delete(key)
+    return none
+  }
+
+  return {
+    of,
+    add(key, within, anew) {
+      const { count } = of(key)
+      const known = counts.get(key)
+      const next = known === undefined || anew ? { count: count + 1, since: clock.now(), within } : known
+      if (next === known) known.count++
+      keepLatest(counts, key, next, most)
+    },
+    forget: key => void counts.delete(key),
+  }
+}
+
+export interface FailureCounts {
+  readonly byName: FailureCounter
+  /** Tries from a familiar address, when the name has none left. */
+  readonly byFamiliar: FailureCounter
+  /** Refused binds of one entry of the directory, whatever it was called. */
+  readonly byEntry: FailureCounter
+  readonly byAddress: FailureCounter
+  readonly byEveryone: FailureCounter
+  readonly familiar: FamiliarAddresses
+}
+
+export const createFailureCounts = (clock: Clock): FailureCounts => ({
+  byName: createFailureCounter(clock),
+  byFamiliar: createFailureCounter(clock),
+  byEntry: createFailureCounter(clock),
+  byAddress: createFailureCounter(clock),
+  byEveryone: createFailureCounter(clock),
+  familiar: createFamiliarAddresses(clock),
+})
+
+/** From which addresses somebody has come in before. In memory only: after a restart nobody is familiar. */
+export interface FamiliarAddresses {
+  has(nameKey: string, addressKey: string): boolean
+  add(nameKey: string, addressKey: string): void
+}
+
+const familiarFor = 7 * 86_400_000
+const mostNames = 20_000
+/** The office, home, the telephone, the ward. */
+const mostAddresses = 8
+
+export function createFamiliarAddresses(clock: Clock): FamiliarAddresses {
+  const names = new Map<string, Map<string, number>>()
+  return {
+    has(nameKey, addressKey) {
+      const at = names.get(nameKey)?.get(addressKey)
+      return at !== undefined && Math.abs(clock.now() - at) < familiarFor
+    },
+    add(nameKey, addressKey) {
+      const addresses = names.get(nameKey) ?? new Map<string, number>()
+      keepLatest(addresses, addressKey, clock.now(), mostAddresses)
+      keepLatest(names, nameKey, addresses, mostNames)
+    },
+  }
+}
+
+/** The last of the map is what was put last; the first is forgotten when there are too many. */
+function keepLatest<Value>(map: Map<string, Value>, key: string, value: Value, most: number): void {
+  map.delete(key)
+  map.set(key, value)
+  const oldest = map.size > most ? map.keys().next().value : undefined
+  if (oldest !== undefined) map.delete(oldest)
+}
