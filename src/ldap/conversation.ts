@@ -10,6 +10,7 @@
  * Source: RFC 4511 4.1.1 (numbers of messages), 4.3 (unbind), 4.4.1 (notice of disconnection).
  */
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { UnbindRequest } from 'ldapts'
 import { messageEnd } from './message-shape.ts'
 import { type Response, readResponse } from './response.ts'
@@ -42,6 +43,7 @@ export class Conversation {
   #open: Open | undefined
   #id = firstNumber
   #ended = false
+  #isWordless = true
   #unheard = false
   /** What came and is no whole message yet; joined only when enough of it is there to go on. */
   #chunks: Buffer[] = []
@@ -53,7 +55,7 @@ export class Conversation {
     socket.setNoDelay(true).setKeepAlive(true, 10_000)
     socket.on('data', chunk => this.#read(chunk))
     socket.on('error', cause => this.#end(cause))
-    socket.on('end', () => this.#end(new Error('the directory closed the connection')))
+    socket.on('end', () => this.#end(new Error(`the directory closed the connection${this.#wordless()}`)))
     socket.on('close', () => this.#end(new Error('the connection to the directory was lost')))
     if (socket.destroyed) this.#end(socket.errored ?? new Error('the connection to the directory was lost'))
   }
@@ -117,6 +119,7 @@ export class Conversation {
     const open = this.#open
     if (open === undefined) throw new Error('the directory spoke without being asked')
     open.heard = true
+    this.#isWordless = false
     const { budget } = open.question
     budget.bytes -= chunk.length
     if (budget.bytes < 0) throw new Error('the directory sent more than the gateway takes')
@@ -145,6 +148,13 @@ export class Conversation {
     this.#need = isWhole ? 1 : (end ?? all.length + 1)
     if (this.#need - this.#have > budget) throw new Error('the directory announced more than the gateway takes')
     return isWhole ? all.subarray(0, end) : undefined
+  }
+
+  /** GnuTLS hangs up so after a handshake without the certificate that it wants; OpenSSL sends an alert. */
+  #wordless(): string {
+    if (!this.#isWordless) return ''
+    const isSecure = this.#socket instanceof TLSSocket
+    return ` without a word${isSecure ? '; it may want a client certificate, or another one' : ''}`
   }
 
   #settle(open: Open): void {

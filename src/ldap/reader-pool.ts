@@ -7,10 +7,18 @@
 import { performance } from 'node:perf_hooks'
 import type { Conversation } from './conversation.ts'
 
-/** Milliseconds without a question, well below what firewalls forget and directories close. */
-const longestRest = 30_000
-/** Milliseconds since it was opened: certificate, rights and password of the reader are looked at again now and then. */
-const oldest = 600_000
+export interface PoolTerms {
+  /** Milliseconds without a question. */
+  readonly rest: number
+  /** Milliseconds since it came in first. */
+  readonly age: number
+}
+
+/**
+ * Well below what firewalls forget and directories close; and certificate, rights and password of the reader are looked at
+ * again now and then.
+ */
+const usual: PoolTerms = { rest: 30_000, age: 600_000 }
 
 export interface ReaderPool {
   /** The one that rested least; undefined: none rests. */
@@ -23,7 +31,7 @@ export interface ReaderPool {
   close(): void
 }
 
-export function createReaderPool(): ReaderPool {
+export function createReaderPool({ rest, age }: PoolTerms = usual): ReaderPool {
   const resting = new Map<Conversation, NodeJS.Timeout>()
   const opened = new WeakMap<Conversation, number>()
   let isClosed = false
@@ -52,12 +60,12 @@ export function createReaderPool(): ReaderPool {
     giveBack(conversation) {
       const since = opened.get(conversation) ?? performance.now()
       opened.set(conversation, since)
-      if (isClosed || !conversation.isOpen || performance.now() - since > oldest) return conversation.close()
+      if (isClosed || !conversation.isOpen || performance.now() - since > age) return conversation.close()
       conversation.rest()
       const timer = setTimeout(() => {
         leave(conversation)
         conversation.close()
-      }, longestRest)
+      }, rest)
       resting.set(conversation, timer.unref())
     },
     clear,
