@@ -23,8 +23,9 @@ export const createStanding =
     const account = accounts.find(name)
     const version = local.version(name) ?? 'none'
     if (account === undefined) return local.find(name)?.locked === true ? undefined : `local ${version}`
-    const { locked, entryId, dn, groups } = account
-    // Another mail address or telephone is no reason to cut somebody's download.
-    const facts = JSON.stringify([entryId ?? dn, groups.map(group => group.name).toSorted()])
+    const { locked, entryId, dn, groups, createdAt } = account
+    // Another mail address is no reason to cut somebody's download. By its date an account that was removed, and made
+    // again by the next request, is another one.
+    const facts = JSON.stringify([createdAt, entryId ?? dn, groups.map(group => group.name).toSorted()])
     return locked ? undefined : `directory ${createHash('sha256').update(facts).digest('base64url')} ${version}`
   }

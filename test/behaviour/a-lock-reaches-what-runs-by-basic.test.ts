@@ -4,15 +4,23 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
+import { openDirectoryAccounts } from '../../src/identity/directory-accounts.ts'
 import { openLocalAccounts } from '../../src/identity/local-accounts.ts'
 import { systemClock } from '../../src/kernel/clock.ts'
+import type { GatewayOptions } from '../fixture/gateway.ts'
+import { requireReal } from '../fixture/real.ts'
+import { slapdTools, startSlapd } from '../fixture/slapd.ts'
 import { hang, upgradeEcho } from '../fixture/upstream-answers.ts'
 import { startApp, within } from './app.ts'
 
+/** The same in users.yaml and in the directory. */
 const people = { alice: { password: 'alice pass-word' }, bob: { password: 'bob pass-word' } }
 
-async function start(t: Test) {
-  const { gateway, upstream } = await startApp(
+type Options = Pick<GatewayOptions, 'accounts' | 'files'> & { readonly realms?: string }
+
+async function start(t: Test, options: Options = { accounts: people }) {
+  const { realms = '', ...rest } = options
+  const { gateway } = await startApp(
     t,
     ({ target }) =>
       target === '/socket'
@@ -21,13 +29,12 @@ async function start(t: Test) {
             await line.write('HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nthe first bytes')
             await hang(line)
           },
-    { accounts: people, yaml: 'routes: [{ path: /, upstream: app, access: authenticated }]' },
+    { ...rest, yaml: `${realms}\nroutes: [{ path: /, upstream: app, access: authenticated }]` },
   )
-  // As a command does it, which is another process: the gateway is told of nothing.
-  const accounts = openLocalAccounts({ file: join(gateway.dir, 'state-users.yaml'), clock: systemClock })
   const openBy = async (name: keyof typeof people) => {
     const basic = `${name}:${people[name].password}`
     const download = await gateway.open('/large', { basic })
+    t.equal(download.statusCode, 200)
     let isRunning = true
     for (const event of ['error', 'close'] as const)
       download.once(event, () => {
@@ -43,7 +50,16 @@ async function start(t: Test) {
     await once(socket, 'open')
     return { download: () => isRunning, socket: () => socket.readyState === WebSocket.OPEN }
   }
-  return { gateway, upstream, accounts, openBy }
+  /** What alice has open is cut, and nothing else. */
+  const seeCut = async (change: () => Promise<unknown> | unknown) => {
+    const [hers, his] = [await openBy('alice'), await openBy('bob')]
+    t.equal(await change(), true)
+    t.ok(await within(3_000, () => !hers.download()), 'her download is cut')
+    t.ok(await within(3_000, () => !hers.socket()), 'her WebSocket is cut')
+    t.same([his.download(), his.socket()], [true, true], 'what runs for somebody else goes on')
+  }
+  const again = async () => (await gateway.ask('/large', { basic: `alice:${people.alice.password}` })).status
+  return { gateway, openBy, seeCut, again }
 }
 
 const changes = {
@@ -54,12 +70,50 @@ const changes = {
 
 for (const [how, change] of Object.entries(changes)) {
   t.test(`a download and a WebSocket by Basic end when the account is ${how}`, async t => {
-    const { gateway, accounts, openBy } = await start(t)
-    const [hers, his] = [await openBy('alice'), await openBy('bob')]
-    t.equal(await change(accounts), true)
-    t.ok(await within(3_000, () => !hers.download()), 'her download is cut')
-    t.ok(await within(3_000, () => !hers.socket()), 'her WebSocket is cut')
-    t.same([his.download(), his.socket()], [true, true], 'what runs for somebody else goes on')
-    t.equal((await gateway.ask('/large', { basic: `alice:${people.alice.password}` })).status, 401)
+    const { gateway, seeCut, again } = await start(t)
+    // As a command does it, which is another process: the gateway is told of nothing.
+    const accounts = openLocalAccounts({ file: join(gateway.dir, 'state-users.yaml'), clock: systemClock })
+    await seeCut(() => change(accounts))
+    t.equal(await again(), 401)
   })
 }
+
+t.test('people of the directory', async t => {
+  if (!requireReal(t, slapdTools)) return
+  const slapd = await startSlapd(t)
+  const startWithDirectory = async (t: Test) => {
+    const realms = `realms:
+  basic: true
+  directory:
+    enabled: true
+    urls: "${slapd.url}"
+    username: "${slapd.reader.dn}"
+    password: { file: reader-password }
+    base: ${slapd.base}
+    userMapping: omeName=uid
+    newUserGroup: staff
+    syncOnLogin: true`
+    const house = await start(t, { realms, files: { 'reader-password': slapd.reader.password } })
+    const accounts = openDirectoryAccounts({ file: join(house.gateway.dir, 'state', 'sallyport.db') })
+    t.teardown(() => accounts[Symbol.dispose]())
+    return { ...house, accounts }
+  }
+
+  t.test('what they have open ends when they are locked, and they are not let in again', async t => {
+    const { accounts, seeCut, again } = await startWithDirectory(t)
+    await seeCut(() => accounts.update('alice', { locked: true }))
+    t.equal(await again(), 401)
+  })
+  t.test('when they are removed', async t => {
+    const { accounts, seeCut } = await startWithDirectory(t)
+    await seeCut(() => accounts.remove('alice'))
+  })
+  t.test('when a group of theirs is taken away; another mail address cuts nothing', async t => {
+    const { accounts, seeCut, openBy } = await startWithDirectory(t)
+    const hers = await openBy('alice')
+    accounts.update('alice', { particulars: { email: 'alice@new.test' }, lastLoginAt: 1 })
+    t.notOk(await within(2_500, () => !hers.download() || !hers.socket()))
+    await seeCut(() => accounts.update('alice', { groups: [] }))
+    t.ok(await within(1_000, () => !hers.download() && !hers.socket()))
+  })
+})
