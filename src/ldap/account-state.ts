@@ -45,6 +45,8 @@ export function closedReason(entry: Attributes, now: number): string | undefined
     if (end !== undefined && end <= now) return `expired on ${dateText(end)} (accountExpires)`
   }
   if (/^true$/i.test(one('nsAccountLock') ?? '')) return 'disabled (nsAccountLock)'
+  // The draft's own sign for a lock that only an administrator takes away.
+  if (one('pwdAccountLockedTime')?.startsWith('00000101') === true) return 'locked for good (pwdAccountLockedTime)'
   for (const [name, isOutside] of [
     ['pwdStartTime', (at: number) => now < at],
     ['pwdEndTime', (at: number) => now >= at],
@@ -65,11 +67,7 @@ export function lockedReason(entry: Attributes): string | undefined {
   const isLocked = [computed, control].some(bits => bits !== undefined && ((controlBits(bits) ?? 0) & lockedBit) !== 0)
   if (isLocked) return 'locked (userAccountControl)'
   const at = valuesOf(entry, 'pwdAccountLockedTime')[0]
-  if (at === undefined) return undefined
-  // The draft's own sign for a lock that only an administrator takes away.
-  return at.startsWith('00000101')
-    ? 'locked for good (pwdAccountLockedTime)'
-    : `locked since ${at} (pwdAccountLockedTime)`
+  return at === undefined ? undefined : `locked since ${at} (pwdAccountLockedTime)`
 }
 
 /** A signed number of 32 bits, as text. */

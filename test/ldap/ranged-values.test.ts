@@ -1,7 +1,11 @@
 import t from 'tap'
+import { openDirectory } from '../../src/ldap/directory.ts'
 import type { Entry } from '../../src/ldap/entry.ts'
 import { allValues } from '../../src/ldap/ranged-values.ts'
 import type { SearchRequest } from '../../src/ldap/servers.ts'
+import { ranged, searchDone, searchEntry } from '../fixture/ldap-wire.ts'
+import { startScriptedDirectory } from '../fixture/scripted-directory.ts'
+import { settingsOf } from './settings.ts'
 
 const entry = (attributes: Record<string, string[]>): Entry => ({
   dn: 'cn=alice,dc=lab',
@@ -60,4 +64,33 @@ t.test('one that goes on for ever is a fault', async t => {
   await t.rejects(allValues(entry({ 'memberof;range=0-0': ['cn=g0'] }), 'memberOf', servers), {
     code: 'directory-unavailable',
   })
+})
+
+t.test('D13: the same from end to end, with a directory that gives 1,500 at once', async t => {
+  const dns = Array.from({ length: 3_600 }, (_, at) => `cn=g${at},dc=lab`)
+  const scripted = await startScriptedDirectory(t, request => {
+    if (request.operation !== 'search') return undefined
+    const [, from = '0'] = /;range=(\d+)-/.exec(request.attributes.join(' ')) ?? []
+    const start = Number(from)
+    const piece = ranged('memberOf', start, dns.slice(start, start + 1_500), start + 1_500 >= dns.length)
+    const whole = { uid: ['alice'], ...piece }
+    return Buffer.concat([searchEntry(request.id, 'uid=alice,dc=lab', whole), searchDone(request.id)])
+  })
+  await using directory = openDirectory(
+    settingsOf({
+      urls: scripted.url,
+      base: 'dc=lab',
+      userMapping: 'omeName=uid',
+      newUserGroup: ':dn_attribute:memberOf',
+    }),
+  )
+  const found = await directory.find('alice')
+  if (found.kind !== 'found') throw new Error(found.why)
+  const groups = await directory.groupsOf(found.entry)
+  t.equal(groups.kind === 'groups' && groups.groups.length, 3_600)
+  t.same(
+    scripted.requests.flatMap(request => (request.operation === 'search' ? [request.attributes.length] : [])).slice(1),
+    [1, 1],
+    'each piece is one question for one attribute',
+  )
 })
