@@ -85,7 +85,7 @@ export function createStations(parts: StationParts): Stations {
           address,
           certificate: connection.certificate,
           authorizationPasses: destinations.get(route?.upstream ?? '')?.upstream.section.authorization === 'pass',
-          ownPage: route === undefined,
+          place: route === undefined ? 'own-page' : route.access === 'everyone' ? 'open' : 'closed',
         },
         connection.listener,
       ),

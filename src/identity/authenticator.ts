@@ -25,7 +25,7 @@ export interface Identity {
   readonly answer: Answer
   /** What the certificate alone says, whatever outranks it. Absent also where it was not needed and not known. */
   readonly certificateAnswer: Answer
-  /** Why the holder of the certificate could not be looked up, on a page of our own. */
+  /** Why the holder of the certificate could not be looked up; never where access is not for everyone. */
   readonly unresolved?: Fault
   readonly session: Session | undefined
   readonly loggedOutMark: boolean
@@ -39,8 +39,8 @@ export interface Credentials {
   readonly certificate: 'none' | 'optional' | 'required'
   /** Authorization belongs to the application behind, and is never tried on our realms. */
   readonly authorizationPasses: boolean
-  /** One of our own pages: shown also where the holder of the certificate cannot be looked up. */
-  readonly ownPage: boolean
+  /** Our own pages, and routes open to everyone, are there also where the holder of the certificate cannot be looked up. */
+  readonly place: 'own-page' | 'open' | 'closed'
 }
 
 export interface AuthenticatorParts {
@@ -78,7 +78,7 @@ function stillHolds(
 
 export async function identify(credentials: Credentials, parts: AuthenticatorParts): Promise<Identity> {
   const { certificates, sessions, basic, now } = parts
-  const { headers, peer, address, certificate, authorizationPasses, ownPage } = credentials
+  const { headers, peer, address, certificate, authorizationPasses, place } = credentials
   const loggedOutMark = hasLoggedOutMark(headers)
 
   if (certificate === 'required') {
@@ -90,7 +90,7 @@ export async function identify(credentials: Credentials, parts: AuthenticatorPar
     }
   }
   const { answer: sessionAnswer, session } = stillHolds(bySession(headers, sessions), parts)
-  if (sessionAnswer.kind === 'proven' && !ownPage) {
+  if (sessionAnswer.kind === 'proven' && place !== 'own-page') {
     const certificateAnswer = certificates.known(peer, now()) ?? absent
     return { answer: sessionAnswer, certificateAnswer, loggedOutMark, session }
   }
@@ -103,7 +103,7 @@ export async function identify(credentials: Credentials, parts: AuthenticatorPar
 
   const basicAnswer = basic === undefined || authorizationPasses ? absent : await basic(headers, address)
   if (basicAnswer.kind !== 'absent') return { ...rest, answer: basicAnswer }
-  if (found instanceof Fault && !ownPage) throw found
+  if (found instanceof Fault && place === 'closed') throw found
   return { ...rest, answer: certificateAnswer.kind === 'refused' ? certificateAnswer : absent }
 }
 

@@ -58,7 +58,8 @@ export async function serveConnection(arrival: Arrival, parts: ConnectionParts):
   const answer = await orFault(async () => parts.readCertificate(socket, parts.now()))
   if (answer instanceof Fault) {
     // Nobody could be asked who this is: not a denial, and a modality may try again.
-    farewell(socket)
+    const first = section.protocol === 'dicom' ? await readFirstPdu(socket, section.limits.associate) : undefined
+    farewell(socket, first?.kind === 'request' ? rejections.later : undefined)
     return { ending: 'fault', fault: answer }
   }
   const target = { stream, access: section.access, required: section.clients.certificate === 'required', answer }

@@ -1,86 +1,23 @@
 // A certificate that is taken back ends what its holder has open: requests, downloads, WebSockets, streams.
-import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { connect as connectHttp2 } from 'node:http2'
 import { join } from 'node:path'
-import { connect, type TLSSocket } from 'node:tls'
 import t, { type Test } from 'tap'
-import { WebSocket } from 'ws'
 import { ledgerFile, openLedger } from '../../src/issuer/ledger.ts'
 import { signRevocationList } from '../../src/issuer/revocation-list.ts'
 import { startAuthority, type TestClient } from '../fixture/authority.ts'
 import { startTestGateway, type TestGateway } from '../fixture/gateway.ts'
 import { startTcpUpstream } from '../fixture/tcp-upstream.ts'
 import { startUpstream } from '../fixture/upstream.ts'
-import { hang, reply, upgradeEcho } from '../fixture/upstream-answers.ts'
+import { openAll, respondToAll } from './all-open.ts'
 import { within } from './app.ts'
 
 /** A revocation must be felt within this. */
 const patience = 5_000
 
-interface Open {
-  readonly what: string
-  readonly isOpen: () => boolean
-}
-
-/** Everything that a client can have open at one time. */
-async function openAll(t: Test, gateway: TestGateway, client: TestClient): Promise<readonly Open[]> {
-  const tls = { ca: gateway.authority.caPem, cert: client.chainPem, key: client.keyPem, servername: 'localhost' }
-  const watched = (what: string, socket: TLSSocket): Open => {
-    socket.on('error', () => undefined) // told by its end
-    t.teardown(() => socket.destroy())
-    let open = true
-    for (const event of ['end', 'close'] as const)
-      socket.once(event, () => {
-        open = false
-      })
-    return { what, isOpen: () => open }
-  }
-  const raw = async (port: number): Promise<TLSSocket> => {
-    const socket = connect({ ...tls, host: '127.0.0.1', port })
-    await once(socket, 'secureConnect')
-    return socket
-  }
-  const head = (path: string) => `GET ${path} HTTP/1.1\r\nHost: localhost:${gateway.port}\r\n\r\n`
-
-  const idle = await raw(gateway.port)
-  idle.write(head('/'))
-  await once(idle, 'data')
-  const waiting = await raw(gateway.port)
-  waiting.write(head('/hang'))
-
-  const session = connectHttp2(`https://127.0.0.1:${gateway.port}`, tls)
-  session.on('error', () => undefined) // told by its end
-  t.teardown(() => session.destroy())
-  const stream = session.request({ ':path': '/', ':authority': `localhost:${gateway.port}` })
-  stream.resume()
-  const [answer] = await once(stream, 'response')
-  t.equal(answer[':status'], 200)
-
-  const socket = new WebSocket(`wss://localhost:${gateway.port}/socket`, tls)
-  socket.on('error', () => undefined) // told by its state
-  t.teardown(() => socket.terminate())
-  await once(socket, 'open')
-
-  const streamUrl = gateway.gateway.listeners.find(({ name }) => name === 'raw')?.urls[0] ?? ''
-  const bytes = await raw(Number(new URL(streamUrl).port))
-  bytes.write('hello')
-  await once(bytes, 'data')
-  return [
-    watched('a connection that is kept open', idle),
-    watched('a request that waits for its answer', waiting),
-    { what: 'a session of HTTP/2', isOpen: () => !session.destroyed && !session.closed },
-    { what: 'a WebSocket', isOpen: () => socket.readyState === WebSocket.OPEN },
-    watched('a stream', bytes),
-  ]
-}
-
 /** With `lists`: the listener and the stream ask a revocation list, which `write` makes anew. */
 async function startHouse(t: Test, lists: boolean) {
   const authority = await startAuthority(t)
-  const upstream = await startUpstream(t, ({ target }) =>
-    target === '/hang' ? hang : target === '/socket' ? upgradeEcho() : reply({ body: 'in' }),
-  )
+  const upstream = await startUpstream(t, respondToAll)
   const echo = await startTcpUpstream(t, { keeps: false, onConnection: socket => socket.pipe(socket) })
   const { certFile, keyFile } = await authority.server(['localhost'], ['127.0.0.1'])
   const file = join(authority.dir, 'list.pem')

@@ -155,7 +155,7 @@ export async function startHouse(t: Test, options: HouseOptions = {}): Promise<H
         address: connection.address,
         certificate,
         authorizationPasses: false,
-        ownPage: true,
+        place: 'own-page',
       },
       {
         certificates,

@@ -1,0 +1,89 @@
+// A holder whom the directory lets in no longer loses all that is open, within seconds of the answer.
+import t from 'tap'
+import { requireReal } from '../fixture/real.ts'
+import { slapdTools } from '../fixture/slapd.ts'
+import { openAll } from './all-open.ts'
+import { within } from './app.ts'
+import { type DirectoryHouse, startDirectoryHouse } from './directory-house.ts'
+
+if (!requireReal(t, slapdTools)) process.exit(0)
+
+const minute = 60_000
+/** Everything must be felt within this. */
+const patience = 5_000
+
+const people = { people: { dora: { uid: 'dora', password: 'x' } }, groups: { radiology: ['alice', 'dora'] } }
+
+async function openBoth(t: Parameters<typeof openAll>[0], house: DirectoryHouse) {
+  const [alice, dora] = [await house.authority.client('alice'), await house.authority.client('dora')]
+  return { alice, dora, hers: await openAll(t, house.gateway, alice), others: await openAll(t, house.gateway, dora) }
+}
+
+t.test('what happens to the account', async t => {
+  const ways: Readonly<Record<string, (house: DirectoryHouse) => Promise<void>>> = {
+    'gone from the directory': ({ slapd }) => slapd.modify(`dn: ${slapd.people.alice.dn}\nchangetype: delete\n`),
+    'in no group any more': house => house.regroup('delete', 'radiology', house.slapd.people.alice.dn),
+    'locked in the directory': ({ slapd }) =>
+      slapd.modify(
+        `dn: ${slapd.people.alice.dn}\nchangetype: modify\nadd: pwdAccountLockedTime\npwdAccountLockedTime: 000001010000Z\n`,
+      ),
+  }
+  for (const [what, change] of Object.entries(ways)) {
+    await t.test(what, async t => {
+      const house = await startDirectoryHouse(t, { slapd: { ...people, overlays: { ppolicy: { pwdLockout: true } } } })
+      const { gateway, clock } = house
+      const { alice, dora, hers, others } = await openBoth(t, house)
+      const before = house.asked()
+      await change(house)
+      clock.move(14 * minute)
+      t.equal((await gateway.ask('/', { client: alice })).status, 200, 'not asked yet')
+      clock.move(2 * minute)
+      for (const { what, isOpen } of hers) t.ok(await within(patience, () => !isOpen()), `${what} is cut`)
+      for (const { what, isOpen } of others) t.ok(isOpen(), `${what} of somebody else goes on`)
+      t.equal((await gateway.ask('/', { client: alice })).status, 401)
+      t.equal((await gateway.ask('/', { client: dora })).status, 200)
+      t.equal(house.asked(), before + 2, 'each of them was asked for once')
+      t.ok(await within(patience, () => gateway.audit().some(({ kind }) => kind === 'access-ended')))
+      const told = gateway.audit().filter(({ kind }) => kind === 'access-ended')
+      t.match(told, [{ who: { name: 'alice', realm: 'directory', proof: 'certificate' }, detail: /alice|name/ }])
+      t.equal(told.length, 1)
+    })
+  }
+})
+
+t.test('locked here, by a command', async t => {
+  const house = await startDirectoryHouse(t, { slapd: people })
+  const { hers, others } = await openBoth(t, house)
+  house.accounts.update('alice', { locked: true })
+  for (const { what, isOpen } of hers) t.ok(await within(patience, () => !isOpen()), `${what} is cut`)
+  for (const { what, isOpen } of others) t.ok(isOpen(), `${what} of somebody else goes on`)
+  t.equal(house.asked(), 2, 'and the directory was not asked again')
+})
+
+t.test('while the directory is down nothing is cut, and afterwards it is', async t => {
+  const house = await startDirectoryHouse(t, { slapd: people, directory: 'connectTimeout: 1 s' })
+  const { slapd, clock, gateway } = house
+  const { hers, others } = await openBoth(t, house)
+  await slapd.stop()
+  clock.move(16 * minute)
+  t.ok(await within(patience, () => gateway.log().some(({ message }) => /goes on to count/.test(String(message)))))
+  for (const { what, isOpen } of [...hers, ...others]) t.ok(isOpen(), `${what} goes on`)
+  await slapd.start()
+  await house.regroup('delete', 'radiology', slapd.people.alice.dn)
+  // The server is left aside for a while by a clock that nobody moves.
+  const cut = () => {
+    clock.move(1_000)
+    return hers.every(({ isOpen }) => !isOpen())
+  }
+  t.ok(await within(30_000, cut))
+  for (const { what, isOpen } of others) t.ok(isOpen(), `${what} of somebody else goes on`)
+})
+
+t.test('a reload to a directory that does not know them', async t => {
+  const house = await startDirectoryHouse(t, { slapd: people })
+  const { hers, others } = await openBoth(t, house)
+  const yaml = house.yaml({ directory: 'userFilter: "(&(objectClass=person)(uid=dora))"' })
+  t.same(await house.gateway.reload({ yaml }), { ok: true })
+  for (const { what, isOpen } of hers) t.ok(await within(patience, () => !isOpen()), `${what} is cut`)
+  for (const { what, isOpen } of others) t.ok(isOpen(), `${what} of somebody else goes on`)
+})
