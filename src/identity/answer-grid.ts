@@ -19,6 +19,7 @@ export const moment = (): number => performance.now()
 /** @param step  milliseconds; 0: told at once. @param arrived  a moment() */
 export async function untilNextStep(step: number, arrived: number): Promise<void> {
   if (step <= 0) return
-  const passed = moment() - arrived
-  await sleep(Math.ceil(passed / step) * step - passed)
+  const told = arrived + Math.ceil((moment() - arrived) / step) * step
+  // Timers of Node count from when the event loop last looked at the clock, and may come early.
+  for (let left = told - moment(); left > 0; left = told - moment()) await sleep(Math.ceil(left))
 }
