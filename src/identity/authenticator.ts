@@ -70,7 +70,9 @@ function stillHolds(
   })
   if (session.realm === 'local') {
     const account = local.find(session.name)
-    return account === undefined || account.locked ? end() : held(new Set(account.groups))
+    // Linked while somebody was signing in: the local account lies dormant now.
+    const isDormant = accounts?.find(session.name) !== undefined
+    return account === undefined || account.locked || isDormant ? end() : held(new Set(account.groups))
   }
   const account = session.realm === 'directory' ? accounts?.find(session.name) : undefined
   return account === undefined || account.locked ? end() : held(groupNames(account))

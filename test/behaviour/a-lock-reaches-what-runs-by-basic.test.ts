@@ -92,8 +92,13 @@ t.test('people of the directory', async t => {
     base: ${slapd.base}
     userMapping: omeName=uid
     newUserGroup: staff
-    syncOnLogin: true`
-    const house = await start(t, { realms, files: { 'reader-password': slapd.reader.password } })
+    syncOnLogin: true
+  local: { file: state-users.yaml }`
+    const house = await start(t, {
+      realms,
+      files: { 'reader-password': slapd.reader.password },
+      accounts: { dave: { password: 'dave pass-word' } },
+    })
     const accounts = openDirectoryAccounts({ file: join(house.gateway.dir, 'state', 'sallyport.db') })
     t.teardown(() => accounts[Symbol.dispose]())
     return { ...house, accounts }
@@ -104,6 +109,21 @@ t.test('people of the directory', async t => {
     await seeCut(() => accounts.update('alice', { locked: true }))
     t.equal(await again(), 401)
   })
+  t.test(
+    'a session of a local account ends when the account is linked, also where the command did not see it',
+    async t => {
+      const { gateway, accounts } = await startWithDirectory(t)
+      const cookie = await gateway.signIn('dave', 'dave pass-word')
+      t.equal((await gateway.ask('/-/home', { cookie })).status, 200)
+      accounts.add({
+        ...{ name: 'dave', dn: 'uid=dave,o=lab', entryId: undefined, particulars: {}, groups: [] },
+        ...{ locked: false, createdAt: 1, lastLoginAt: undefined },
+      })
+      t.equal((await gateway.ask('/socket', { cookie })).status, 401)
+      accounts.remove('dave')
+      t.equal((await gateway.ask('/socket', { cookie })).status, 401, 'and does not come back')
+    },
+  )
   t.test('when they are removed', async t => {
     const { accounts, seeCut } = await startWithDirectory(t)
     await seeCut(() => accounts.remove('alice'))
