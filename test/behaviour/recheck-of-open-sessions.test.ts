@@ -81,7 +81,9 @@ t.test('a session', async t => {
 })
 
 t.test('a smaller set of groups counts for the next request, in every session', async t => {
-  const { house, cookie, ask } = await startSignedIn(t, { slapd: { groups: { radiology: ['alice', 'bob'], cardiology: ['alice'] } } })
+  const { house, cookie, ask } = await startSignedIn(t, {
+    slapd: { groups: { radiology: ['alice', 'bob'], cardiology: ['alice'] } },
+  })
   const { gateway, clock, slapd, upstream } = house
   t.equal(await ask(), 200)
   t.equal(upstream.received.at(-1)?.header('x-remote-groups'), 'radiology,cardiology')
