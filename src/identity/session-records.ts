@@ -78,7 +78,11 @@ export function openSessionRecords(file: string): SessionRecords {
     use: (id, at) => sql(() => void statements.use.run(at, id)),
     regroup(name, realm, groups) {
       const text = JSON.stringify([...groups])
-      return sql(() => Number(statements.regroup.run(text, name, realm, text).changes))
+      return sql(() => {
+        // Hardly ever is there anything to change, and a write waits for whoever else writes.
+        if (statements.otherGroups.get(name, realm, text) === undefined) return 0
+        return Number(statements.regroup.run(text, name, realm, text).changes)
+      })
     },
     remove: id => sql(() => statements.remove.run(id).changes > 0),
     secretKey: purpose =>
@@ -99,6 +103,7 @@ const prepare = (records: DatabaseSync) => ({
   all: records.prepare('select * from session order by created_at, id'),
   ofPerson: records.prepare('select * from session where name = ? and realm = ? order by last_used_at, created_at'),
   use: records.prepare('update session set last_used_at = ? where id = ?'),
+  otherGroups: records.prepare('select id from session where name = ? and realm = ? and groups <> ? limit 1'),
   regroup: records.prepare('update session set groups = ? where name = ? and realm = ? and groups <> ?'),
   remove: records.prepare('delete from session where id = ?'),
   addKey: records.prepare('insert into secret_key values (?, ?) on conflict do nothing'),

@@ -221,3 +221,17 @@ t.test('a session proves who it is; a cookie that is broken, doubled or ended is
     t.same(with_(value), { answer: { kind: 'absent' }, session: undefined }, value.slice(0, 60))
   }
 })
+
+t.test('groups are changed in every session of a person, and in no other', async t => {
+  const { store } = storeOf(t)
+  const cookies = [1, 2].map(() => store.open(alice, 'password', '10.0.0.1').cookie)
+  const [bob, local] = [
+    store.open({ ...alice, name: 'bob' }, 'password', '10.0.0.1').cookie,
+    store.open({ ...alice, realm: 'local' }, 'password', '10.0.0.1').cookie,
+  ]
+  const fewer = new Set(['radiology'])
+  t.equal(store.regroup('alice', 'directory', fewer), 2)
+  t.equal(store.regroup('alice', 'directory', fewer), 0)
+  for (const cookie of cookies) t.same(store.find(cookie)?.groups, fewer)
+  for (const cookie of [bob, local]) t.same(store.find(cookie)?.groups, alice.groups)
+})
