@@ -17,6 +17,7 @@ import type { SecretPlace } from './config/scalars.ts'
 import type { Config } from './config/schema.ts'
 import { readAccountFile } from './identity/account-file.ts'
 import { inspectIssuers } from './identity/certificate-realms.ts'
+import { inspectNames } from './identity/inspect-names.ts'
 import { causeLine } from './kernel/fault.ts'
 import { Secret } from './kernel/secret.ts'
 import { planDirectory } from './ldap/directory-plan.ts'
@@ -157,7 +158,8 @@ export function inspect(config: Config, locate: Locate, env: NodeJS.ProcessEnv, 
   const { directory, local } = config.realms
   const asked = directory.enabled ? inspectDirectory(directory, env, now, at) : undefined
   try {
-    readAccountFile(local.file)
+    const { accounts } = readAccountFile(local.file)
+    if (config.realms.ignoreCase) inspectNames({ accounts, routes: config.routes }, at)
   } catch (cause) {
     at('realms', 'local')('file', causeLine(cause))
   }
