@@ -42,6 +42,8 @@ export interface JavaProperty {
   readonly separator: '=' | ':' | ' ' | ''
   /** The value would be another one if backslashes stood for themselves. */
   readonly hasBackslash: boolean
+  /** One stood before what Java does not know, and is gone. */
+  readonly hasLostOne: boolean
 }
 
 const known: Readonly<Record<string, string>> = { t: '\t', n: '\n', r: '\r', f: '\f' }
@@ -56,9 +58,11 @@ function keyEnd(logical: string): number {
   return logical.length
 }
 
+const withoutPairs = (text: string): string => text.replaceAll('\\\\', '')
+
 /** @returns undefined when a \u is no character, with which Java stops */
 export function javaProperty(logical: string): JavaProperty | undefined {
-  if (/\\u(?![0-9A-Fa-f]{4})/.test(logical.replaceAll('\\\\', ''))) return undefined
+  if (/\\u(?![0-9A-Fa-f]{4})/.test(withoutPairs(logical))) return undefined
   const end = keyEnd(logical)
   const [, parting = '', rest = ''] = /^([ \t\f]*[=:]?[ \t\f]*)(.*)$/s.exec(logical.slice(end)) ?? []
   const sign = parting.trim()
@@ -68,6 +72,7 @@ export function javaProperty(logical: string): JavaProperty | undefined {
     value: plain(rest),
     separator,
     hasBackslash: /\\[^u=:#! ]/.test(rest),
+    hasLostOne: /\\[^utnrf=:#! ]/.test(withoutPairs(rest)),
   }
 }
 

@@ -79,7 +79,7 @@ function effectOf(words: readonly ShellWord[]): Effect {
   if (harmless.has(name)) return { kind: 'none' }
   if (!changing.has(name))
     return { kind: 'mistake', message: 'of "omero config" only set is read; take this line out', isOpen: false }
-  const key = rest.find(({ text }) => !text.startsWith('-'))?.text ?? ''
+  const key = rest.find(({ text }) => isPropertyName(text) && !text.startsWith('-'))?.text ?? ''
   const why =
     name === 'append' || name === 'remove'
       ? `"omero config ${name}" changes a list that stands elsewhere, and is not understood; import the output of "omero config get" instead`
@@ -107,7 +107,7 @@ function effectOfSet(words: readonly ShellWord[]): Effect {
     else if (text !== '--report')
       return {
         kind: 'refused',
-        key: positional[0]?.text ?? '',
+        key: isPropertyName(positional[0]?.text ?? '') ? (positional[0]?.text ?? '') : '',
         why: 'has an option that "omero config set" does not know',
       }
   }

@@ -6,6 +6,7 @@
  *
  * Source: omero-server.properties (names and defaults), seed "LDAP authentication" of the OMERO manual.
  */
+import { parseDn, sameDn } from '../ldap/dn.ts'
 import { quoted, type Tell } from './decision.ts'
 import { type DraftMap, type DraftValue, remarked } from './draft.ts'
 import { drawGroups } from './omero-groups.ts'
@@ -141,29 +142,48 @@ function baseIn(
 ): DraftValue | undefined {
   const key = name('base')
   const text = spelled(settings, key, tell)
-  const urls = settings.place(name('urls'))
-  if (text === undefined && !settings.has(key)) {
-    if (root !== undefined) {
-      tell(
-        'decide',
-        urls,
-        `ends with a DN, which the draft takes for base, as ${key} is not written; OMERO itself searches ou=example,o=com then, whatever its addresses say`,
-      )
-      return remarked(root, `the DN behind ${name('urls')}`)
-    }
+  if (!settings.has(key)) return baseOfAddresses(settings, root, wanted, tell)
+  if (text === undefined) return undefined
+  const place = settings.place(key)
+  if (parseDn(text) === undefined) {
+    settings.makeUnclear(key)
+    tell('problem', place, 'is no name of an entry (DN), as ou=people,o=example is')
+    return undefined
+  }
+  if (root !== undefined && !sameDn(root, text))
+    tell(
+      'decide',
+      settings.place(name('urls')),
+      `ends with a DN, which ${key} overrides in OMERO: only ${key} is in the draft, and is the whole path, not a part below that DN`,
+    )
+  if (text === '') tell('decide', place, 'is empty: whoever the directory has anywhere may sign in')
+  return text === 'ou=example,o=com' ? undefined : remarked(text, key)
+}
+
+/** Where no base is written. */
+function baseOfAddresses(
+  settings: OmeroSettings,
+  root: string | undefined,
+  wanted: boolean,
+  tell: Tell,
+): DraftValue | undefined {
+  const [key, urls] = [name('base'), name('urls')]
+  if (root === undefined) {
     if (wanted)
       tell('decide', settings.place(key), 'is not written: OMERO searches ou=example,o=com then, and so does the draft')
     return undefined
   }
-  if (text === undefined) return undefined
-  if (root !== undefined && root.toLowerCase() !== text.toLowerCase())
-    tell(
-      'decide',
-      urls,
-      `ends with a DN, which ${key} overrides in OMERO: only ${key} is in the draft, and is the whole path, not a part below that DN`,
-    )
-  if (text === '') tell('decide', settings.place(key), 'is empty: whoever the directory has anywhere may sign in')
-  return text === 'ou=example,o=com' ? undefined : remarked(text, key)
+  if (parseDn(root) === undefined) {
+    settings.makeUnclear(urls)
+    tell('problem', settings.place(urls), 'ends with what is no name of an entry (DN), as ou=people,o=example is')
+    return undefined
+  }
+  tell(
+    'decide',
+    settings.place(urls),
+    `ends with a DN, which the draft takes for base, as ${key} is not written; OMERO itself searches ou=example,o=com then, whatever its addresses say`,
+  )
+  return remarked(root, `the DN behind ${urls}`)
 }
 
 function syncIn(settings: OmeroSettings, tell: Tell): DraftValue | undefined {

@@ -47,11 +47,13 @@ function urlIn(settings: OmeroSettings, tell: Tell) {
   const address = settings.text(host) ?? '127.0.0.1'
   const number = settings.text(port) ?? '4080'
   const isPort = /^\d{1,5}$/.test(number) && Number(number) >= 1 && Number(number) <= 65_535
-  const isAddress = isIP(address) !== 0 || /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/.test(address)
+  const inUrl = isIP(address) === 6 ? `[${address}]` : address
+  // A row of digits looks like a name and is none.
+  const isAddress = /^[A-Za-z0-9.[\]:-]{1,253}$/.test(inUrl) && URL.canParse(`http://${inUrl}:1`)
   if (!isPort) tell('problem', settings.place(port), 'is no port; the draft takes 4080')
   if (!isAddress) tell('problem', settings.place(host), 'is no address; the draft takes 127.0.0.1')
   const everywhere = address === '0.0.0.0' || address === '::'
-  const near = isAddress && !everywhere ? (isIP(address) === 6 ? `[${address}]` : address) : '127.0.0.1'
+  const near = isAddress && !everywhere ? inUrl : '127.0.0.1'
   if (everywhere)
     tell(
       'change',

@@ -118,7 +118,9 @@ function tellAttempts(settings: OmeroSettings, tell: Tell): void {
       )
   const required = option('password_required')
   if (!settings.has(required)) return
-  if (settings.flag(required, true)) tell('note', settings.place(required), 'is true, as it always is here')
+  const isRequired = settings.flag(required, true)
+  if (settings.isUnclear(required)) return
+  if (isRequired) tell('note', settings.place(required), 'is true, as it always is here')
   else
     tell(
       'decide',

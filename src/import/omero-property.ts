@@ -15,6 +15,8 @@ export interface Property {
   readonly file: string
   /** 1-based. */
   readonly line: number
+  /** It can be read in two ways. */
+  readonly isDoubtful?: boolean
 }
 
 /** Stands for settings that a command changes out of sight; no property is called so. */
@@ -41,7 +43,9 @@ export interface OmeroSettings {
 
 export function settingsOf(all: ReadonlyMap<string, Property>, tell: Tell): OmeroSettings {
   const read = new Set<string>()
-  const unclear = new Set([...all].flatMap(([key, { value }]) => (value === undefined ? [key] : [])))
+  const unclear = new Set(
+    [...all].flatMap(([key, { value, isDoubtful }]) => (value === undefined || isDoubtful ? [key] : [])),
+  )
   const settings: OmeroSettings = {
     place: key => {
       const property = all.get(key)

@@ -32,8 +32,10 @@ const marks: readonly RegExp[] = [
   /^[A-Za-z0-9._-]+=.*\\u[0-9A-Fa-f]{4}/,
 ]
 
+const isNamedAsJavas = (file: string) => /\.properties$/i.test(file)
+
 function isJavas(file: string, lines: readonly string[]): boolean {
-  if (/\.properties$/i.test(file)) return true
+  if (isNamedAsJavas(file)) return true
   const others = lines.filter(line => commandStart(line) === undefined)
   const hasCommands = others.length < lines.length
   return others.some(
@@ -110,7 +112,7 @@ function readLines(reading: Reading): void {
 }
 
 const cure =
-  'is neither key=value as "omero config get" prints it, nor "omero config set KEY VALUE", nor a line of a .properties file; take it out if it goes on with the value before it'
+  'is neither key=value as "omero config get" prints it, nor "omero config set KEY VALUE", nor a line of a .properties file; take it out, and a value that runs over several lines as a whole'
 
 /** @returns the index of the next line, as do the two below */
 function readPrinted({ lines, file, tell, take, fail }: Reading, index: number): number {
@@ -138,16 +140,24 @@ function readJavas({ lines, file, tell, take, fail }: Reading, index: number): n
     fail(index, 'a \\u is followed by four hexadecimal digits in a .properties file; Java does not read this line')
     return next
   }
-  const { key, value, separator, hasBackslash } = property
+  const { key, value, separator, hasBackslash, hasLostOne } = property
   const isNamed = isPropertyName(key) && (separator === '=' || /^(?:omero|Ice)[^.]*\../.test(key))
   if (!isNamed) fail(index, cure)
   else {
-    take(key, { value, file, line: index + 1 })
-    if (hasBackslash && mayHoldBackslash(key))
+    const isDoubtful = hasBackslash && mayHoldBackslash(key) && !isNamedAsJavas(file)
+    take(key, { value, file, line: index + 1, isDoubtful })
+    const place = { option: key, file, line: index + 1 }
+    if (isDoubtful)
       tell(
         'decide',
-        { option: key, file, line: index + 1 },
-        'holds a backslash and was read as in a .properties file of Java, where one disappears and two are one; if this is the output of "omero config get", import that alone',
+        place,
+        'holds a backslash and was read as Java reads it, where one disappears and two are one. Let the name of the file end in .properties if that is what it is; if "omero config get" has printed it, import that without other lines',
+      )
+    else if (hasLostOne && mayHoldBackslash(key))
+      tell(
+        'decide',
+        place,
+        'holds a backslash that Java drops, and so did this; two of them in a .properties file are one',
       )
   }
   return next

@@ -1,6 +1,7 @@
 /**
- * An Orthanc configuration, or settings of OMERO, as a test writes them, imported. Every draft must load with our own schema, whatever else a test
- * looks at; and what has `s3cret` in it is a secret that must be in no draft and in no message.
+ * An Orthanc configuration, or settings of OMERO, as a test writes them, imported. Whatever else a test looks at: every
+ * draft must load with our own schema, a directory in it must be one that can be asked, and what has `s3cret` in it is a
+ * secret that must be in no draft and in no message.
  */
 import { parseConfig } from '../../src/config/load.ts'
 import { pathText } from '../../src/config/problem.ts'
@@ -10,6 +11,7 @@ import type { Imported, SourceFile } from '../../src/import/imported.ts'
 import { importOmero } from '../../src/import/omero.ts'
 import { importOrthanc } from '../../src/import/orthanc.ts'
 import type { Environment } from '../../src/import/variables.ts'
+import { planDirectory } from '../../src/ldap/directory-plan.ts'
 
 export interface ImportedText {
   readonly draft: string
@@ -46,6 +48,9 @@ function read(imported: Imported): ImportedText {
     const problems = loaded.problems.map(({ path, message }) => `${pathText(path)}: ${message}`)
     throw new Error(`the draft does not load: ${problems.join('; ')}\n${draft}`)
   }
+  const { directory } = loaded.config.realms
+  const planned = directory.enabled ? planDirectory(directory) : undefined
+  if (planned?.ok === false) throw new Error(`no directory can be asked so: ${JSON.stringify(planned.mistakes)}`)
   return { draft, config: loaded.config, decisions, said }
 }
 

@@ -194,6 +194,17 @@ t.test('the password of the reader is in a file that is named, whatever the sett
   t.match(nobody.said, /^note omero\.ldap\.password: is not used without omero\.ldap\.username/m)
 })
 
+t.test('a base that is no DN is a problem, and leaves the directory off', async t => {
+  for (const base of ['people', 'ou=people,example', 'ou', '=x']) {
+    const got = look({ base })
+    t.match(got.said, /^problem omero\.ldap\.base: is no name of an entry/m, base)
+    t.match(got.directory, { enabled: false, base: 'ou=example,o=com' }, base)
+  }
+  const root = look({ urls: 'ldaps://a/people' })
+  t.match(root.said, /^problem omero\.ldap\.urls: ends with what is no name of an entry/m)
+  t.equal(root.directory.enabled, false)
+})
+
 t.test('a base that is empty, and one that is not written', async t => {
   const empty = look({ base: '' })
   t.equal(empty.directory.base, '')

@@ -46,9 +46,10 @@ t.test('omero config set is read as a shell takes it apart', async t => {
       "omero config set omero.ldap.user_filter '(cn=y)'\nomero config set omero.ldap.user_filter '(cn=x)'",
   }
   for (const [title, text] of Object.entries(rows)) t.equal(directoryOf(text).userFilter, '(cn=x)', title)
-  t.equal(directoryOf("omero config set omero.ldap.base 'o=a\\b'").base, 'o=a\\b', 'single quotes hold all')
-  t.equal(directoryOf('omero config set omero.ldap.base "o=a\\b\\"\\\\"').base, 'o=a\\b"\\', 'double quotes hold most')
-  t.equal(directoryOf('omero config set omero.ldap.base "o=$ 5"').base, 'o=$ 5', 'a $ that is none stays')
+  const reader = (value: string) => directoryOf(`omero config set omero.ldap.username ${value}`).username
+  t.equal(reader("'a\\b'"), 'a\\b', 'single quotes hold all')
+  t.equal(reader('"a\\b\\"\\\\"'), 'a\\b"\\', 'double quotes hold most')
+  t.equal(reader('"a=$ 5"'), 'a=$ 5', 'a $ that is none stays')
 })
 
 t.test('a command without a value takes the setting out, and that is told', async t => {
@@ -129,10 +130,7 @@ t.test('a .properties file is read as Java reads it', async t => {
     userMapping: new Map([['omeName', 'sAMAccountName']]),
   })
   t.match(got.said.join('\n'), /^note omero\.ldap\.user_mapping: stands there several times; the last one counts/m)
-  t.match(
-    got.said.join('\n'),
-    /^decide omero\.ldap\.user_filter: holds a backslash and was read as in a \.properties file/m,
-  )
+  t.notMatch(got.said.join('\n'), /backslash/)
   t.equal(got.decisions.find(({ option }) => option === 'omero.ldap.user_mapping')?.line, 9)
 })
 
@@ -144,10 +142,25 @@ t.test('a file of Java is known by its lines where its name does not say so', as
     'omero.db.name x',
     'omero.db.name=\\u0041',
   ])
-    t.equal(directoryOf(`${line}\nomero.ldap.base=o\\=x`).base, 'o=x', line)
-  t.equal(directoryOf('omero.db.name=a\\\n  b\nomero.ldap.base=o\\=x').base, 'o=x', 'a line that goes on')
-  t.equal(directoryOf('omero.ldap.base=o\\=x').base, 'o\\=x', 'what OMERO prints')
-  t.equal(directoryOf('omero.ldap.base=o\\=x', 'a.properties').base, 'o=x', 'by its name')
+    t.equal(directoryOf(`${line}\nomero.ldap.username=o\\=x`).username, 'o=x', line)
+  t.equal(directoryOf('omero.db.name=a\\\n  b\nomero.ldap.username=o\\=x').username, 'o=x', 'a line that goes on')
+  t.equal(directoryOf('omero.ldap.username=o\\=x').username, 'o\\=x', 'what OMERO prints')
+  t.equal(directoryOf('omero.ldap.username=o\\=x', 'a.properties').username, 'o=x', 'by its name')
+})
+
+t.test('a backslash that can be read in two ways leaves the directory off, one that Java drops is told', async t => {
+  const text = 'omero.ldap.config=true\nomero.ldap.user_filter=(cn=a\\28b)\n'
+  const doubtful = importSettings(`# printed, and then written upon\n${text}`)
+  t.match(doubtful.config.realms.directory, { enabled: false, userFilter: '(cn=a28b)' })
+  t.match(
+    doubtful.said.join('\n'),
+    /^decide omero\.ldap\.user_filter: holds a backslash and was read as Java reads it/m,
+  )
+  t.match(doubtful.said.join('\n'), /^decide omero\.ldap\.config: .* by omero\.ldap\.user_filter/m)
+  const named = importSettings(text, 'omero.properties')
+  t.match(named.config.realms.directory, { enabled: true, userFilter: '(cn=a28b)' })
+  t.match(named.said.join('\n'), /^decide omero\.ldap\.user_filter: holds a backslash that Java drops/m)
+  t.match(importSettings(text).config.realms.directory, { enabled: true, userFilter: '(cn=a\\28b)' })
 })
 
 t.test('files of all forms are one configuration; the last one counts', async t => {

@@ -94,8 +94,8 @@ t.test('values that look like YAML stay values', async t => {
     '%x',
     '@x',
   ]) {
-    const got = importSettings(`omero.ldap.base=${value}\nomero.ldap.new_user_group=${value}`)
-    t.equal(got.config.realms.directory.base, value, value)
+    const got = importSettings(`omero.ldap.username=${value}\nomero.ldap.new_user_group=${value}`)
+    t.equal(got.config.realms.directory.username, value, value)
     t.same(got.config.realms.directory.newUserGroup, { kind: 'literal', group: value }, value)
   }
 })

@@ -117,6 +117,8 @@ t.test('OMERO.web is where its settings say it is', async t => {
   t.equal(upstreamOf(wrong, 'omero').url, 'http://127.0.0.1:4080/')
   t.match(wrong.told, /^problem omero\.web\.application_server\.port: is no port/m)
   t.match(wrong.told, /^problem omero\.web\.application_server\.host: is no address/m)
+  for (const host of ['99999999999', '1.2.3.400', 'a:b', '[x', ''])
+    t.match(web(host, '4080').told, /^problem omero\.web\.application_server\.host: is no address/m, host)
 })
 
 t.test("TLS of OMERO's own clients is a hint: certs omero, or a stream", async t => {
