@@ -117,15 +117,12 @@ export function createPipeline(stations: Stations): (exchange: Exchange | Upgrad
   function judge(
     { exchange, target }: Understood,
     route: Route | undefined,
-    { answer }: Identity,
+    { answer, certificateAnswer }: Identity,
     webSocket: boolean,
   ): Decision | undefined {
     const { request, connection } = exchange
-    if (
-      connection.certificate === 'required' &&
-      answer.kind === 'refused' &&
-      answer.reason.startsWith('certificate-')
-    ) {
+    // Nothing else proves anybody there, and nothing is open to nobody.
+    if (connection.certificate === 'required' && certificateAnswer.kind !== 'proven' && answer.kind === 'refused') {
       return { outcome: 'deny', reason: answer.reason, loginHelps: false, refusal: answer }
     }
     const proof = answer.kind === 'proven' ? answer.principal.proof.kind : undefined

@@ -49,7 +49,7 @@ export function denialText(
   if (isRefusal(reason)) {
     const detail = refusalReasons[reason]
     // Where a certificate is insisted on, signing in would change nothing: the request itself is wrong.
-    if (!loginHelps && reason.startsWith('certificate-')) {
+    if (!loginHelps && (reason.startsWith('certificate-') || reason === 'account-closed')) {
       const title = reason === 'certificate-missing' ? 'A certificate is needed' : 'Your certificate was not accepted'
       return { status: 400, problem: { reason, title, detail } }
     }
