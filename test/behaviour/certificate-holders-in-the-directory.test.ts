@@ -174,6 +174,8 @@ t.test('while the directory is down', async t => {
     t.equal((await gateway.ask('/', { client: bob, cookie })).status, 200)
     t.equal((await gateway.ask('/', { client: bob, basic: `admin:${accounts.admin.password}` })).status, 200)
     t.equal((await gateway.ask('/open', { client: bob })).status, 200, 'open is open')
+    const marked = await gateway.ask('/', { client: bob, cookie: '__Host-sallyport-out=1' })
+    t.equal(marked.status, 401, 'who has logged out is asked to sign in')
   })
   await t.test('and when it is back, nobody has to wait for long', async t => {
     await slapd.start()
