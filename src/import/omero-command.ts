@@ -34,6 +34,8 @@ const omeroWithValue = /^(?:-[wspgukd]|--(?:password|server|port|group|user|key|
  * before. Only the beginning of the line is looked at.
  */
 export function commandStart(line: string): number | undefined {
+  // Files for "omero load" have commands without the program's name.
+  if (/^\s*config\s+(?:set|append|remove)\s/.test(line)) return 0
   const word = /\s*(\S+)/y
   const next = () => word.exec(line)?.[1]
   for (let one = next(), isOption = false; one !== undefined; one = next()) {

@@ -107,7 +107,6 @@ function trustIn(settings: OmeroSettings, addresses: readonly Address[], tell: T
 
 const trustStore = 'omero.security.trustStore'
 const keyStore = 'omero.security.keyStore'
-const notUsed = 'is a store of Java for ldaps:// addresses, and none of the draft can use it; it is left out'
 
 /** Where the store lies, for a command; undefined where none is named. */
 function storeIn(settings: OmeroSettings, option: string): string | undefined {
@@ -120,14 +119,19 @@ function authorityIn(settings: OmeroSettings, isOn: boolean, tell: Tell): DraftV
   tellPassword(settings, `${trustStore}Password`, tell)
   const store = storeIn(settings, trustStore)
   if (store === undefined) return undefined
+  const command = `keytool -list -rfc -keystore ${store} > certs/ldap-ca.pem`
   if (!isOn) {
-    tell('note', settings.place(trustStore), notUsed)
+    tell(
+      'note',
+      settings.place(trustStore),
+      `is a store of Java for encrypted addresses, which the draft has not, or not only. Once it has: ${command}   and tls: { ca: certs/ldap-ca.pem }`,
+    )
     return undefined
   }
   tell(
     'decide',
     settings.place(trustStore),
-    `is a store of Java; keytool -list -rfc -keystore ${store} > certs/ldap-ca.pem   makes of it the file that the draft names`,
+    `is a store of Java; ${command}   makes of it the file that the draft names`,
   )
   return remarked('certs/ldap-ca.pem', trustStore)
 }
@@ -137,7 +141,7 @@ function certificateIn(settings: OmeroSettings, isOn: boolean, tell: Tell): Draf
   const store = storeIn(settings, keyStore)
   if (store === undefined) return undefined
   if (!isOn) {
-    tell('note', settings.place(keyStore), notUsed)
+    tell('note', settings.place(keyStore), 'is a store of Java for encrypted addresses, and left out')
     return undefined
   }
   tell(

@@ -39,6 +39,7 @@ t.test('omero config set is read as a shell takes it apart', async t => {
     'with an account that is called so': "sudo -u omero -- omero config set omero.ldap.user_filter '(cn=x)'",
     'with env': "sudo env OMERODIR=/opt/omero LANG=C bin/omero config set omero.ldap.user_filter '(cn=x)'",
     'with a variable before it': "OMERODIR=/opt/omero omero config set omero.ldap.user_filter '(cn=x)'",
+    'as in a file for omero load': "config set -- omero.ldap.user_filter '(cn=x)'",
     'behind a prompt': "  $ omero config set omero.ldap.user_filter '(cn=x)'",
     'with options': "omero -q config --source /x.xml set --report -- omero.ldap.user_filter '(cn=x)'",
     'behind another': "omero config set omero.db.name x && omero config set omero.ldap.user_filter '(cn=x)';",
