@@ -52,6 +52,6 @@ function answerOf(holder: Principal, verdict: Verdict): Answer {
 }
 
 function refusalOf(claimed: string, { reason, why }: Extract<Verdict, { kind: 'out' }>): Refused {
-  const isClosed = reason === 'closed' || reason === 'locked'
+  const isClosed = reason === 'closed' || reason === 'locked' || reason === 'locked-there'
   return refused(isClosed ? 'account-closed' : 'certificate-not-in-directory', `${claimed}: ${why}`, { claimed })
 }

@@ -69,8 +69,14 @@ export interface SessionsParts {
   readonly ended: (name: string, verdict: Out) => void
 }
 
-/** Holds the open sessions of a person to what was said of them. */
+/**
+ * Holds the open sessions of a person to what was said of them.
+ *
+ * A lock by failed tries ends none: anybody can bring it about by typing a name somewhere, and could so put a doctor out
+ * of the archive who had proved who she is.
+ */
 export function followVerdict(name: string, verdict: Verdict, { sessions, ended }: SessionsParts): void {
+  if (verdict.kind === 'out' && verdict.reason === 'locked-there') return
   if (verdict.kind === 'in') sessions.regroup(name, 'directory', groupNames(verdict.account))
   else if (sessions.closeAllOf(name, 'directory') > 0) ended(name, verdict)
 }

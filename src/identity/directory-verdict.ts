@@ -18,7 +18,16 @@ export type Verdict =
   | { readonly kind: 'in'; readonly account: DirectoryAccount }
   | {
       readonly kind: 'out'
-      readonly reason: 'not-found' | 'moved' | 'closed' | 'no-groups' | 'locked' | 'local-account' | 'removed'
+      /** `locked`: by a command here; `locked-there`: by failed tries in the directory, which passes. */
+      readonly reason:
+        | 'not-found'
+        | 'moved'
+        | 'closed'
+        | 'no-groups'
+        | 'locked'
+        | 'locked-there'
+        | 'local-account'
+        | 'removed'
       /** For the audit trail. */
       readonly why: string
     }
@@ -63,8 +72,8 @@ export function createVerdictOf(parts: VerdictParts): (name: string) => Promise<
     if (found.kind === 'not-found') return out('not-found', found.why)
     const { entry } = found
     if (!filterOnce && entry.name !== name) return out('not-found', `${entry.dn} spells this name otherwise`)
-    const closed = entry.closed ?? entry.locked
-    if (closed !== undefined) return out('closed', `${entry.dn}: ${closed}`)
+    if (entry.closed !== undefined) return out('closed', `${entry.dn}: ${entry.closed}`)
+    if (entry.locked !== undefined) return out('locked-there', `${entry.dn}: ${entry.locked}`)
     // Who is known keeps what they have, where nothing is to be brought up to date.
     const asks = account === undefined || syncOnLogin
     const answer = asks ? await directory.groupsOf(entry) : undefined

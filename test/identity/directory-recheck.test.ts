@@ -102,6 +102,13 @@ t.test('who was locked or removed here is out at the next look, and asked of nob
   t.same(asked, ['carol'])
 })
 
+t.test('a lock by failed tries ends no session: anybody can bring it about', async t => {
+  const { sessions, ended, answered } = houseOf(t, ['alice'])
+  answered('alice', out('locked-there', 'locked since noon'))
+  t.equal(sessions.list().length, 1)
+  t.same(ended, [])
+})
+
 t.test('what was said is followed in every session of theirs, and in nobody else’s', async t => {
   const { accountOf, signIn, sessions, ended, answered } = houseOf(t, ['alice', 'bob'])
   const [more, local] = [signIn('alice'), signIn('alice', 'local')]

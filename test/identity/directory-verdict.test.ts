@@ -74,7 +74,7 @@ t.test('nobody is let in by an entry that is closed or locked, and no group is a
   people.set('closed', { groups: ['radiology'], entry: { closed: 'disabled since 2026' } })
   people.set('locked', { groups: ['radiology'], entry: { locked: 'locked since noon' } })
   t.match(await verdictOf('closed'), { kind: 'out', reason: 'closed', why: /disabled since 2026/ })
-  t.match(await verdictOf('locked'), { kind: 'out', reason: 'closed', why: /locked since noon/ })
+  t.match(await verdictOf('locked'), { kind: 'out', reason: 'locked-there', why: /locked since noon/ })
   t.same(asked, ['find closed', 'find locked'])
   t.same(accounts.list(), [])
 })
