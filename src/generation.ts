@@ -78,6 +78,7 @@ export async function openGeneration(config: Config, materials: Materials, house
       )
     : undefined
   const standing = createStanding({ local, accounts: house.accounts })
+  await directory?.prepare()
   const throttle = createThrottle(house.failures, realms.throttle)
   const passwords = createPasswordCheck({
     ...{ provider: realms.passwordProvider, ignoreCase: realms.ignoreCase, local, accounts: house.accounts },
