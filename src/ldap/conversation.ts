@@ -18,6 +18,9 @@ import { type Response, readResponse } from './response.ts'
 /** 1 is that of StartTLS, which is asked before. */
 const firstNumber = 2
 
+/** The answer goes beyond a bound of ours: as likely a question that is too wide as a directory that is ill. */
+export class TooMuch extends Error {}
+
 export interface Question {
   /** The bytes to send, for a message of this number. */
   write(id: number): Buffer
@@ -122,7 +125,7 @@ export class Conversation {
     this.#isWordless = false
     const { budget } = open.question
     budget.bytes -= chunk.length
-    if (budget.bytes < 0) throw new Error('the directory sent more than the gateway takes')
+    if (budget.bytes < 0) throw new TooMuch('the directory sent more bytes than the gateway takes')
     this.#chunks.push(chunk)
     this.#have += chunk.length
     while (this.#have >= this.#need) {
@@ -146,7 +149,7 @@ export class Conversation {
     this.#chunks = [rest]
     this.#have = rest.length
     this.#need = isWhole ? 1 : (end ?? all.length + 1)
-    if (this.#need - this.#have > budget) throw new Error('the directory announced more than the gateway takes')
+    if (this.#need - this.#have > budget) throw new TooMuch('the directory announced more bytes than the gateway takes')
     return isWhole ? all.subarray(0, end) : undefined
   }
 

@@ -10,6 +10,7 @@ import { ResultCodeError } from 'ldapts'
 import { Fault } from '../kernel/fault.ts'
 import { handshakeWords } from '../tls/handshake-words.ts'
 import { PeerRefusal } from '../tls/peer-verdict.ts'
+import { TooMuch } from './conversation.ts'
 
 /** `referral`: a search goes on at another server of ours, or does not because the server is none of ours. */
 export type DirectoryStep = 'connect' | 'tls' | 'reader' | 'search' | 'bind' | 'referral'
@@ -84,6 +85,8 @@ export function directoryFault(step: DirectoryStep, cause: unknown): Fault {
 /** What an operator has to change; undefined: nothing, it may pass by itself. */
 function settingWrong(step: DirectoryStep, cause: unknown): string | undefined {
   if (cause instanceof PeerRefusal) return 'it did not prove itself'
+  // No failure of the server: else one question that is too wide would keep everybody out for a while.
+  if (cause instanceof TooMuch && step === 'search') return 'the answer is larger than the gateway takes; ask for less'
   if (cause instanceof ResultCodeError) {
     if (step === 'tls' && cause.code !== busy) return `it refuses StartTLS (code ${cause.code})`
     if (cause.code === 32)

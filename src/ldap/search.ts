@@ -7,7 +7,7 @@
  * Source: RFC 4511 4.5, RFC 2696 (a page may be empty and not the last, which ldapts 9.2.0 takes for the end).
  */
 import { type Control, PagedResultsControl, SearchRequest as WireRequest } from 'ldapts'
-import type { Conversation } from './conversation.ts'
+import { type Conversation, TooMuch } from './conversation.ts'
 import { countdown } from './countdown.ts'
 import { type Entry, readEntry } from './entry.ts'
 import type { Filter } from './filter.ts'
@@ -59,7 +59,7 @@ export async function searchOver(conversation: Conversation, search: Search, tim
     else if (response.kind === 'entry') entries.push(...entryOf(response, binary))
     else throw new Error('the directory answered a search with something else')
     if (entries.length + references.length > mostEntries)
-      throw new Error(`the directory sent more than ${mostEntries} entries`)
+      throw new TooMuch(`the directory sent more than ${mostEntries} entries`)
     return last !== undefined
   }
 
