@@ -23,6 +23,7 @@ const commands: readonly [name: string, what: string, load: () => Promise<Comman
   ['certs', 'make and show certificates', async () => (await import('./certs.ts')).certs],
   ['users', 'local accounts', async () => (await import('./users.ts')).users],
   ['accounts', 'people of the directory', async () => (await import('./accounts.ts')).accounts],
+  ['ldap', 'why a sign-in with the directory fails', async () => (await import('./ldap.ts')).ldap],
   [
     'import',
     'the configuration of another program as a draft of ours',
@@ -34,7 +35,7 @@ const commands: readonly [name: string, what: string, load: () => Promise<Comman
 const usageHint = 'sallyport --help lists the commands, sallyport COMMAND --help its options'
 
 /** Named in the manual, and refused by name until they are built. */
-const later = ['ldap', 'sessions', 'audit']
+const later = ['sessions', 'audit']
 
 /** What may be given more than once; yargs makes a list of everything else that is, and no handler expects one. */
 const lists = new Set(['_', 'names', 'ip', 'group'])

@@ -24,7 +24,7 @@ export interface Chase<S> {
   readonly servers: readonly S[]
   /** Asks this server and no other. */
   readonly ask: (server: S, search: Search) => Promise<Found>
-  /** Told of a server that is none of ours. */
+  /** Told of a server that is none of ours, and of each that is left aside by the rule. */
   readonly notFollowed: (host: string) => void
 }
 
@@ -40,6 +40,7 @@ export async function entriesOf<S extends { readonly address: Address }>(
   if (rule === 'ignore') {
     if (first.elsewhere !== undefined)
       throw misconfigured('the base lies in another directory (a referral, which is not followed)')
+    for (const [url = ''] of first.references) notFollowed(hostIn(url))
     return [...first.entries]
   }
 

@@ -52,11 +52,12 @@ export async function searchOver(conversation: Conversation, search: Search, tim
   const entries: Entry[] = []
   const references: (readonly string[])[] = []
   const binary = new Set((search.binary ?? []).map(name => name.toLowerCase()))
+  const isRoot = search.base === '' && search.scope === 'base'
   let last: Result | undefined
   const take = (response: Response): boolean => {
     if (response.kind === 'done') last = response.result
     else if (response.kind === 'reference') references.push(response.urls)
-    else if (response.kind === 'entry') entries.push(...entryOf(response, binary))
+    else if (response.kind === 'entry') entries.push(...entryOf(response, binary, isRoot))
     else throw new Error('the directory answered a search with something else')
     if (entries.length + references.length > mostEntries)
       throw new TooMuch(`the directory sent more than ${mostEntries} entries`)
@@ -82,8 +83,13 @@ const noSuchObject = 32
 const sizeLimitExceeded = 4
 const referral = 10
 
-function entryOf(response: Extract<Response, { kind: 'entry' }>, binary: ReadonlySet<string>): Entry[] {
-  const entry = readEntry(wireEntry(response, binary))
+/** @param isRoot  what the server says of itself was asked for, the only entry without a name */
+function entryOf(
+  response: Extract<Response, { kind: 'entry' }>,
+  binary: ReadonlySet<string>,
+  isRoot: boolean,
+): Entry[] {
+  const entry = readEntry(wireEntry(response, binary), isRoot)
   return entry === undefined ? [] : [entry]
 }
 

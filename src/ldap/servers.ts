@@ -71,8 +71,11 @@ export interface ServerSettings {
   readonly referral: ReferralRule
 }
 
-/** Told after each step, failed or not; for `ldap test`. `what` is a DN, a filter or an address, never a secret. */
-export type OnStep = (step: DirectoryStep, milliseconds: number, what: string) => void
+/**
+ * Told after each step, failed or not; for `ldap test`. `what` is a DN, a filter or an address, never a secret; `failed` is
+ * what was thrown.
+ */
+export type OnStep = (step: DirectoryStep, milliseconds: number, what: string, failed?: unknown) => void
 
 /** Searches at one time, and so connections of the reader. A directory answers one in a few milliseconds. */
 const searchesAtOnce = 4
@@ -90,10 +93,14 @@ export function openServers(settings: ServerSettings, onStep: OnStep = () => und
     throw new Fault('directory-misconfigured', { about: 'a reader without a name or a password would be nobody' })
   const run: RunStep = async (step, what, work) => {
     const started = performance.now()
+    const told = (failed?: unknown) => onStep(step, performance.now() - started, what, failed)
     try {
-      return await inStep(step, work)
-    } finally {
-      onStep(step, performance.now() - started, what)
+      const done = await inStep(step, work)
+      told()
+      return done
+    } catch (cause) {
+      told(cause)
+      throw cause
     }
   }
   const servers = addresses.map(address => openServer(address, settings, run))
