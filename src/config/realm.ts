@@ -80,8 +80,8 @@ const Limit = (failures: number, within: string) =>
 
 /**
  * Failed sign-ins before nothing is even tried any more. By name it must be fewer than the directory takes before it
- * locks the account (its lockout threshold, in its window): else strangers could lock people out of everything else. From
- * where somebody has come in before there are two more.
+ * locks the account (its lockout threshold, in its window): else strangers could lock people out of everything else. Of
+ * somebody who has come in lately, strangers can use up all of them but two.
  */
 const ThrottleSection = z
   .strictObject({ name: Limit(4, '30 min'), address: Limit(50, '5 min'), everyone: Limit(1200, '1 min') })

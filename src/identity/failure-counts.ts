@@ -55,7 +55,7 @@ export function createFailureCounter(clock: Clock, most = mostKeys): FailureCoun
 
 export interface FailureCounts {
   readonly byName: FailureCounter
-  /** Tries from a familiar address, when the name has none left. */
+  /** Tries from a familiar address, when address or everyone have none left. */
   readonly byFamiliar: FailureCounter
   /** Refused binds of one entry of the directory, whatever it was called. */
   readonly byEntry: FailureCounter
@@ -76,6 +76,8 @@ export const createFailureCounts = (clock: Clock): FailureCounts => ({
 /** From which addresses somebody has come in before. In memory only: after a restart nobody is familiar. */
 export interface FamiliarAddresses {
   has(nameKey: string, addressKey: string): boolean
+  /** From anywhere. */
+  knows(nameKey: string): boolean
   add(nameKey: string, addressKey: string): void
 }
 
@@ -86,11 +88,10 @@ const mostAddresses = 8
 
 export function createFamiliarAddresses(clock: Clock): FamiliarAddresses {
   const names = new Map<string, Map<string, number>>()
+  const isRecent = (at: number | undefined): boolean => at !== undefined && Math.abs(clock.now() - at) < familiarFor
   return {
-    has(nameKey, addressKey) {
-      const at = names.get(nameKey)?.get(addressKey)
-      return at !== undefined && Math.abs(clock.now() - at) < familiarFor
-    },
+    has: (nameKey, addressKey) => isRecent(names.get(nameKey)?.get(addressKey)),
+    knows: nameKey => names.get(nameKey)?.values().some(isRecent) ?? false,
     add(nameKey, addressKey) {
       const addresses = names.get(nameKey) ?? new Map<string, number>()
       keepLatest(addresses, addressKey, clock.now(), mostAddresses)

@@ -9,8 +9,9 @@
  *   - strangers must not lock an account of the directory. The failures of a name are forgotten only when it has been
  *     left alone for the whole time, as directories do it: a window from the first failure would let twice as many pass
  *     at its end. Besides, the refused binds of one entry are counted, whatever names it answers to.
- *   - strangers must not lock the person out of the gate. Where she has come in from before, she has two tries of her
- *     own left when name, address or everyone have none. So a name has `failures` tries, and two more from there.
+ *   - strangers must not lock the person out of the gate. For somebody who has come in lately they may use up all tries
+ *     but two: those are left for where she came in from, also when address or everyone have none. A name has `failures`
+ *     tries altogether, so that is what the directory must bear.
  *
  * Source: OWASP authentication (throttling); RFC 9110 10.2.3 (Retry-After); RFC 6177 (an IPv6 site holds a /64 at least);
  * lockoutObservationWindow of Active Directory, pwdFailureCountInterval of slapo-ppolicy(5).
@@ -21,7 +22,7 @@ import { type Refused, refused } from './answer.ts'
 import type { FailureCounts } from './failure-counts.ts'
 import { nameKey } from './name-key.ts'
 
-/** Tries from a familiar address when there are none left otherwise. */
+/** Tries that are left for familiar addresses. */
 export const familiarTries = 2
 
 export interface Throttle {
@@ -50,29 +51,29 @@ const everyone = 'everyone'
 export function createThrottle(counts: FailureCounts, limits: ThrottleSection): Throttle {
   const { byName, byFamiliar, byEntry, byAddress, byEveryone, familiar } = counts
 
-  const spentBy = (key: string, from: string) =>
+  /** @param isOwn  whoever asks comes from where the person came in before, or is the only one to be known */
+  const nameLimit = (key: string, isOwn: boolean): number =>
+    isOwn || !familiar.knows(key) ? limits.name.failures : Math.max(1, limits.name.failures - familiarTries)
+
+  const spentByOthers = (from: string) =>
     [
-      { by: 'this name', failures: byName.of(key), limit: limits.name.failures },
       { by: 'this address', failures: byAddress.of(from), limit: limits.address.failures },
       { by: 'everyone', failures: byEveryone.of(everyone), limit: limits.everyone.failures },
     ].filter(({ failures, limit }) => failures.count >= limit)
 
-  function countForName(key: string, from: string): void {
-    const isOwn = familiar.has(key, from) && spentBy(key, from).length > 0
-    const counter = isOwn ? byFamiliar : byName
-    counter.add(key, limits.name.within, true)
-  }
-
   return {
     refusal(name, address) {
       const [key, from] = [nameKey(name), addressKey(address)]
-      const spent = spentBy(key, from)
+      const isOwn = familiar.has(key, from)
+      const ofName = byName.of(key)
+      const hasNone = ofName.count >= nameLimit(key, isOwn)
+      const others = spentByOthers(from)
+      const own = byFamiliar.of(key)
+      const mayPass = isOwn && own.count < familiarTries
+      const spent = [...(hasNone ? [{ by: 'this name', failures: ofName }] : []), ...(mayPass ? [] : others)]
       const [first] = spent
       if (first === undefined) return undefined
-      const own = familiar.has(key, from) ? byFamiliar.of(key) : undefined
-      if (own !== undefined && own.count < familiarTries) return undefined
-      const longest = Math.max(...spent.map(({ failures }) => failures.left))
-      const left = own === undefined ? longest : Math.min(longest, own.left)
+      const left = Math.max(...spent.map(({ failures }) => failures.left))
       return refused('throttled', `${first.failures.count} failures by ${first.by}`, {
         claimed: name,
         retryAfter: Math.max(1, Math.ceil(left / 1000)),
@@ -80,7 +81,11 @@ export function createThrottle(counts: FailureCounts, limits: ThrottleSection): 
     },
     failed(name, address) {
       const from = addressKey(address)
-      if (name !== undefined) countForName(nameKey(name), from)
+      if (name !== undefined) {
+        const key = nameKey(name)
+        byName.add(key, limits.name.within, true)
+        if (familiar.has(key, from) && spentByOthers(from).length > 0) byFamiliar.add(key, limits.name.within, true)
+      }
       byAddress.add(from, limits.address.within, false)
       byEveryone.add(everyone, limits.everyone.within, false)
     },
@@ -94,11 +99,15 @@ export function createThrottle(counts: FailureCounts, limits: ThrottleSection): 
     binds: {
       refusal(entry, isFamiliar) {
         const { count } = byEntry.of(entry)
-        const isSpent = count >= limits.name.failures + (isFamiliar ? familiarTries : 0)
+        const isSpent = count >= nameLimit(entry, isFamiliar)
         return isSpent ? `not asked: ${count} binds of this entry were refused, under whatever names` : undefined
       },
       refused: entry => byEntry.add(entry, limits.name.within, true),
-      taken: entry => byEntry.forget(entry),
+      taken(entry) {
+        byEntry.forget(entry)
+        // From wherever: that it has come in at all is what leaves tries for its person.
+        familiar.add(entry, '')
+      },
     },
   }
 }

@@ -77,25 +77,40 @@ t.test('success forgets the failures of the name', async t => {
   t.equal(throttle.refusal('alice', '10.0.0.1'), undefined)
 })
 
-t.test('where she came in before, alice has two tries of her own that strangers elsewhere cannot use up', async t => {
+t.test('where she came in before, alice has two tries that strangers elsewhere cannot use up', async t => {
   const { throttle, clock } = throttleOf({ name: { failures: 4, within: 30 * minute } })
   throttle.succeeded('alice', '10.0.0.7')
-  for (let tries = 0; tries < 4; tries++) throttle.failed('alice', `192.0.2.${tries}`)
-  t.match(throttle.refusal('alice', '192.0.2.9'), { reason: 'throttled' })
+  for (let tries = 0; tries < 2; tries++) {
+    t.equal(throttle.refusal('alice', '192.0.2.9'), undefined)
+    throttle.failed('alice', `192.0.2.${tries}`)
+  }
+  t.match(throttle.refusal('alice', '192.0.2.9'), { reason: 'throttled', detail: '2 failures by this name' })
   t.match(throttle.refusal('bob', '10.0.0.7'), undefined, 'what others do there is not hers')
   t.equal(throttle.refusal('alice', '10.0.0.7'), undefined)
   throttle.failed('alice', '10.0.0.7')
   t.equal(throttle.refusal('alice', '10.0.0.7'), undefined)
   throttle.failed('alice', '10.0.0.7')
-  t.match(throttle.refusal('alice', '10.0.0.7'), { reason: 'throttled', retryAfter: 30 * 60 })
+  t.match(
+    throttle.refusal('alice', '10.0.0.7'),
+    { reason: 'throttled', retryAfter: 30 * 60, detail: '4 failures by this name' },
+    'no more than four altogether, which the directory must bear',
+  )
   clock.move(30 * minute)
   t.equal(throttle.refusal('alice', '192.0.2.9'), undefined)
   t.equal(throttle.refusal('alice', '10.0.0.7'), undefined)
 
-  for (let tries = 0; tries < 4; tries++) throttle.failed('alice', '192.0.2.1')
+  for (let tries = 0; tries < 2; tries++) throttle.failed('alice', '192.0.2.1')
   throttle.failed('alice', '10.0.0.7')
   throttle.succeeded('alice', '10.0.0.7')
   t.equal(throttle.refusal('alice', '192.0.2.9'), undefined, 'success begins anew for all')
+})
+
+t.test('of one failure alone strangers have that one', async t => {
+  const { throttle } = throttleOf({ name: { failures: 1, within: minute } })
+  throttle.succeeded('alice', '10.0.0.7')
+  t.equal(throttle.refusal('alice', '192.0.2.9'), undefined)
+  throttle.failed('alice', '192.0.2.9')
+  t.match(throttle.refusal('alice', '10.0.0.7'), { reason: 'throttled' })
 })
 
 t.test('nor can neighbours behind her address, or a flood from everywhere', async t => {
@@ -118,12 +133,14 @@ t.test('an entry is bound no more often than a name, whatever names it answers t
     throttle.binds.refused('entryUUID:1')
   }
   t.match(throttle.binds.refusal('entryUUID:1', false), /^not asked: 4 binds/)
+  t.match(throttle.binds.refusal('entryUUID:1', true), /^not asked: 4 binds/)
   t.equal(throttle.binds.refusal('entryUUID:2', false), undefined)
+  throttle.binds.taken('entryUUID:1')
+  for (let tries = 0; tries < 2; tries++) throttle.binds.refused('entryUUID:1')
+  t.match(throttle.binds.refusal('entryUUID:1', false), /^not asked: 2 binds/, 'its person has come in before')
   t.equal(throttle.binds.refusal('entryUUID:1', true), undefined, 'the last two are for whom they belong to')
   for (let tries = 0; tries < 2; tries++) throttle.binds.refused('entryUUID:1')
-  t.match(throttle.binds.refusal('entryUUID:1', true), /^not asked: 6 binds/)
-  throttle.binds.taken('entryUUID:1')
-  t.equal(throttle.binds.refusal('entryUUID:1', false), undefined)
+  t.match(throttle.binds.refusal('entryUUID:1', true), /^not asked: 4 binds/)
 })
 
 t.test('an address is stopped whatever names it tries, and its whole /64 with it', async t => {
