@@ -11,6 +11,7 @@ import { ResultCodeError } from 'ldapts'
 import { causeLine, Fault } from '../kernel/fault.ts'
 import { handshakeWords } from '../tls/handshake-words.ts'
 import { PeerRefusal } from '../tls/peer-verdict.ts'
+import { TooMuch } from './conversation.ts'
 import { type Diagnosis, placeOf, type Terms } from './diagnosis.ts'
 import type { DirectoryStep } from './failure.ts'
 import { resultCause } from './result-causes.ts'
@@ -128,6 +129,12 @@ function cut(step: DirectoryStep, cause: unknown, terms: Terms): Diagnosis {
     const { code, cause: why, cure } = clientCertificate(terms)
     return { code, cause: `the server shook hands, and hung up at the first word: most likely ${why}`, cure }
   }
+  if (cause instanceof TooMuch)
+    return {
+      code: 'too-much',
+      cause: `the answer is larger than the gateway takes: ${said}`,
+      cure: 'ask for less: a narrower base, userFilter or groupFilter',
+    }
   if (/within the time/.test(said))
     return {
       code: 'no-answer-in-time',
