@@ -1,10 +1,11 @@
 /**
- * The online half of `check`: connects to each upstream and to the directory, and tells each outcome with its cause.
+ * The online half of `check`: connects to each upstream, and to each server of the directory (check-online-directory.ts);
+ * tells each outcome with its cause.
  */
 import type { Config } from '../config/schema.ts'
 import type { HttpUpstreamSection } from '../config/upstream.ts'
 import { causeLine, Fault } from '../kernel/fault.ts'
-import { openDirectory } from '../ldap/directory.ts'
+import type { Step } from '../ldap/step-rows.ts'
 import type { Materials } from '../preflight.ts'
 import { examinePeer, fetchCommand } from '../tls/connect-peer.ts'
 import { handshakeWords } from '../tls/handshake-words.ts'
@@ -14,12 +15,15 @@ import { probeRevocation } from '../tls/revocation-probe.ts'
 import { addressOf } from '../upstream/connector.ts'
 import { upstreamFault } from '../upstream/failure.ts'
 import { openUpstream } from '../upstream/upstream.ts'
+import { checkDirectory } from './check-online-directory.ts'
 
 export interface Finding {
   readonly what: string
   readonly ok: boolean
   readonly detail: string
   readonly milliseconds: number
+  /** Of a server of the directory. */
+  readonly steps?: readonly Step[]
 }
 
 async function timed(what: string, work: () => Promise<string>): Promise<Finding> {
@@ -85,24 +89,13 @@ export async function checkOnline(config: Config, materials: Materials): Promise
       }),
     )
   }
-  const { directory } = config.realms
-  if (directory.enabled) {
-    const steps: string[] = []
-    findings.push(
-      timed(`directory ${directory.urls.join(' ')}`, async () => {
-        const opened = openDirectory(directory, {
-          password: materials.directoryPassword,
-          trust: materials.directoryTrust,
-          onStep: (step, milliseconds) => steps.push(`${step} ${Math.round(milliseconds)} ms`),
-        })
-        await opened.probe()
-        return steps.join(', ')
-      }),
-    )
-  }
   const lists = [...Object.values(config.listeners), ...Object.values(config.streams)].flatMap(section =>
     'clients' in section && section.clients.revocation !== undefined ? [section.clients.revocation] : [],
   )
-  const probed = await Promise.all(lists.map(section => probeRevocation(section, Date.now())))
-  return [...(await Promise.all(findings)), ...probed.flat()]
+  const [asked, directory, probed] = await Promise.all([
+    Promise.all(findings),
+    checkDirectory(config, materials),
+    Promise.all(lists.map(section => probeRevocation(section, Date.now()))),
+  ])
+  return [...asked, ...directory, ...probed.flat()]
 }

@@ -128,7 +128,7 @@ routes: [{ path: /, upstream: up, access: everyone }]`,
   t.equal(ok, false)
   t.match(
     online.find(({ what }: { what: string }) => what.startsWith('directory')),
-    { ok: false, detail: /directory-misconfigured|credentials/ },
+    { ok: false, detail: /reader \d+ ms failed: the directory does not know the reader account .*; cure: / },
   )
   t.notMatch(refused.stdout, 'not the password')
 })
