@@ -12,6 +12,7 @@ import type { Step } from '../ldap/step-rows.ts'
 import type { Materials } from '../preflight.ts'
 import { plain } from './certs-text.ts'
 import type { Finding } from './check-online.ts'
+import { stepValue } from './ldap-text.ts'
 
 export async function checkDirectory({ realms }: Config, materials: Materials): Promise<Finding[]> {
   const { directory, ignoreCase, throttle } = realms
@@ -21,9 +22,8 @@ export async function checkDirectory({ realms }: Config, materials: Materials): 
   let refusedAt: string | undefined
   for (const url of directory.urls) {
     await using server = openExamination(url, directory, { password, trust, ignoreCase })
-    const from = performance.now()
     const { ok } = await (refusedAt === undefined ? server.knock() : server.knockAsNobody(refusedAt))
-    const milliseconds = Math.round(performance.now() - from)
+    const milliseconds = Math.round(server.steps.reduce((sum, step) => sum + (step.milliseconds ?? 0), 0))
     if (isReaderRefused(server)) refusedAt ??= url
     const remarks = ok ? await remarksOn(server, throttle.name) : []
     findings.push({
@@ -31,7 +31,7 @@ export async function checkDirectory({ realms }: Config, materials: Materials): 
       ok,
       detail: detailOf(server.steps, remarks),
       milliseconds,
-      steps: server.steps,
+      steps: server.steps.map(stepValue),
     })
   }
   return findings

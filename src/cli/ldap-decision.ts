@@ -8,7 +8,9 @@
 import type { Config } from '../config/schema.ts'
 import type { RefusalReason } from '../identity/answer.ts'
 import type { DirectoryAccounts } from '../identity/directory-account.ts'
+import { groupNames } from '../identity/directory-admission.ts'
 import { createDirectoryLogin, type PasswordDirectory } from '../identity/directory-login.ts'
+import { createVerdictOf } from '../identity/directory-verdict.ts'
 import type { LocalAccounts } from '../identity/local-accounts.ts'
 import { createPasswordCheck } from '../identity/password-realms.ts'
 import { createStanding } from '../identity/standing.ts'
@@ -50,7 +52,7 @@ export async function decide(name: string, password: string | undefined, parts: 
           pretendToCheck,
           login: createDirectoryLogin({
             directory: { ...directory, pretendToCheck },
-            accounts: { find: name => accounts.find(name), add: () => true, update: () => true },
+            accounts: unwritten(accounts),
             ...{ binds: unthrottled.binds, clock: systemClock, warn: () => undefined },
             syncOnLogin: realms.directory.syncOnLogin,
             filterOnce: realms.passwordProvider === 'chained431',
@@ -59,10 +61,7 @@ export async function decide(name: string, password: string | undefined, parts: 
         }
       : undefined,
   })
-  const answer = await check.verify(name, password ?? 'the right one', '127.0.0.1').catch((thrown: unknown) => {
-    if (thrown instanceof Fault) return thrown // an outcome, here
-    throw thrown
-  })
+  const answer = await check.verify(name, password ?? 'the right one', '127.0.0.1').catch(asOutcome)
   if (answer instanceof Fault) return { outcome: 'unavailable', why: causeLine(answer) }
   if (answer.kind === 'refused') return { outcome: 'refused', reason: answer.reason, why: answer.detail }
   const { principal, notice } = answer
@@ -91,3 +90,36 @@ const believing = (local: LocalAccounts): Pick<LocalAccounts, 'find' | 'verify'>
     return account.locked ? { kind: 'locked' } : { kind: 'right', account }
   },
 })
+
+export type HolderDecision =
+  | { readonly outcome: 'let-in'; readonly groups: readonly string[] }
+  | { readonly outcome: 'refused' | 'unavailable'; readonly why: string }
+
+/** Whoever holds a certificate of this name; undefined: none of them is looked up in the directory. */
+export async function decideForHolder(name: string, parts: DecisionParts): Promise<HolderDecision | undefined> {
+  const { config, accounts, local, directory } = parts
+  const { realms, administrators } = config
+  if (!realms.directory.enabled || !realms.certificate.some(realm => realm.directory)) return undefined
+  const verdictOf = createVerdictOf({
+    ...{ directory, local, provider: realms.passwordProvider, syncOnLogin: realms.directory.syncOnLogin },
+    accounts: unwritten(accounts),
+    reserved: { administrators, allowed: realms.directory.allowReserved },
+    now: () => systemClock.now(),
+  })
+  const verdict = await verdictOf(name).catch(asOutcome)
+  if (verdict instanceof Fault) return { outcome: 'unavailable', why: causeLine(verdict) }
+  return verdict.kind === 'in'
+    ? { outcome: 'let-in', groups: [...groupNames(verdict.account)] }
+    : { outcome: 'refused', why: verdict.why }
+}
+
+const unwritten = (accounts: Pick<DirectoryAccounts, 'find'>) => ({
+  find: (name: string) => accounts.find(name),
+  add: () => true,
+  update: () => true,
+})
+
+function asOutcome(thrown: unknown): Fault {
+  if (thrown instanceof Fault) return thrown
+  throw thrown
+}

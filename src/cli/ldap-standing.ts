@@ -10,7 +10,7 @@ import { quoted } from './shell-quote.ts'
 type Line = readonly [label: string, text: string]
 
 export function standingLines(
-  { name, entry, account, local }: Pick<Examined, 'name' | 'entry' | 'account' | 'local'>,
+  { name, entry, account, local, byCertificate }: Omit<Examined, 'servers' | 'remarks'>,
   { realms }: Pick<Config, 'realms'>,
 ): Line[] {
   const providerLine: Line = [
@@ -35,7 +35,8 @@ export function standingLines(
           ['groups', `${groupsText(account.groups)}, as they stand here now`],
           ...(local === undefined ? [] : [['', 'the local account of this name lies dormant'] as const]),
         ]
-  return [...lines, providerLine, ['sync', syncText(realms, account !== undefined)]]
+  const certificate: Line[] = byCertificate === undefined ? [] : [['certificate', holderText(byCertificate)]]
+  return [...lines, providerLine, ['sync', syncText(realms, account !== undefined)], ...certificate]
 }
 
 function entryText(account: NonNullable<Examined['account']>, entry: Examined['entry'], name: string): string {
@@ -57,4 +58,15 @@ function syncText({ directory, passwordProvider }: Config['realms'], isKnown: bo
     return 'chained431: groups and particulars stay as they were at the first sign-in, whatever syncOnLogin says'
   if (directory.syncOnLogin) return 'syncOnLogin: true: groups and particulars are taken anew at each sign-in'
   return `syncOnLogin: false: groups and particulars ${isKnown ? 'stay' : 'will stay'} as they ${isKnown ? 'were' : 'are'} at the first sign-in`
+}
+
+function holderText(decision: NonNullable<Examined['byCertificate']>): string {
+  switch (decision.outcome) {
+    case 'let-in':
+      return `who holds a certificate of this name is let in with groups: ${decision.groups.join(', ')}`
+    case 'refused':
+      return `who holds a certificate of this name is refused: ${decision.why}`
+    case 'unavailable':
+      return 'who holds a certificate of this name cannot be looked up: the directory does not answer'
+  }
 }

@@ -48,7 +48,7 @@ export function tellExamined(examined: Examined, config: Config, report: Report)
     ...(entry === undefined ? [] : ['entry', ...entryLines(entry)]),
     ...(groups?.kind === 'groups' ? ['groups, as the directory has them', ...groupLines(groups, dropped)] : []),
     'here',
-    ...standingLines(examined, config).map(([label, text]) => `  ${label.padEnd(9)} ${plain(text)}`),
+    ...standingLines(examined, config).map(([label, text]) => `  ${label.padEnd(11)} ${plain(text)}`),
     ...remarks.flatMap(remark => [`remark: ${plain(remark.cause)}`, `${indent}cure:  ${plain(remark.cure)}`]),
     ...said.map(plain),
   ]
@@ -62,16 +62,19 @@ export function tellExamined(examined: Examined, config: Config, report: Report)
     groups: groups?.kind === 'groups' ? { found: groups.groups, skipped: groups.skipped ?? [], dropped } : null,
     account: account ?? null,
     localAccount: local === undefined ? null : { locked: local.locked, groups: local.groups },
-    ...{ decision: { ...decision, assumesPassword: depth !== 'test' }, remarks },
+    decision: { ...decision, assumesPassword: depth !== 'test' },
+    ...{ certificate: examined.byCertificate ?? null, remarks },
   })
   if (decision.outcome !== 'let-in') report.fail(1, `${name} would not get in`)
   else if (failed.length > 0)
     report.fail(1, `${failed.length === 1 ? 'one server' : `${failed.length} servers`} of ${servers.length} failed`)
 }
 
-const stepValue = ({ milliseconds, ...step }: Step) => ({
-  ...step,
+/** For `--json`. */
+export const stepValue = ({ step, ok, milliseconds, ...more }: Step) => ({
+  ...{ step, ok },
   ...(milliseconds === undefined ? {} : { milliseconds: Math.round(milliseconds * 10) / 10 }),
+  ...more,
 })
 
 function entryLines(entry: NonNullable<Examined['entry']>): string[] {

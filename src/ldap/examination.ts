@@ -55,6 +55,18 @@ export function openExamination(url: string, settings: DirectorySettings, option
   const fail = (step: Step['step'], what: string, diagnosis: Diagnosis) =>
     void steps.push({ step, ok: false, what, diagnosis })
 
+  function noted(found: Outcome<Finding>, what: string): Outcome<Finding> {
+    if (!found.ok) return found
+    if (found.value.kind === 'not-found')
+      fail('entry', what, { code: 'nobody', cause: found.value.why, cure: 'look at the spelling' })
+    else {
+      const { dn, closed } = found.value.entry
+      if (closed === undefined) steps.push({ step: 'entry', ok: true, what: dn })
+      else fail('entry', dn, closedCause(closed))
+    }
+    return found
+  }
+
   return {
     ...{ url, plan, terms, steps, servers, remarks },
     async knock() {
@@ -70,19 +82,8 @@ export function openExamination(url: string, settings: DirectorySettings, option
       fail('reader', plan.reader ?? '', { code: 'reader-not-tried', cause, cure: 'mend it there first' })
       return { ok: false, fault: new Fault('directory-misconfigured', { about: `${url}: ${cause}` }) }
     },
-    async find(name) {
-      const found = await outcome(() => directory.find(name))
-      if (!found.ok) return found
-      if (found.value.kind === 'not-found')
-        fail('entry', name, { code: 'nobody', cause: found.value.why, cure: 'look at the spelling' })
-      else {
-        const { dn, closed } = found.value.entry
-        if (closed === undefined) steps.push({ step: 'entry', ok: true, what: dn })
-        else fail('entry', dn, closedCause(closed))
-      }
-      return found
-    },
-    read: dn => outcome(() => directory.read(dn)),
+    find: async name => noted(await outcome(() => directory.find(name)), name),
+    read: async dn => noted(await outcome(() => directory.read(dn)), dn),
     async checkPassword(entry, password) {
       const started = performance.now()
       const since = steps.length

@@ -45,7 +45,7 @@ t.test('a sign-in that works is shown step by step, with the decision, and chang
   )
   t.match(stdout, /^ {2}email {7}alice@lab\.test$/m)
   t.match(stdout, /^ {2}system \(reserved: .*allowReserved\)$/m)
-  t.match(stdout, /^ {2}account {3}none yet: the first sign-in makes it$/m)
+  t.match(stdout, /^ {2}account {5}none yet: the first sign-in makes it$/m)
   t.match(stdout, /^let in as alice with groups: radiology\n$/m)
   t.notOk(existsSync(join(cwd, 'state')), 'no account was made, and no state')
 
@@ -129,7 +129,7 @@ t.test('what is known here is told: an account, its lock, another entry, a local
   const version = accounts.version('alice')
   t.match(
     (await ldap('find', 'alice')).stdout,
-    /known since 2026-03-04 05:06 UTC, last sign-in never\n {2}entry {5}linked to this entry[\s\S]*night-shift \(local\), as they stand here now[\s\S]*let in with the right password as alice with groups: night-shift, radiology/,
+    /known since 2026-03-04 05:06 UTC, last sign-in never\n {2}entry {7}linked to this entry[\s\S]*night-shift \(local\), as they stand here now[\s\S]*let in with the right password as alice with groups: night-shift, radiology/,
   )
   t.equal(accounts.version('alice'), version, 'brought up to date by nobody')
   change('syncOnLogin: true', 'syncOnLogin: false')
@@ -156,8 +156,37 @@ t.test('what is known here is told: an account, its lock, another entry, a local
     bob.stdout,
     /a local account of this name: the directory is never asked for it[\s\S]*let in as bob, a local account, with groups: porters/,
   )
+  t.notMatch(bob.stdout, /FAILED|search/, 'and its name is looked up nowhere')
   t.notMatch(slapd.log().slice(before), /BIND dn="uid=bob/, 'the password of a local account goes nowhere')
 })
+
+t.test(
+  'holders of certificates are told of where they are looked up, and a remembered entry where it counts',
+  async t => {
+    const { ldap, json, directory, change } = place(t)
+    change('realms:', 'realms:\n  certificate: { directory: true }\n  passwordProvider: chained431')
+    change(
+      'keystore: { certificate: server.pem }',
+      'keystore: { certificate: server.pem }, clients: { certificate: optional, truststore: ca.pem }',
+    )
+    const holder = await ldap('find', 'alice')
+    t.match(holder.stdout, /^ {2}certificate who holds a certificate of this name is let in with groups: radiology$/m)
+    t.match((await json('find', 'carol')).said, { certificate: { outcome: 'refused', why: /confers no group/ } })
+    directory().add({
+      ...{ name: 'alice', dn: slapd.people.alice.dn, entryId: undefined, particulars: {}, locked: false },
+      ...{ createdAt: 1, lastLoginAt: undefined, groups: [{ name: 'night-shift', source: 'local', owner: false }] },
+    })
+    change('base:', 'userFilter: (objectClass=account)\n    base:')
+    const remembered = await json('test', 'alice', '--password-file', 'right')
+    t.equal(remembered.code, 0, remembered.stderr)
+    t.match(
+      remembered.said.decision,
+      { outcome: 'let-in', groups: ['night-shift'] },
+      'the filter is asked of strangers only',
+    )
+    t.equal((await ldap('test', 'alice', '--password-file', 'wrong')).code, 1)
+  },
+)
 
 t.test('a directory that is not asked yet can be tried all the same', async t => {
   const { ldap, change } = place(t)
