@@ -6,8 +6,10 @@
  */
 import type { Diagnosis } from './diagnosis.ts'
 import type { DirectoryPlan } from './directory-plan.ts'
+import { isUnder, sameDn } from './dn.ts'
 import { type Entry, valuesOf } from './entry.ts'
 import { any, both, equal, type Filter, formatFilter } from './filter.ts'
+import { readRoot } from './root-entry.ts'
 import type { Servers } from './servers.ts'
 
 export interface MissingParts {
@@ -42,6 +44,8 @@ export async function whyNobody(name: string, { plan, servers, unread }: Missing
   const elsewhere = otherNames.filter(attribute => attribute.toLowerCase() !== nameAttribute.toLowerCase())
   const [other] = await search(any(...elsewhere.map(attribute => equal(attribute, name))))
   if (other !== undefined) return otherAttribute(other, name, nameAttribute, elsewhere)
+  const outside = await outsideOf(base, isNamed, servers)
+  if (outside !== undefined) return outsideBase(outside, name, base)
   if (unread.length > 0) return elsewhereOf(unread, name)
   const [anybody] = await servers.search({
     ...{ base, scope: 'sub', filter: userFilter, most: 1 },
@@ -49,6 +53,23 @@ export async function whyNobody(name: string, { plan, servers, unread }: Missing
   })
   return anybody === undefined ? nobodyAtAll(plan) : nobodyCalled(name, plan)
 }
+
+/** Somebody of that name in a tree of this server, and not below the base. */
+async function outsideOf(base: string, isNamed: Filter, servers: MissingParts['servers']): Promise<Entry | undefined> {
+  const root = await readRoot(servers)
+  const above = root?.contexts.filter(context => isUnder(base, context) && !sameDn(base, context)) ?? []
+  const [context] = above.toSorted((one, other) => one.length - other.length)
+  if (context === undefined) return undefined
+  const request = { scope: 'sub', filter: isNamed, attributes: ['1.1'], most: 2 } as const
+  const [entry] = await servers.search({ ...request, base: context })
+  return entry
+}
+
+const outsideBase = ({ dn }: Entry, name: string, base: string): Diagnosis => ({
+  code: 'outside-base',
+  cause: `an entry called ${name} is there (${dn}), and does not lie below ${base}`,
+  cure: 'if this person may come in, write a realms.directory.base that stands above both',
+})
 
 function otherSpelling({ dn, ...entry }: Entry, name: string, attribute: string): Diagnosis {
   const spelt = valuesOf(entry, attribute).join(', ')

@@ -51,6 +51,12 @@ t.test('why a name finds nobody', async t => {
       ['finds nobody at all below ou=groups,dc=lab,dc=test'],
     ],
     ['*)(uid=*', {}, 'nobody', ['others are found']],
+    [
+      'bob',
+      { base: `ou=groups,${suffix}` },
+      'outside-base',
+      [`(${slapd.people.bob.dn}), and does not lie below ou=groups,dc=lab,dc=test`],
+    ],
   ] as const
   for (const [name, written, code, said] of rows) {
     const failure = await failing(name, written)
