@@ -168,6 +168,7 @@ export async function openGeneration(config: Config, materials: Materials, house
   const portal = createPortal({
     sessions,
     passwords,
+    standing,
     basic: realms.basic,
     routes,
     administrators: config.administrators,

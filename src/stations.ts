@@ -7,7 +7,7 @@ import { BodyTooLarge, type Destination, forward } from './forward/forward.ts'
 import type { Hold, InFlight } from './forward/in-flight.ts'
 import { handshakeProblem, tunnel } from './forward/tunnel.ts'
 import type { Credentials, Identity } from './identity/authenticator.ts'
-import type { Standing } from './identity/standing.ts'
+import { type Standing, standingThen } from './identity/standing.ts'
 import { asFault, causeLine } from './kernel/fault.ts'
 import { parseAuthority } from './listener/authority.ts'
 import { ClientGone } from './listener/bodies.ts'
@@ -62,7 +62,8 @@ export function createStations(parts: StationParts): Stations {
     if (principal?.proof.kind === 'session') return { kind: 'session', id: principal.proof.id }
     if (principal?.proof.kind !== 'password') return undefined
     const { name } = principal
-    return { kind: 'password', name, standing: parts.standing, was: parts.standing(name) }
+    // Of then, not of now: the account may have been changed since, while the decision was being recorded.
+    return { kind: 'password', name, standing: parts.standing, was: standingThen(principal) }
   }
 
   return {

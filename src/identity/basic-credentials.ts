@@ -11,7 +11,7 @@ import { type HeaderList, soleHeader } from '../listener/exchange.ts'
 import { type Answer, absent, type Refused, refused } from './answer.ts'
 import { createCredentialKey } from './credential-key.ts'
 import type { PasswordCheck, ProvenPassword } from './password-realms.ts'
-import type { Standing } from './standing.ts'
+import { isUnchanged, type Standing, standingThen } from './standing.ts'
 
 /** Faults are those of PasswordCheck. */
 export type BasicCheck = (headers: HeaderList, address: string) => Promise<Answer>
@@ -51,8 +51,8 @@ export function createBasicCheck({
     const age = clock.now() - entry.at
     // A clock that was set back must not make a minute longer.
     if (age < 0 || age >= remember) return undefined
-    const now = standing(entry.answer.principal.name)
-    if (now === undefined || now !== entry.answer.standing) return undefined
+    const { principal } = entry.answer
+    if (!isUnchanged(standingThen(principal), standing(principal.name))) return undefined
     remembered.set(hash, entry)
     return entry.answer
   }

@@ -25,12 +25,10 @@ import { groupNames } from './directory-admission.ts'
 import type { DirectoryLogin, PasswordDirectory } from './directory-login.ts'
 import { type LocalAccounts, usablePassword } from './local-accounts.ts'
 import { nameKey } from './name-key.ts'
-import type { Standing } from './standing.ts'
+import { isUnchanged, type Standing, standingThen } from './standing.ts'
 import { addressKey, type Throttle } from './throttle.ts'
 
 export interface ProvenPassword extends Proven {
-  /** What it rests on, as it was when the password was checked. */
-  readonly standing: string | undefined
   /** Absent: there is nothing that the person should know. */
   readonly notice?: PasswordNotice
 }
@@ -103,16 +101,14 @@ export function createPasswordCheck(realms: PasswordRealms): PasswordCheck {
     return provider === 'directory' ? nobody('only the directory is asked, and there is none') : { to: 'local' }
   }
 
-  async function askLocal({ name, password }: Try): Promise<ProvenPassword | Refused> {
-    // Read before: whoever is locked while the password is being checked must not be remembered.
-    const before = standing(name)
+  /** @param before  what the account was when it was chosen: it may be changed while the password is being checked */
+  async function askLocal({ name, password }: Try, before: string | undefined): Promise<ProvenPassword | Refused> {
     const answer = await local.verify(name, password)
     if (answer.kind !== 'right') return wrong(name, `local account: ${answer.kind}`)
     const groups = new Set(answer.account.groups)
     return {
       kind: 'proven',
-      principal: { name, realm: 'local', groups, proof: { kind: 'password' } },
-      standing: before,
+      principal: { name, realm: 'local', groups, proof: { kind: 'password', standing: before } },
     }
   }
 
@@ -123,16 +119,19 @@ export function createPasswordCheck(realms: PasswordRealms): PasswordCheck {
     const rests = standing(account.name)
     // Locked in this very moment.
     if (rests === undefined) return wrong(name, 'directory: the account is locked here')
+    const proof = { kind: 'password', standing: rests } as const
     return {
       kind: 'proven',
-      principal: { name: account.name, realm: 'directory', groups: groupNames(account), proof: { kind: 'password' } },
-      standing: rests,
+      principal: { name: account.name, realm: 'directory', groups: groupNames(account), proof },
       ...(notice === undefined ? {} : { notice }),
     } satisfies ProvenPassword
   }
 
-  async function ask(one: Try, way: Way): Promise<ProvenPassword | Refused> {
-    if (way.to === 'local') return askLocal(one)
+  async function ask(one: Try): Promise<ProvenPassword | Refused> {
+    const before = standing(one.name)
+    // Chosen anew: a command may have handed the name over to the other realm while this one stood in the queue.
+    const way = wayOf(one.name)
+    if (way.to === 'local') return askLocal(one, before)
     if (way.to === 'directory' && directory !== undefined) return askDirectory(directory.login, one)
     if (directory !== undefined && provider !== 'local') await directory.pretendToCheck()
     return wrong(one.name, way.to === 'nobody' ? way.why : 'there is no directory')
@@ -149,11 +148,11 @@ export function createPasswordCheck(realms: PasswordRealms): PasswordCheck {
    * way past the throttle: each address is judged by its own count before it hears the answer, and the failure counts for
    * each of them, though for the name only once. What the throttle itself says to one is never told to another.
    */
-  async function answerTogether(one: Try, pair: Pair, arrived: number, way: Way): Promise<ProvenPassword | Refused> {
+  async function answerTogether(one: Try, pair: Pair, arrived: number): Promise<ProvenPassword | Refused> {
     const stopped = throttle.refusal(one.name, one.address)
     if (stopped !== undefined) return stopped
     const shared = pair.answer !== undefined && pair.endedAt >= arrived ? pair.answer : undefined
-    const answer = shared ?? (await ask(one, way))
+    const answer = shared ?? (await ask(one))
     if (shared === undefined) {
       pair.answer = answer
       pair.endedAt = moment()
@@ -171,7 +170,7 @@ export function createPasswordCheck(realms: PasswordRealms): PasswordCheck {
     const place = places[one.isFamiliar ? 'familiar' : 'strange']
     try {
       const answer = await inTurnOf(`${nameKey(one.name)} ${one.isFamiliar}`, () =>
-        place[way.to](() => answerTogether(one, pair, arrived, way)),
+        place[way.to](() => answerTogether(one, pair, arrived)),
       )
       // Hashing once for those who are not local too: else the time tells which names are.
       const hashes = way.to !== 'local' && provider !== 'directory'
@@ -203,7 +202,9 @@ export function createPasswordCheck(realms: PasswordRealms): PasswordCheck {
       if (!PersonName.safeParse(name).success || !name.isWellFormed())
         return refused('wrong-credentials', 'no name, or one that nobody can have')
       if (!usablePassword(password)) return wrong(name, 'an empty or impossible password, asked of nobody')
-      const answer = await together({ name, password, address, isFamiliar: throttle.isFamiliar(name, address) })
+      const said = await together({ name, password, address, isFamiliar: throttle.isFamiliar(name, address) })
+      const isOver = said.kind === 'proven' && !isUnchanged(standingThen(said.principal), standing(said.principal.name))
+      const answer = isOver ? wrong(name, 'the account was changed while the password was being checked') : said
       if (answer.kind === 'refused' && answer.reason !== 'throttled') await untilNextStep(grid, arrived)
       return answer
     },

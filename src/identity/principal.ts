@@ -5,7 +5,8 @@
 /** What was accepted on this request. Rules may ask for one of these by name. */
 export type Proof =
   | { readonly kind: 'certificate'; readonly fingerprint: string }
-  | { readonly kind: 'password' }
+  /** `standing`: what it rests on, as it was when the password was checked. Absent: nothing lasts by it. */
+  | { readonly kind: 'password'; readonly standing?: string | undefined }
   /** `by`: what opened the session; `id` is a short public handle, never the cookie. */
   | { readonly kind: 'session'; readonly by: 'password'; readonly id: string }
 

@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto'
 import type { DirectoryAccounts } from './directory-account.ts'
 import type { LocalAccounts } from './local-accounts.ts'
+import type { Principal } from './principal.ts'
 
 export interface StandingParts {
   readonly local: Pick<LocalAccounts, 'find' | 'version'>
@@ -16,6 +17,14 @@ export interface StandingParts {
 
 /** May throw Fault('state-unavailable'). */
 export type Standing = (name: string) => string | undefined
+
+/** Whether an account is still what it was. @param was  its text of then */
+export const isUnchanged = (was: string | undefined, now: string | undefined): boolean =>
+  was !== undefined && was === now
+
+/** Of a password that was proven. */
+export const standingThen = ({ proof }: Pick<Principal, 'proof'>): string | undefined =>
+  proof.kind === 'password' ? proof.standing : undefined
 
 export const createStanding =
   ({ local, accounts }: StandingParts): Standing =>

@@ -10,11 +10,12 @@
  * Source: OWASP session management (fixation); RFC 9110 15.4.4 (303).
  */
 import { whoOf } from '../audit/noteworthy.ts'
-import { type Refused, refusalReasons } from '../identity/answer.ts'
+import { type Refused, refusalReasons, refused } from '../identity/answer.ts'
 import type { Identity } from '../identity/authenticator.ts'
 import { clearCookie, loggedOutCookie, sessionCookie, setCookie } from '../identity/cookies.ts'
 import type { ProvenPassword } from '../identity/password-realms.ts'
 import type { Principal } from '../identity/principal.ts'
+import { isUnchanged, standingThen } from '../identity/standing.ts'
 import type { Exchange, HeaderList } from '../listener/exchange.ts'
 import { type Form, readForm } from './form-body.ts'
 import { loginPage } from './login-page.ts'
@@ -72,8 +73,9 @@ export async function takeLogin(visit: Visit, parts: PortalParts): Promise<void>
 
   const name = form.field('name').trim()
   const answer = await parts.passwords.verify(name, form.field('password'), client)
-  if (answer.kind === 'proven') return await enterByPassword(visit, parts, form, answer)
-  const { reason, detail } = answer
+  const refusal = answer.kind === 'proven' ? await enterByPassword(visit, parts, form, answer) : answer
+  if (refusal === undefined) return
+  const { reason, detail } = refusal
   await parts.audit(exchange.id, {
     kind: 'login-refused',
     claimed: name.slice(0, 256),
@@ -81,7 +83,7 @@ export async function takeLogin(visit: Visit, parts: PortalParts): Promise<void>
     detail,
     address: client,
   })
-  formAgain(visit, parts, form, againFor(answer))
+  formAgain(visit, parts, form, againFor(refusal))
 }
 
 /** The status and the sentence; who is unknown, wrong or locked cannot be told apart. */
@@ -113,13 +115,19 @@ function formAgain({ exchange, identity }: Visit, { guard }: PortalParts, form: 
   sendPage(exchange, again.status, page, again.headers, ticket.cookies)
 }
 
+/** @returns why nobody came in after all; undefined: they are in */
 async function enterByPassword(
   { exchange, identity, client }: Visit,
-  { sessions, audit }: PortalParts,
+  { sessions, standing, audit }: PortalParts,
   form: Form,
   { principal, notice }: ProvenPassword,
-): Promise<void> {
+): Promise<Refused | undefined> {
   const { cookie, session } = sessions.open(principal, 'password', client)
+  // Looked at once the session is there: a command that changes the account later finds it, and ends it.
+  if (!isUnchanged(standingThen(principal), standing(principal.name))) {
+    sessions.close(session.id)
+    return refused('wrong-credentials', 'the account was changed while its person was signing in')
+  }
   try {
     await audit(exchange.id, { kind: 'login', who: whoOf(principal), address: client })
   } catch (fault) {
@@ -129,8 +137,9 @@ async function enterByPassword(
   }
   if (identity.session !== undefined) sessions.close(identity.session.id)
   const cookies = [setCookie(sessionCookie, cookie), ...marksOff(identity)]
-  if (notice === undefined) return enter(exchange, form, cookies)
-  sendPage(exchange, 200, passwordNoticePage(notice, localPath(form.field('next'))), [], cookies)
+  if (notice === undefined) enter(exchange, form, cookies)
+  else sendPage(exchange, 200, passwordNoticePage(notice, localPath(form.field('next'))), [], cookies)
+  return undefined
 }
 
 /** The certificate counts again, and so no session may outrank it. */

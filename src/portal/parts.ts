@@ -6,6 +6,7 @@ import type { HttpUpstreamSection } from '../config/upstream.ts'
 import type { Identity } from '../identity/authenticator.ts'
 import type { PasswordCheck } from '../identity/password-realms.ts'
 import type { SessionStore } from '../identity/session-store.ts'
+import type { Standing } from '../identity/standing.ts'
 import type { Exchange } from '../listener/exchange.ts'
 import type { RouteTable } from '../route/route-table.ts'
 import type { Health } from '../upstream/health.ts'
@@ -14,6 +15,7 @@ import type { FormGuard } from './form-guard.ts'
 export interface PortalDeps {
   readonly passwords: PasswordCheck
   readonly sessions: Pick<SessionStore, 'open' | 'close' | 'secretKey'>
+  readonly standing: Standing
   /** Whether Authorization: Basic is taken. */
   readonly basic: boolean
   readonly routes: RouteTable

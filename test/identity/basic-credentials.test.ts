@@ -53,7 +53,7 @@ function check(options: { meanwhile?: (versions: Map<string, string>) => void; c
         const before = standing(name)
         options.meanwhile?.(versions)
         if (password !== 'secret') return refused('wrong-credentials', 'wrong')
-        return { ...proven({ ...principal, name }), standing: before }
+        return proven({ ...principal, name, proof: { kind: 'password', standing: before } })
       },
     },
     ...{ standing, clock },

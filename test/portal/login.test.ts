@@ -61,6 +61,18 @@ t.test('a session id from before signing in is worth nothing afterwards', async 
   t.equal(house.sessions.find(first ?? ''), undefined)
 })
 
+t.test('nobody comes in as an account that was changed between the check of the password and the session', async t => {
+  const house = await startHouse(t)
+  const answer = await new Surfer(house).signIn('changed')
+  t.equal(answer.status, 401)
+  t.same(
+    answer.cookies.filter(line => line.startsWith('__Host-sallyport=')),
+    [],
+  )
+  t.same(house.sessions.list(), [])
+  t.match(house.events, [{ kind: 'login-refused', claimed: 'changed', detail: /changed while/ }])
+})
+
 t.test('a wrong password keeps the name, shows one plain sentence, and tells nothing else', async t => {
   const house = await startHouse(t)
   const surfer = new Surfer(house)

@@ -82,6 +82,7 @@ const people: Record<string, readonly string[]> = {
   root: ['pacs-admins', 'radiology'],
   '<b>eve</b> & "co"': [`<i>group</i>`],
   nobody: [],
+  changed: ['radiology'],
   ending: ['radiology'],
   grace: ['radiology'],
   'last-grace': ['radiology'],
@@ -99,6 +100,8 @@ const local = {
   version: () => undefined,
 }
 
+const standing = createStanding({ local, accounts: { find: () => undefined } })
+
 const passwordsOf = (asked: House['asked']): PasswordCheck => ({
   async verify(name, password, address) {
     asked.push([name, password, address])
@@ -109,9 +112,10 @@ const passwordsOf = (asked: House['asked']): PasswordCheck => ({
     const groups = Object.hasOwn(people, name) ? people[name] : undefined
     if (groups === undefined || password !== alicesPassword)
       return refused('wrong-credentials', 'wrong', { claimed: name })
-    const principal = { name, realm: 'local', groups: new Set(groups), proof: { kind: 'password' } } as const
+    const proof = { kind: 'password', standing: name === 'changed' ? 'of then' : standing(name) } as const
+    const principal = { name, realm: 'local', groups: new Set(groups), proof } as const
     const notice = notices[name]
-    return { ...proven(principal), standing: name, ...(notice !== undefined && { notice }) }
+    return { ...proven(principal), ...(notice !== undefined && { notice }) }
   },
 })
 
@@ -129,6 +133,7 @@ export async function startHouse(t: Test, options: HouseOptions = {}): Promise<H
   const portal = createPortal({
     passwords,
     sessions,
+    standing,
     basic,
     routes,
     administrators: config.administrators,
@@ -162,13 +167,7 @@ export async function startHouse(t: Test, options: HouseOptions = {}): Promise<H
         sessions,
         accounts: undefined,
         local,
-        basic: basic
-          ? createBasicCheck({
-              passwords,
-              standing: createStanding({ local, accounts: { find: () => undefined } }),
-              clock,
-            })
-          : undefined,
+        basic: basic ? createBasicCheck({ passwords, standing, clock }) : undefined,
         now,
       },
     )
