@@ -8,7 +8,7 @@
 import type { DirectorySection } from '../config/realm.ts'
 import { inChain } from './active-directory.ts'
 import type { Filter } from './filter.ts'
-import { mapFilter, placeholdersIn } from './placeholder.ts'
+import { type Item, mapFilter, placeholdersIn } from './placeholder.ts'
 
 export type GroupSettings = Pick<
   DirectorySection,
@@ -107,6 +107,12 @@ const chained = (filter: Filter): Filter =>
       ? { kind: 'extensible', attribute: item.attribute, dn: false, rule: inChain, value: item.value }
       : item,
   )
+
+/** Whether this comparison of a `:query:` asks for the person in `attribute`, on one level or on all. */
+export const asksForMember = (item: Item, attribute: string): boolean =>
+  (item.kind === 'equal' || (item.kind === 'extensible' && item.rule === inChain)) &&
+  item.attribute.toLowerCase() === attribute.toLowerCase() &&
+  personPattern.test(item.value)
 
 /** What of a person's entry the rule looks at. */
 export function attributesFor(rule: GroupRule): readonly string[] {

@@ -12,10 +12,10 @@ import { dnKey, isUnder, nearest, parseDn } from './dn.ts'
 import { type Entry, valuesOf } from './entry.ts'
 import { any, both, equal, type Filter } from './filter.ts'
 import type { AskModule } from './group-module.ts'
-import type { GroupRule } from './group-rule.ts'
-import { createNestedGroups } from './nested-groups.ts'
+import { asksForMember, type GroupRule } from './group-rule.ts'
+import { createNestedGroups, type Question } from './nested-groups.ts'
 import type { DirectoryGroup, GroupsAnswer, PersonEntry } from './person.ts'
-import { fillPlaceholders, type Unfilled } from './placeholder.ts'
+import { fillerFor, fillPlaceholders, mapFilter, type Unfilled } from './placeholder.ts'
 import { allValues } from './ranged-values.ts'
 import type { Servers } from './servers.ts'
 
@@ -43,8 +43,7 @@ export function createGroups(parts: GroupsParts): (entry: PersonEntry) => Promis
       base,
       scope: 'sub',
       filter: both(groupFilter, filter),
-      attributes: [groupNameAttribute, 'objectSid'],
-      binary: ['objectSid'],
+      attributes: [groupNameAttribute],
     })
   const nameOf = (group: Entry): string | undefined => valuesOf(group, groupNameAttribute)[0]
 
@@ -100,24 +99,33 @@ export function createGroups(parts: GroupsParts): (entry: PersonEntry) => Promis
   }
 
   async function byQuery(entry: PersonEntry, rule: RuleOf<'query'>): Promise<Named | Unfilled> {
-    const filled = fill(rule.query, entry)
-    if (filled.kind === 'unfilled') return filled
-    const owner = rule.owner && fill(rule.owner, entry)
+    const fill = fillerFor(rule.query, placeholder => told(entry, placeholder))
+    if ('why' in fill) return fill
+    const question: Question = membership =>
+      mapFilter(rule.query, item => (asksForMember(item, rule.memberAttribute) ? membership(fill(item)) : fill(item)))
+    const owner = rule.owner && fillPlaceholders(rule.owner, placeholder => told(entry, placeholder))
     if (owner?.kind === 'unfilled') return owner
-    const found = await nested.beside(entry, rule, filled, search)
-    const owned = owner === undefined ? [] : await search(both(filled, owner))
+    const found = await nested.beside(entry, rule, question, search)
+    const owned =
+      owner === undefined
+        ? []
+        : await search(
+            both(
+              question(own => own),
+              owner,
+            ),
+          )
     const names = found.map(nameOf)
     return { names, owned: new Set(owned.map(nameOf)) }
   }
 
-  const fill = (filter: Filter, entry: PersonEntry): Filter | Unfilled =>
-    fillPlaceholders(filter, placeholder => {
-      const named = valuesOf(entry, placeholder)
-      if (named.length > 0) return named
-      const mapped = plan.userMapping.get(placeholder)
-      if (mapped !== undefined) return valuesOf(entry, mapped)
-      return placeholder.toLowerCase() === 'dn' ? [entry.dn] : []
-    })
+  function told(entry: PersonEntry, placeholder: string): readonly string[] {
+    const named = valuesOf(entry, placeholder)
+    if (named.length > 0) return named
+    const mapped = plan.userMapping.get(placeholder)
+    if (mapped !== undefined) return valuesOf(entry, mapped)
+    return placeholder.toLowerCase() === 'dn' ? [entry.dn] : []
+  }
 
   function byUnit({ dn }: PersonEntry): Named | Unfilled {
     const unit = nearest(parseDn(dn) ?? [], 'ou')

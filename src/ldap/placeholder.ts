@@ -27,6 +27,15 @@ export interface Unfilled {
 
 /** @param valuesOf  what the entry holds under that name; may come from outside */
 export function fillPlaceholders(filter: Filter, valuesOf: (name: string) => readonly string[]): Filter | Unfilled {
+  const fill = fillerFor(filter, valuesOf)
+  return 'why' in fill ? fill : mapFilter(filter, fill)
+}
+
+/** Fills one comparison of the filter after the other. */
+export function fillerFor(
+  filter: Filter,
+  valuesOf: (name: string) => readonly string[],
+): ((item: Item) => Filter) | Unfilled {
   const values = new Map<string, string>()
   for (const name of placeholdersIn(filter)) {
     const [value, ...more] = valuesOf(name)
@@ -34,7 +43,7 @@ export function fillPlaceholders(filter: Filter, valuesOf: (name: string) => rea
     if (more.length > 0) return { kind: 'unfilled', why: `the entry holds several values for @{${name}}` }
     values.set(name, escapeFilterValue(value))
   }
-  return mapTexts(filter, text => text.replace(pattern, (_, name: string) => values.get(name) ?? ''))
+  return item => mapText(item, text => text.replace(pattern, (_, name: string) => values.get(name) ?? ''))
 }
 
 function textsOf(filter: Filter): readonly string[] {
@@ -54,7 +63,7 @@ function textsOf(filter: Filter): readonly string[] {
 }
 
 /** Every comparison of the filter replaced by what `change` makes of it. */
-export function mapFilter(filter: Filter, change: (item: Exclude<Filter, Group>) => Filter): Filter {
+export function mapFilter(filter: Filter, change: (item: Item) => Filter): Filter {
   switch (filter.kind) {
     case 'and':
     case 'or':
@@ -66,16 +75,16 @@ export function mapFilter(filter: Filter, change: (item: Exclude<Filter, Group>)
   }
 }
 
-type Group = Extract<Filter, { kind: 'and' | 'or' | 'not' }>
+/** One comparison. */
+export type Item = Exclude<Filter, { kind: 'and' | 'or' | 'not' }>
 
-const mapTexts = (filter: Filter, change: (text: string) => string): Filter =>
-  mapFilter(filter, item => {
-    switch (item.kind) {
-      case 'present':
-        return item
-      case 'substring':
-        return { ...item, pieces: item.pieces.map(change) }
-      default:
-        return { ...item, value: change(item.value) }
-    }
-  })
+function mapText(item: Item, change: (text: string) => string): Filter {
+  switch (item.kind) {
+    case 'present':
+      return item
+    case 'substring':
+      return { ...item, pieces: item.pieces.map(change) }
+    default:
+      return { ...item, value: change(item.value) }
+  }
+}

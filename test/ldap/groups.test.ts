@@ -177,6 +177,13 @@ member: cn=top,ou=groups,${base}
   ])
 })
 
+t.test('what a :query: compares beside membership is true of every group that is walked to', async t => {
+  const newUserGroup = ':query:(&(member=@{dn})(!(cn=top)))'
+  t.same((await groupsFor('bob', { newUserGroup, nestedGroups: 'walk' })).toSorted(), [
+    ...['middle', 'pacs-admins', 'radiology', 'research'],
+  ])
+})
+
 t.test('D13: a tower of fifty levels is climbed, one of more is a fault', async t => {
   const level = (at: number) => `
 dn: cn=level${at},ou=groups,${base}

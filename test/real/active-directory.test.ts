@@ -94,6 +94,18 @@ t.test('the primary group, whichever it is', async t => {
   t.ok((await groupsFor('pia', { newUserGroup: ':dn_attribute:memberOf' })).includes('reading-room'))
 })
 
+t.test('what a :query: compares beside membership is true of the primary group and of those above it, too', async t => {
+  const query = (beside: string) => ({ newUserGroup: `:query:(&(member=@{dn})${beside})` })
+  for (const nestedGroups of [false, true, 'walk'])
+    t.same(await groupsFor('alice', { ...query('(cn=rad*)'), nestedGroups }), ['radiology'], String(nestedGroups))
+  t.same(await groupsFor('pia', query('(cn=reading-*)')), ['reading-room'])
+  // She is in Users by Domain Users, which is her primary group and counts for neither of them.
+  t.same(await groupsFor('alice', { ...query('(cn=Users)'), nestedGroups: true }), ['Users'])
+  const groupFilter = '(&(objectClass=group)(cn=Users))'
+  t.same(await groupsFor('alice', { ...query(''), groupFilter, nestedGroups: true }), ['Users'])
+  t.match(await groupsFor('alice', { newUserGroup: ':query:(cn=@{sAMAccountName})' }), [/^none/], 'nobody is asked for')
+})
+
 t.test('the whole answer costs one question for the groups, once the primary group was seen', async t => {
   await using directory = directoryAt(samba.ldapsUrl, { nestedGroups: true })
   const alice = await find(directory, 'alice')
