@@ -12,8 +12,10 @@
 export interface Assertion {
   /** In small letters. */
   readonly type: string
-  /** Without escapes. */
+  /** Without escapes; `#04…` where it is no text. */
   readonly value: string
+  /** The value is no text but bytes in BER. Absent: a text, even one that looks like that. */
+  readonly isEncoded?: true
 }
 
 /** The part next to the entry first. Never empty inside; the root is an empty list. */
@@ -21,20 +23,24 @@ export type Dn = readonly (readonly Assertion[])[]
 
 /** A name of more parts nobody has. */
 const mostParts = 200
+/** Nor of more letters; OpenLDAP takes no longer one either (SLAP_LDAPDN_MAXLEN). */
+const longest = 8192
 
 const typePattern = /^(?:[A-Za-z][A-Za-z0-9-]*|(?:oid\.)?\d+(?:\.\d+)+)$/i
 
 export function parseDn(text: string): Dn | undefined {
+  if (text.length > longest) return undefined
   if (text.trim() === '') return []
   const parts: Assertion[][] = [[]]
   for (let at = 0; ; ) {
     const assertion = readAssertion(text, at)
     if (assertion === undefined || parts.length > mostParts) return undefined
-    parts.at(-1)?.push({ type: assertion.type, value: assertion.value })
-    if (assertion.end === text.length) return parts
+    const { end, ...read } = assertion
+    parts.at(-1)?.push(read)
+    if (end === text.length) return parts
     // RFC 2253 4: a semicolon stands for a comma in older names.
-    if (text[assertion.end] !== '+') parts.push([])
-    at = assertion.end + 1
+    if (text[end] !== '+') parts.push([])
+    at = end + 1
   }
 }
 
@@ -45,7 +51,7 @@ function readAssertion(text: string, at: number): (Assertion & { readonly end: n
   const type = text.slice(at, sign).trim()
   if (!typePattern.test(type)) return undefined
   const start = sign + 1 + (/^ */.exec(text.slice(sign + 1, sign + 65))?.[0].length ?? 0)
-  const read = text[start] === '"' ? readQuoted(text, start) : readPlain(text, start)
+  const read = text[start] === '"' ? readQuoted(text, start) : (readEncoded(text, start) ?? readPlain(text, start))
   return read && { type: type.toLowerCase().replace(/^oid\./, ''), ...read }
 }
 
@@ -56,28 +62,44 @@ interface ReadValue {
 
 const separators = new Set([',', ';', '+'])
 
+/** `#` and bytes in hexadecimal. An escaped or quoted `#` begins a text. */
+function readEncoded(text: string, start: number): (ReadValue & { readonly isEncoded: true }) | undefined {
+  const pattern = /(#(?:[0-9a-f]{2})+) *(?=[,;+]|$)/iy
+  pattern.lastIndex = start
+  const [all, value] = pattern.exec(text) ?? []
+  return all === undefined || value === undefined ? undefined : { value, end: start + all.length, isEncoded: true }
+}
+
 function readPlain(text: string, start: number): ReadValue | undefined {
-  const bytes: Buffer[] = []
-  /** Up to where blanks were escaped, or stood before something else. */
-  let kept = 0
-  let at = start
-  for (; at < text.length && !separators.has(text[at] ?? ''); ) {
-    const char = String.fromCodePoint(text.codePointAt(at) ?? 0)
-    if (char === '\\') {
-      const escaped = readEscape(text, at)
-      if (escaped === undefined) return undefined
-      bytes.push(escaped.bytes)
-      kept = bytes.length
-      at = escaped.end
-      continue
+  const pieces: Buffer[] = []
+  for (let at = start; ; ) {
+    const end = endOfRun(text, at)
+    const stop = text[end]
+    if (stop === '"' || stop === '\0') return undefined
+    // Blanks at the end do not count, unless they are escaped.
+    pieces.push(Buffer.from(stop === '\\' ? text.slice(at, end) : withoutBlanks(text.slice(at, end))))
+    if (stop !== '\\') {
+      const value = textOf(pieces)
+      return value === undefined ? undefined : { value, end }
     }
-    if (char === '"' || char === '\0') return undefined
-    bytes.push(Buffer.from(char))
-    if (char !== ' ') kept = bytes.length
-    at += char.length
+    const escaped = readEscape(text, end)
+    if (escaped === undefined) return undefined
+    pieces.push(escaped.bytes)
+    at = escaped.end
   }
-  const value = textOf(bytes.slice(0, kept))
-  return value === undefined ? undefined : { value, end: at }
+}
+
+/** Where something begins that does not stand for itself. */
+function endOfRun(text: string, from: number): number {
+  const pattern = /[\\"\0,;+]/g
+  pattern.lastIndex = from
+  return pattern.exec(text)?.index ?? text.length
+}
+
+function withoutBlanks(text: string): string {
+  let end = text.length
+  while (text[end - 1] === ' ') end--
+  return text.slice(0, end)
 }
 
 /** RFC 2253 4: a value in quotation marks, as older servers write it. */
@@ -105,7 +127,7 @@ function readEscape(text: string, at: number): { readonly bytes: Buffer; readonl
   return char !== undefined && /[ "#+,;<=>\\]/.test(char) ? { bytes: Buffer.from(char), end: at + 2 } : undefined
 }
 
-/** Undefined: no UTF-8. What is not text (`#04…`) stays as it was written, and so is compared as that. */
+/** Undefined: no UTF-8. */
 function textOf(bytes: readonly Buffer[]): string | undefined {
   const all = Buffer.concat(bytes)
   const text = all.toString('utf8')
@@ -116,7 +138,9 @@ const folded = (value: string): string =>
   value.normalize('NFKC').toLowerCase().replace(/\s+/g, ' ').trim().normalize('NFC')
 
 const partText = (part: readonly Assertion[]): string =>
-  JSON.stringify(part.map(({ type, value }) => `${type}=${folded(value)}`).toSorted())
+  JSON.stringify(
+    part.map(({ type, value, isEncoded }) => `${type}=${isEncoded ? '#' : ''}=${folded(value)}`).toSorted(),
+  )
 
 /** The same text for all spellings of one name; undefined: it is none. For maps and sets. */
 export function dnKey(text: string): string | undefined {
@@ -136,8 +160,8 @@ export function isUnder(text: string, base: string): boolean {
   return tail.every((part, at) => partText(part) === partText(above[at] ?? []))
 }
 
-/** The value of the part nearest to the entry that has this type; undefined: none has. */
+/** The value of the part nearest to the entry that has this type, and as a text; undefined: none has. */
 export function nearest(dn: Dn, type: string): string | undefined {
   const wanted = type.toLowerCase()
-  return dn.flat().find(assertion => assertion.type === wanted)?.value
+  return dn.flat().find(({ type, isEncoded }) => type === wanted && isEncoded === undefined)?.value
 }

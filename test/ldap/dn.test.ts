@@ -13,6 +13,8 @@ t.test('two spellings of one name are equal, whatever the case, blanks, escapes 
     ['cn=Smith,  dc=lab', 'cn=Smith,dc=lab'],
     ['cn=Two  Words,dc=lab', 'cn=two words,dc=lab'],
     ['OID.2.5.4.3=x', '2.5.4.3=x'],
+    ['cn=#0402486A , dc=lab', 'cn=#0402486a,dc=lab'],
+    ['cn=\\#04024869', 'cn="#04024869"'],
     ['', ' '],
   ]
   for (const [one, other] of same) t.ok(sameDn(one, other), `${one} and ${other}`)
@@ -29,6 +31,9 @@ t.test('D14: what merely looks alike is another name', async t => {
     ['cn=\\ a', 'cn=b'],
     ['cn=a', 'sn=a'],
     ['cn=a+sn=b', 'cn=a,sn=b'],
+    ['cn=#04024869', 'cn=\\#04024869'],
+    ['cn=#04024869', 'cn="#04024869"'],
+    ['cn=#04024869', 'cn=\\2304024869'],
   ]
   for (const [one, other] of different) t.notOk(sameDn(one, other), `${one} and ${other}`)
 })
@@ -59,7 +64,8 @@ t.test('an empty value, a quoted blank and an escaped edge are kept', async t =>
   t.same(parseDn('cn=,dc=lab'), [[{ type: 'cn', value: '' }], [{ type: 'dc', value: 'lab' }]])
   t.same(parseDn('cn=\\ a\\ ,dc=lab')?.[0], [{ type: 'cn', value: ' a ' }])
   t.same(parseDn('cn= a '), [[{ type: 'cn', value: 'a' }]])
-  t.same(parseDn('cn=#04024869'), [[{ type: 'cn', value: '#04024869' }]])
+  t.same(parseDn('cn=#04024869 '), [[{ type: 'cn', value: '#04024869', isEncoded: true }]])
+  t.same(parseDn('cn=#1 of two'), [[{ type: 'cn', value: '#1 of two' }]])
 })
 
 t.test('under a base means by whole parts', async t => {
@@ -83,4 +89,14 @@ t.test('the part nearest to the entry counts, by any spelling of its type', asyn
 t.test('a key goes into maps', async t => {
   t.equal(dnKey('CN=A,DC=b'), dnKey('cn=a, dc=B'))
   t.equal(dnKey('nonsense'), undefined)
+})
+
+t.test('a name of megabytes is none, and found to be none at once', async t => {
+  const started = performance.now()
+  for (const filling of ['a', ' ', '\\20', '\\,', 'é']) t.equal(parseDn(`cn=${filling.repeat(2_000_000)}`), undefined)
+  t.ok(performance.now() - started < 1_000)
+  const blanks = `cn=${' a'.repeat(4_000)}`
+  const again = performance.now()
+  for (let at = 0; at < 1_000; at++) dnKey(blanks)
+  t.ok(performance.now() - again < 5_000, 'and the longest ones cost little')
 })
