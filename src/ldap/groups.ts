@@ -32,6 +32,8 @@ type RuleOf<Kind extends GroupRule['kind']> = Extract<GroupRule, { kind: Kind }>
 
 /** Values that go into one filter: a directory bounds what it takes. */
 const mostInFilter = 200
+/** Nobody is in more of them; and whoever may write the attribute must not keep the directory busy. */
+const mostGroups = 5_000
 
 export function createGroups(parts: GroupsParts): (entry: PersonEntry) => Promise<GroupsAnswer> {
   const { plan, servers, askModule } = parts
@@ -47,7 +49,9 @@ export function createGroups(parts: GroupsParts): (entry: PersonEntry) => Promis
     })
   const nameOf = (group: Entry): string | undefined => valuesOf(group, groupNameAttribute)[0]
 
-  async function searchNames(names: readonly string[]): Promise<Entry[]> {
+  /** What no group can be called is not asked for: a directory hangs up on questions of megabytes. */
+  async function searchNames(wanted: readonly string[]): Promise<Entry[]> {
+    const names = wanted.filter(isGroupName)
     const found: Entry[] = []
     for (let at = 0; at < names.length; at += mostInFilter) {
       const some = names.slice(at, at + mostInFilter).map(name => equal(groupNameAttribute, name))
@@ -56,15 +60,27 @@ export function createGroups(parts: GroupsParts): (entry: PersonEntry) => Promis
     return found
   }
 
-  async function byAttribute(entry: PersonEntry, { attribute, filtered }: RuleOf<'attribute'>): Promise<Named> {
-    const values = await allValues(entry, attribute, servers)
+  async function byValues(
+    entry: PersonEntry,
+    rule: RuleOf<'attribute'> | RuleOf<'dn-attribute'>,
+  ): Promise<Named | Unfilled> {
+    const values = [...new Set(await allValues(entry, rule.attribute, servers))]
+    if (values.length > mostGroups)
+      return { kind: 'unfilled', why: `more than ${mostGroups} groups in the ${rule.attribute} of ${entry.dn}` }
+    return rule.kind === 'attribute' ? byAttribute(values, rule) : byDnAttribute(entry, values, rule)
+  }
+
+  async function byAttribute(values: readonly string[], { filtered }: RuleOf<'attribute'>): Promise<Named> {
     if (!filtered || values.length === 0) return { names: values }
     const known = new Set((await searchNames(values)).map(nameOf))
     return { names: values.filter(value => known.has(value)) }
   }
 
-  async function byDnAttribute(entry: PersonEntry, rule: RuleOf<'dn-attribute'>): Promise<Named> {
-    const values = await allValues(entry, rule.attribute, servers)
+  async function byDnAttribute(
+    entry: PersonEntry,
+    values: readonly string[],
+    rule: RuleOf<'dn-attribute'>,
+  ): Promise<Named> {
     const skipped: string[] = []
     const direct = values.flatMap(dn => {
       const name = groupName(dn)
@@ -92,10 +108,10 @@ export function createGroups(parts: GroupsParts): (entry: PersonEntry) => Promis
   /** The part of the DN that names the group. */
   function groupName(value: string): { readonly name: string } | { readonly why: string } {
     const dn = parseDn(value)
-    if (dn === undefined || dn.length === 0) return { why: `"${value}" is no name of an entry (DN)` }
-    if (!isUnder(value, base)) return { why: `${value} lies outside of the base` }
+    if (dn === undefined || dn.length === 0) return { why: `"${inShort(value)}" is no name of an entry (DN)` }
+    if (!isUnder(value, base)) return { why: `${inShort(value)} lies outside of the base` }
     const name = nearest(dn, groupNameAttribute)
-    return name === undefined ? { why: `${value} has no ${groupNameAttribute}` } : { name }
+    return name === undefined ? { why: `${inShort(value)} has no ${groupNameAttribute}` } : { name }
   }
 
   async function byQuery(entry: PersonEntry, rule: RuleOf<'query'>): Promise<Named | Unfilled> {
@@ -139,9 +155,8 @@ export function createGroups(parts: GroupsParts): (entry: PersonEntry) => Promis
       case 'ou':
         return byUnit(entry)
       case 'attribute':
-        return byAttribute(entry, rule)
       case 'dn-attribute':
-        return byDnAttribute(entry, rule)
+        return byValues(entry, rule)
       case 'query':
         return byQuery(entry, rule)
       case 'module':
@@ -167,5 +182,8 @@ interface Named {
   readonly owned?: ReadonlySet<string | undefined>
   readonly skipped?: readonly string[]
 }
+
+/** Whoever may write the attribute must not fill the audit trail. */
+const inShort = (value: string): string => (value.length > 200 ? `${value.slice(0, 200)}…` : value)
 
 const isGroupName = (name: string | undefined): name is string => name !== undefined && /^\P{Cc}{1,256}$/u.test(name)

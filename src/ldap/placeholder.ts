@@ -8,6 +8,9 @@
  */
 import { escapeFilterValue, type Filter, isAttributeName } from './filter.ts'
 
+/** Letters of a value. A directory hangs up on questions of megabytes, and nobody is told apart by that many. */
+const longest = 8192
+
 const pattern = /[@$]\{([^{}]*)\}/g
 
 /** All names that stand in placeholders, in order, each once. */
@@ -41,6 +44,8 @@ export function fillerFor(
     const [value, ...more] = valuesOf(name)
     if (value === undefined || value === '') return { kind: 'unfilled', why: `the entry holds nothing for @{${name}}` }
     if (more.length > 0) return { kind: 'unfilled', why: `the entry holds several values for @{${name}}` }
+    if (value.length > longest)
+      return { kind: 'unfilled', why: `the entry holds more than ${longest} letters for @{${name}}` }
     values.set(name, escapeFilterValue(value))
   }
   return item => mapText(item, text => text.replace(pattern, (_, name: string) => values.get(name) ?? ''))

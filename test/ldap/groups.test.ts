@@ -92,6 +92,32 @@ t.test('004 :filtered_attribute: only the values that name a group which the fil
   t.equal(slapd.operations().searches, before + 2, 'one question for all values')
 })
 
+t.test('values that no group can be called are not asked for, and cost nobody else anything', async t => {
+  // What slapd takes of nobody in particular; it hangs up on whoever sends more.
+  const narrow = await startSlapd(t, { conf: 'sockbuf_max_incoming_auth 262143' })
+  for (const half of [0, 1]) {
+    const values = Array.from({ length: 50 }, (_, at) => `departmentNumber: ${half}-${at}-${'x'.repeat(4_000)}\n`)
+    await narrow.modify(
+      `dn: uid=alice,ou=people,${base}\nchangetype: modify\nadd: departmentNumber\n${values.join('')}departmentNumber: ${['radiology', '='][half]}\n`,
+    )
+  }
+  await using directory = directoryOf(narrow, { newUserGroup: ':filtered_attribute:departmentNumber' })
+  const found = await directory.find('alice')
+  if (found.kind !== 'found') throw new Error(found.why)
+  t.match(await directory.groupsOf(found.entry), { kind: 'groups', groups: [{ name: 'radiology' }] })
+
+  await using byName = directoryOf(narrow, { newUserGroup: ':dn_attribute:departmentNumber' })
+  const none = await byName.groupsOf(found.entry)
+  t.match(none, { kind: 'no-groups', why: /"0-0-x{100,300}…" is no name of an entry/ })
+  t.ok(none.kind === 'no-groups' && none.why.length < 2_000, 'and are told in short')
+})
+
+t.test('somebody in more groups than anybody is comes in with none of them', async t => {
+  const values = Array.from({ length: 5_001 }, (_, at) => `departmentNumber: group ${at}\n`)
+  await slapd.modify(`dn: uid=twin2,ou=people,${base}\nchangetype: modify\nadd: departmentNumber\n${values.join('')}`)
+  t.match(await groupsFor('twin2', { newUserGroup: ':attribute:departmentNumber' }), [/^none: more than 5000 groups/])
+})
+
 t.test('004 :dn_attribute: the part of the DN that the group mapping names', async t => {
   t.same((await groupsFor('alice', { newUserGroup: ':dn_attribute:memberOf' })).toSorted(), [
     ...['a,b', 'flagged', 'radiology', 'research'],

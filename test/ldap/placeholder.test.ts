@@ -37,6 +37,7 @@ t.test('a placeholder that the entry cannot fill, or fills twice, leaves the fil
   t.match(fill('(a=@{x})', {}), /nothing for @\{x\}/)
   t.match(fill('(a=@{x})', { x: [''] }), /nothing for/)
   t.match(fill('(a=@{x})', { x: ['1', '2'] }), /several values/)
+  t.match(fill('(a=@{x})', { x: ['x'.repeat(8_193)] }), /more than 8192 letters for @\{x\}/)
 })
 
 t.test('the names in placeholders are known beforehand, each once, wrong ones too', async t => {
