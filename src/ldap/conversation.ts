@@ -12,7 +12,7 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { UnbindRequest } from 'ldapts'
-import { messageEnd } from './message-shape.ts'
+import { hasTooManyParts, messageEnd } from './message-shape.ts'
 import { type Response, readResponse } from './response.ts'
 
 /** 1 is that of StartTLS, which is asked before. */
@@ -180,6 +180,7 @@ export class Conversation {
 }
 
 function belonging(message: Buffer, id: number): Response {
+  if (hasTooManyParts(message)) throw new TooMuch('the directory sent more values at once than the gateway takes')
   const response = readResponse(message)
   if (response === undefined) throw new Error('the directory sent a broken LDAP message')
   if (response.id === id) return response

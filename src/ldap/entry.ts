@@ -18,8 +18,7 @@ export interface Entry {
 
 /** @param isRoot  it may be the entry without a name: what the server says of itself (RFC 4512 5.1) */
 export function readEntry({ dn, ...attributes }: WireEntry, isRoot = false): Entry | undefined {
-  // `dn` may have been overwritten by an attribute of that name; then it is a list, or bytes.
-  if (typeof dn !== 'string' || !(dn.includes('=') || (isRoot && dn === ''))) return undefined
+  if (!(dn.includes('=') || (isRoot && dn === ''))) return undefined
   const all = Object.entries(attributes).map(([name, value]) => [name.toLowerCase(), [value].flat()] as const)
   return {
     dn,

@@ -20,6 +20,8 @@ const searchDone = 0x65
 const searchReference = 0x73
 const extendedResponse = 0x78
 const controls = 0xa0
+/** Of a tag: parts are inside. */
+const constructed = 0x20
 
 export interface Part {
   readonly tag: number
@@ -33,6 +35,21 @@ export function messageEnd(bytes: Buffer): number | undefined | null {
   if (bytes.length > 0 && bytes[0] !== sequence) return null
   const part = partAt(bytes, 0)
   return part === undefined || part === null ? part : part.end
+}
+
+/** A person or a group has a few thousand at most. Each takes a hundred bytes here, where two were sent. */
+const mostParts = 100_000
+
+/** True if `message` has more parts than anybody should take apart; looked at without keeping any. */
+export function hasTooManyParts(message: Buffer): boolean {
+  let count = 0
+  for (let at = 0; at < message.length; count++) {
+    const part = partAt(message, at)
+    if (part === undefined || part === null) return false // isWellFormed() says what that is
+    if (count === mostParts) return true
+    at = (part.tag & constructed) === 0 ? part.end : part.start
+  }
+  return false
 }
 
 /** True if `message`, cut by messageEnd(), is a response that can be read. */

@@ -87,7 +87,8 @@ export function wireEntry(
     // A copy, for the answer it lies in would be kept whole with it.
     return [type, texts ?? bytes.map(one => Buffer.from(one))] as const
   })
-  return { dn, ...Object.fromEntries(values) }
+  // An attribute may be called like the name; the name is none of them.
+  return { ...Object.fromEntries(values), dn }
 }
 
 /** The name of the next page; undefined: there is none. Throws on a control that is built otherwise. */

@@ -57,7 +57,7 @@ export async function searchOver(conversation: Conversation, search: Search, tim
   const take = (response: Response): boolean => {
     if (response.kind === 'done') last = response.result
     else if (response.kind === 'reference') references.push(response.urls)
-    else if (response.kind === 'entry') entries.push(...entryOf(response, binary, isRoot))
+    else if (response.kind === 'entry') entries.push(entryOf(response, binary, isRoot))
     else throw new Error('the directory answered a search with something else')
     if (entries.length + references.length > mostEntries)
       throw new TooMuch(`the directory sent more than ${mostEntries} entries`)
@@ -69,7 +69,9 @@ export async function searchOver(conversation: Conversation, search: Search, tim
     last = undefined
     await conversation.ask({ write: id => requestBytes(id, search, page, left()), take, within: left(), budget })
     const result = requireResult(last)
-    if (result.code === referral) return { entries: [], references: [], elsewhere: result.referral ?? [] }
+    // In the middle of an answer it is none, as that would be half of one.
+    if (result.code === referral && entries.length + references.length === 0)
+      return { entries: [], references: [], elsewhere: result.referral ?? [] }
     if (result.code === noSuchObject && search.scope === 'base') return nothing
     const isFull = search.most !== undefined && entries.length >= search.most
     if (result.code !== 0 && !(result.code === sizeLimitExceeded && isFull)) throw resultError(result)
@@ -84,13 +86,11 @@ const sizeLimitExceeded = 4
 const referral = 10
 
 /** @param isRoot  what the server says of itself was asked for, the only entry without a name */
-function entryOf(
-  response: Extract<Response, { kind: 'entry' }>,
-  binary: ReadonlySet<string>,
-  isRoot: boolean,
-): Entry[] {
+function entryOf(response: Extract<Response, { kind: 'entry' }>, binary: ReadonlySet<string>, isRoot: boolean): Entry {
   const entry = readEntry(wireEntry(response, binary), isRoot)
-  return entry === undefined ? [] : [entry]
+  // Left out, one of two would look like a single match, and a list of groups like a whole one.
+  if (entry === undefined) throw new Error('the directory sent an entry without a name')
+  return entry
 }
 
 /** `take` resolves the question only with a result; types cannot know. */

@@ -34,7 +34,7 @@ async function endlessly({ socket }: Line, bytes: () => Buffer): Promise<Buffer>
 
 const mb = 1024 * 1024
 
-t.test('D15: entries without end are cut for their number, small, nameless or large', async t => {
+t.test('D15: entries without end are cut for their number, small or large', async t => {
   let entry = (id: number) => wire.searchEntry(id, 'cn=x', { cn: ['x'] })
   const directory = await startScriptedDirectory(t, ({ id, operation }, line) => {
     if (operation !== 'search') return undefined
@@ -43,7 +43,6 @@ t.test('D15: entries without end are cut for their number, small, nameless or la
   })
   const shapes: readonly ((id: number) => Buffer)[] = [
     entry,
-    id => wire.searchEntry(id, '', {}),
     id => wire.searchReference(id, 'ldap://x/'),
     id => wire.searchEntry(id, 'cn=x', { cn: ['x'.repeat(20_000)] }),
   ]

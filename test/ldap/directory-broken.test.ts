@@ -2,7 +2,8 @@ import t from 'tap'
 import { Fault } from '../../src/kernel/fault.ts'
 import { Secret } from '../../src/kernel/secret.ts'
 import { openDirectory } from '../../src/ldap/directory.ts'
-import { bindResponse } from '../fixture/ldap-wire.ts'
+import { bindResponse, message, octets, searchDone, searchEntry, tlv } from '../fixture/ldap-wire.ts'
+import { startScriptedDirectory } from '../fixture/scripted-directory.ts'
 import { startRawDirectory } from './raw-directory.ts'
 import { settingsOf } from './settings.ts'
 
@@ -91,6 +92,43 @@ t.test('an answer without end is cut', async t => {
   t.equal(fault.code, 'directory-unavailable')
   t.ok(Date.now() - started < 4_000, 'cut for its size, not at the end of the time')
 })
+
+t.test('a million empty values are not taken apart', async t => {
+  const values = Buffer.alloc(2_000_000).fill(Buffer.of(4, 0))
+  const { url } = await startScriptedDirectory(t, ({ id, operation }) =>
+    operation === 'search'
+      ? message(id, tlv(0x64, octets('cn=a'), tlv(0x30, tlv(0x30, octets('cn'), tlv(0x31, values)))))
+      : undefined,
+  )
+  const fault = await faultOf(directoryAt(url, { readTimeout: '5 s' }).find('alice'))
+  t.equal(fault.code, 'directory-misconfigured')
+  t.match(String(fault.cause), /more values at once than the gateway takes/)
+})
+
+t.test(
+  'an entry without a name is not left out of an answer, and one with an attribute "dn" is not without',
+  async t => {
+    const directory = await startScriptedDirectory(t, ({ id, operation }) =>
+      operation === 'search'
+        ? Buffer.concat([
+            searchEntry(id, 'cn=alice,dc=lab', { cn: ['alice'] }),
+            searchEntry(id, '', { cn: ['alice'] }),
+            searchDone(id),
+          ])
+        : undefined,
+    )
+    t.equal((await faultOf(directoryAt(directory.url).find('alice'))).code, 'directory-unavailable')
+    directory.script = ({ id, operation }) =>
+      operation === 'search'
+        ? Buffer.concat([
+            searchEntry(id, 'cn=alice,dc=lab', { cn: ['alice'], dn: ['cn=bob'] }),
+            searchEntry(id, 'cn=alice,dc=b', { cn: ['alice'] }),
+            searchDone(id),
+          ])
+        : undefined
+    t.match(await directoryAt(directory.url).find('alice'), { kind: 'not-found', why: /several/ })
+  },
+)
 
 t.test('what is no LDAP at all is a fault', async t => {
   const { url } = await startRawDirectory(t, socket => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'))

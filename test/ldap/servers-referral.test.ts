@@ -113,6 +113,20 @@ t.test('follow: when the other server is down the answer is not whole, so there 
   t.match(servers.state(), [{ failures: 0 }, { failures: 1 }], 'it is not the fault of the one that referred')
 })
 
+t.test('follow: a referral behind entries is no answer, whole or half', async t => {
+  const second = await startScriptedDirectory(t, finds())
+  const first = await startScriptedDirectory(t, ({ id, operation }) =>
+    operation === 'search'
+      ? Buffer.concat([
+          wire.searchEntry(id, `cn=first,${suffix}`, { cn: ['first'] }),
+          wire.searchDone(id, { code: 10, referral: [`${second.url}/dc=a`] }),
+        ])
+      : undefined,
+  )
+  const servers = serversOn(t, [first.url, second.url], { referral: 'follow' })
+  await t.rejects(servers.search(request), { code: 'directory-misconfigured' })
+})
+
 t.test('a URL that is not wholly understood leads nowhere', async t => {
   t.same(parseLdapUrl('LDAP://DC1.Lab.Test/ou=a%2Cb??ONE'), {
     ...{ host: 'dc1.lab.test', port: 389, base: 'ou=a,b', scope: 'one' },
