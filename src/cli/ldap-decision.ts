@@ -75,6 +75,7 @@ export async function decide(name: string, password: string | undefined, parts: 
 /** The counts of failed tries are in the gateway that runs. */
 const unthrottled: Throttle = {
   refusal: () => undefined,
+  isKept: () => false,
   failed: () => undefined,
   succeeded: () => undefined,
   isFamiliar: () => true,

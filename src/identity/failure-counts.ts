@@ -55,6 +55,8 @@ export function createFailureCounter(clock: Clock, most = mostKeys): FailureCoun
 
 export interface FailureCounts {
   readonly byName: FailureCounter
+  /** Tries of a name from where its person did not come in before: all that strangers get to see of it. */
+  readonly byStrangers: FailureCounter
   /** Tries from a familiar address, when address or everyone have none left. */
   readonly byFamiliar: FailureCounter
   /** Refused binds of one entry of the directory, whatever it was called. */
@@ -66,6 +68,7 @@ export interface FailureCounts {
 
 export const createFailureCounts = (clock: Clock): FailureCounts => ({
   byName: createFailureCounter(clock),
+  byStrangers: createFailureCounter(clock),
   byFamiliar: createFailureCounter(clock),
   byEntry: createFailureCounter(clock),
   byAddress: createFailureCounter(clock),

@@ -68,9 +68,17 @@ interface Try {
 /** Who is trying the same name and password just now, and what became of it. */
 interface Pair {
   users: number
+  readonly asked: Told
+  /** Of those for whom no tries are left that are not kept for somebody else. */
+  readonly kept: Told
+}
+
+interface Told {
   answer?: ProvenPassword | Refused
   endedAt: number
 }
+
+const toldSince = ({ answer, endedAt }: Told, arrived: number) => (endedAt >= arrived ? answer : undefined)
 
 /** Milliseconds in a queue. A login page that takes longer is a broken one. */
 const longestWait = 60_000
@@ -127,6 +135,13 @@ export function createPasswordCheck(realms: PasswordRealms): PasswordCheck {
     } satisfies ProvenPassword
   }
 
+  /** The same work, and wrong whatever came: the tries that are left belong to somebody else. */
+  async function pretend({ name, password }: Try, way: Way): Promise<Refused> {
+    if (way.to === 'local') await local.verify(name, password)
+    else await directory?.pretendToCheck()
+    return wrong(name, 'not asked: the tries that are left are kept for where this person came in before')
+  }
+
   async function ask(one: Try): Promise<ProvenPassword | Refused> {
     const before = standing(one.name)
     // Chosen anew: a command may have handed the name over to the other realm while this one stood in the queue.
@@ -137,10 +152,10 @@ export function createPasswordCheck(realms: PasswordRealms): PasswordCheck {
     return wrong(one.name, way.to === 'nobody' ? way.why : 'there is no directory')
   }
 
-  function count({ name, address }: Try, answer: ProvenPassword | Refused, isShared: boolean): void {
+  function count({ name, address }: Try, answer: ProvenPassword | Refused, isShared: boolean, isKept: boolean): void {
     if (answer.kind === 'proven') throttle.succeeded(name, address)
     // What has expired was right.
-    else if (answer.reason === 'wrong-credentials') throttle.failed(isShared ? undefined : name, address)
+    else if (answer.reason === 'wrong-credentials') throttle.failed(isShared ? undefined : name, address, !isKept)
   }
 
   /**
@@ -151,19 +166,17 @@ export function createPasswordCheck(realms: PasswordRealms): PasswordCheck {
   async function answerTogether(one: Try, pair: Pair, arrived: number): Promise<ProvenPassword | Refused> {
     const stopped = throttle.refusal(one.name, one.address)
     if (stopped !== undefined) return stopped
-    const shared = pair.answer !== undefined && pair.endedAt >= arrived ? pair.answer : undefined
-    const answer = shared ?? (await ask(one))
-    if (shared === undefined) {
-      pair.answer = answer
-      pair.endedAt = moment()
-    }
-    count(one, answer, shared !== undefined)
+    const isKept = throttle.isKept(one.name, one.address)
+    const shared = toldSince(pair.asked, arrived) ?? (isKept ? toldSince(pair.kept, arrived) : undefined)
+    const answer = shared ?? (await (isKept ? pretend(one, wayOf(one.name)) : ask(one)))
+    if (shared === undefined) Object.assign(isKept ? pair.kept : pair.asked, { answer, endedAt: moment() })
+    count(one, answer, shared !== undefined, isKept)
     return answer
   }
 
   async function tryOnce(one: Try, hash: string): Promise<ProvenPassword | Refused> {
     const arrived = moment()
-    const pair = pairs.get(hash) ?? { users: 0, endedAt: 0 }
+    const pair = pairs.get(hash) ?? { users: 0, asked: { endedAt: 0 }, kept: { endedAt: 0 } }
     pairs.set(hash, pair)
     pair.users++
     const way = wayOf(one.name)

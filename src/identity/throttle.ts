@@ -12,6 +12,8 @@
  *   - strangers must not lock the person out of the gate. For somebody who has come in lately they may use up all tries
  *     but two: those are left for where she came in from, also when address or everyone have none. A name has `failures`
  *     tries altogether, so that is what the directory must bear.
+ *   - strangers must not learn who comes in here. Of every name they have `failures` tries and no more, whoever else has
+ *     failed or come in meanwhile; those beyond what is left for them are asked of nobody, and are wrong.
  *
  * Source: OWASP authentication (throttling); RFC 9110 10.2.3 (Retry-After); RFC 6177 (an IPv6 site holds a /64 at least);
  * lockoutObservationWindow of Active Directory, pwdFailureCountInterval of slapo-ppolicy(5).
@@ -26,10 +28,15 @@ import { nameKey } from './name-key.ts'
 export const familiarTries = 2
 
 export interface Throttle {
-  /** Undefined: try it. */
+  /** Undefined: try it, or pretend to. */
   refusal(name: string, address: string): Refused | undefined
-  /** @param name  undefined: the same was asked for another address at the same time, and counts for the name there */
-  failed(name: string | undefined, address: string): void
+  /** Whether the tries that are left are kept for where this person came in before: it is wrong without being asked. */
+  isKept(name: string, address: string): boolean
+  /**
+   * @param name   undefined: the same was asked for another address at the same time, and counts for the name there
+   * @param asked  false: it was kept
+   */
+  failed(name: string | undefined, address: string, asked?: boolean): void
   succeeded(name: string, address: string): void
   /** Whether this person has come in from there lately. */
   isFamiliar(name: string, address: string): boolean
@@ -49,7 +56,7 @@ export interface Throttle {
 const everyone = 'everyone'
 
 export function createThrottle(counts: FailureCounts, limits: ThrottleSection): Throttle {
-  const { byName, byFamiliar, byEntry, byAddress, byEveryone, familiar } = counts
+  const { byName, byStrangers, byFamiliar, byEntry, byAddress, byEveryone, familiar } = counts
 
   /** @param isOwn  whoever asks comes from where the person came in before, or is the only one to be known */
   const nameLimit = (key: string, isOwn: boolean): number =>
@@ -65,8 +72,8 @@ export function createThrottle(counts: FailureCounts, limits: ThrottleSection): 
     refusal(name, address) {
       const [key, from] = [nameKey(name), addressKey(address)]
       const isOwn = familiar.has(key, from)
-      const ofName = byName.of(key)
-      const hasNone = ofName.count >= nameLimit(key, isOwn)
+      const ofName = (isOwn ? byName : byStrangers).of(key)
+      const hasNone = ofName.count >= limits.name.failures
       const others = spentByOthers(from)
       const own = byFamiliar.of(key)
       const mayPass = isOwn && own.count < familiarTries
@@ -79,12 +86,17 @@ export function createThrottle(counts: FailureCounts, limits: ThrottleSection): 
         retryAfter: Math.max(1, Math.ceil(left / 1000)),
       })
     },
-    failed(name, address) {
+    isKept(name, address) {
+      const key = nameKey(name)
+      return byName.of(key).count >= nameLimit(key, familiar.has(key, addressKey(address)))
+    },
+    failed(name, address, asked = true) {
       const from = addressKey(address)
       if (name !== undefined) {
         const key = nameKey(name)
-        byName.add(key, limits.name.within, true)
-        if (familiar.has(key, from) && spentByOthers(from).length > 0) byFamiliar.add(key, limits.name.within, true)
+        if (asked) byName.add(key, limits.name.within, true)
+        if (!familiar.has(key, from)) byStrangers.add(key, limits.name.within, true)
+        else if (spentByOthers(from).length > 0) byFamiliar.add(key, limits.name.within, true)
       }
       byAddress.add(from, limits.address.within, false)
       byEveryone.add(everyone, limits.everyone.within, false)
@@ -92,6 +104,7 @@ export function createThrottle(counts: FailureCounts, limits: ThrottleSection): 
     succeeded(name, address) {
       const key = nameKey(name)
       byName.forget(key)
+      // Not byStrangers: who waits for its end must not see that somebody has come in.
       byFamiliar.forget(key)
       familiar.add(key, addressKey(address))
     },

@@ -341,3 +341,29 @@ t.test('where she came in before, alice gets in while strangers fill the queue a
   release()
   await flood
 })
+
+t.test('guessing tells nobody who comes in here, and a guess that is kept from strangers opens nothing', async t => {
+  const { verify } = await realmsOf(t, { at })
+  const own = '10.0.0.7'
+  t.match(await verify('alice', alice.password, own), { kind: 'proven' })
+  t.match(await verify('admin', 'local admin', own), { kind: 'proven' })
+  const told = async (name: string, guess: (nth: number) => string) => {
+    const answers = []
+    for (let nth = 0; nth < 6; nth++) {
+      // From two addresses at once, which is one guess.
+      const both = await Promise.all([0, 1].map(of => verify(name, guess(nth), `192.0.2.${2 * nth + of}`)))
+      answers.push(both.map(answer => answer.kind === 'refused' && answer.reason).join(' '))
+    }
+    return answers
+  }
+  const nobody = await told('nobody', nth => `guess ${nth}`)
+  t.same(nobody.slice(2, 5), [
+    'wrong-credentials wrong-credentials',
+    'wrong-credentials throttled',
+    'throttled throttled',
+  ])
+  t.same(await told('alice', nth => (nth < 2 ? `guess ${nth}` : alice.password)), nobody)
+  t.same(await told('admin', nth => (nth < 2 ? `guess ${nth}` : 'local admin')), nobody)
+  t.match(await verify('alice', alice.password, own), { kind: 'proven' })
+  t.match(await verify('admin', 'local admin', own), { kind: 'proven' })
+})

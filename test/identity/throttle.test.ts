@@ -84,7 +84,8 @@ t.test('where she came in before, alice has two tries that strangers elsewhere c
     t.equal(throttle.refusal('alice', '192.0.2.9'), undefined)
     throttle.failed('alice', `192.0.2.${tries}`)
   }
-  t.match(throttle.refusal('alice', '192.0.2.9'), { reason: 'throttled', detail: '2 failures by this name' })
+  t.ok(throttle.isKept('alice', '192.0.2.9'), 'what strangers try now is wrong without being asked')
+  t.notOk(throttle.isKept('alice', '10.0.0.7'))
   t.match(throttle.refusal('bob', '10.0.0.7'), undefined, 'what others do there is not hers')
   t.equal(throttle.refusal('alice', '10.0.0.7'), undefined)
   throttle.failed('alice', '10.0.0.7')
@@ -96,19 +97,48 @@ t.test('where she came in before, alice has two tries that strangers elsewhere c
     'no more than four altogether, which the directory must bear',
   )
   clock.move(30 * minute)
-  t.equal(throttle.refusal('alice', '192.0.2.9'), undefined)
+  t.notOk(throttle.isKept('alice', '192.0.2.9'))
   t.equal(throttle.refusal('alice', '10.0.0.7'), undefined)
 
   for (let tries = 0; tries < 2; tries++) throttle.failed('alice', '192.0.2.1')
   throttle.failed('alice', '10.0.0.7')
   throttle.succeeded('alice', '10.0.0.7')
-  t.equal(throttle.refusal('alice', '192.0.2.9'), undefined, 'success begins anew for all')
+  t.notOk(throttle.isKept('alice', '192.0.2.9'), 'success begins anew for all')
+})
+
+t.test('strangers see the same of every name, whoever comes in and fails there meanwhile', async t => {
+  const seenOf = (meanwhile: (throttle: ReturnType<typeof throttleOf>['throttle'], nth: number) => void) => {
+    const { throttle } = throttleOf({ name: { failures: 4, within: 30 * minute } })
+    meanwhile(throttle, -1)
+    const seen: unknown[] = []
+    for (let nth = 0; nth < 6; nth++) {
+      const refusal = throttle.refusal('alice', '192.0.2.9')
+      seen.push(refusal?.retryAfter ?? 'wrong')
+      if (refusal === undefined) throttle.failed('alice', '192.0.2.9', !throttle.isKept('alice', '192.0.2.9'))
+      meanwhile(throttle, nth)
+    }
+    return seen
+  }
+  const unknown = seenOf(() => undefined)
+  t.same(unknown, ['wrong', 'wrong', 'wrong', 'wrong', 1800, 1800])
+  t.same(
+    seenOf((throttle, nth) => nth === -1 && throttle.succeeded('alice', '10.0.0.7')),
+    unknown,
+  )
+  t.same(
+    seenOf((throttle, nth) => nth % 2 === 0 || throttle.succeeded('alice', '10.0.0.7')),
+    unknown,
+  )
+  t.same(
+    seenOf((throttle, nth) => (nth === -1 ? throttle.succeeded : throttle.failed)('alice', '10.0.0.7')),
+    unknown,
+  )
 })
 
 t.test('of one failure alone strangers have that one', async t => {
   const { throttle } = throttleOf({ name: { failures: 1, within: minute } })
   throttle.succeeded('alice', '10.0.0.7')
-  t.equal(throttle.refusal('alice', '192.0.2.9'), undefined)
+  t.notOk(throttle.isKept('alice', '192.0.2.9'))
   throttle.failed('alice', '192.0.2.9')
   t.match(throttle.refusal('alice', '10.0.0.7'), { reason: 'throttled' })
 })
