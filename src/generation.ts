@@ -85,7 +85,7 @@ export async function openGeneration(config: Config, materials: Materials, house
     ...{ standing, throttle },
     directory: directory && {
       login: createDirectoryLogin({
-        ...{ directory, accounts: house.accounts, binds: throttle.binds, clock },
+        ...{ directory, local, accounts: house.accounts, binds: throttle.binds, clock },
         syncOnLogin: realms.directory.syncOnLogin,
         filterOnce: realms.passwordProvider === 'chained431',
         reserved: { administrators: config.administrators, allowed: realms.directory.allowReserved },

@@ -54,7 +54,10 @@ export async function createAccount(argv: OneAccount, report: Report): Promise<v
       answer.kind === 'no-groups' ? plain(answer.why) : undefined,
     )
   const syncOnLogin = realms?.directory.syncOnLogin === true
-  const admission = admit({ entry, groups, at: Date.now(), signsIn: false }, { accounts, syncOnLogin })
+  const admission = admit(
+    { entry, groups, at: Date.now(), signsIn: false },
+    { accounts, local: people.local, syncOnLogin },
+  )
   if (admission.kind === 'refused') throw new CommandEnd(1, `no account was made: ${plain(admission.why)}`)
   const { account } = admission
   report.result(

@@ -53,7 +53,7 @@ export async function decide(name: string, password: string | undefined, parts: 
           login: createDirectoryLogin({
             directory: { ...directory, pretendToCheck },
             accounts: unwritten(accounts),
-            ...{ binds: unthrottled.binds, clock: systemClock, warn: () => undefined },
+            ...{ local, binds: unthrottled.binds, clock: systemClock, warn: () => undefined },
             syncOnLogin: realms.directory.syncOnLogin,
             filterOnce: realms.passwordProvider === 'chained431',
             reserved: { administrators, allowed: realms.directory.allowReserved },

@@ -11,6 +11,7 @@ import { sameDn } from '../ldap/dn.ts'
 import type { DirectoryGroup, PersonEntry } from '../ldap/person.ts'
 import type { DirectoryAccount, DirectoryAccounts } from './directory-account.ts'
 import { synchronized } from './directory-groups.ts'
+import type { LocalAccounts } from './local-accounts.ts'
 
 export interface Visit {
   readonly entry: Pick<PersonEntry, 'name' | 'dn' | 'id' | 'particulars'>
@@ -25,10 +26,13 @@ export interface Visit {
 export type Admission =
   | { readonly kind: 'admitted'; readonly account: DirectoryAccount }
   /** `why` is for the audit trail. */
-  | { readonly kind: 'refused'; readonly reason: 'locked' | 'moved' | 'no-groups'; readonly why: string }
+  | { readonly kind: 'refused'; readonly reason: RefusedAdmission; readonly why: string }
+
+type RefusedAdmission = 'locked' | 'moved' | 'no-groups' | 'local-account'
 
 export interface AdmissionParts {
   readonly accounts: Pick<DirectoryAccounts, 'find' | 'add' | 'update'>
+  readonly local: Pick<LocalAccounts, 'find'>
   /** `realms.directory.syncOnLogin`: false leaves groups and particulars as they were at the first visit. */
   readonly syncOnLogin: boolean
 }
@@ -47,9 +51,9 @@ export const groupNames = ({ groups }: Pick<DirectoryAccount, 'groups'>): Readon
 /** @returns the account as it stands afterwards. May throw Fault('state-unavailable') */
 export function admit(visit: Visit, parts: AdmissionParts): Admission {
   const { entry, groups, at, signsIn } = visit
-  const { accounts, syncOnLogin } = parts
+  const { accounts, local, syncOnLogin } = parts
   const { name, dn, particulars } = entry
-  const no = (reason: 'locked' | 'moved' | 'no-groups', why: string): Admission => ({ kind: 'refused', reason, why })
+  const no = (reason: RefusedAdmission, why: string): Admission => ({ kind: 'refused', reason, why })
 
   const known = accounts.find(name)
   if (known?.locked === true) return no('locked', 'the account is locked here')
@@ -58,6 +62,8 @@ export function admit(visit: Visit, parts: AdmissionParts): Admission {
   const none = `the directory confers no group on ${dn}`
 
   if (known === undefined) {
+    // Added, or unlinked, while the directory was being asked: it must not fall asleep under an account made here.
+    if (local.find(name) !== undefined) return no('local-account', 'there is a local account of this name by now')
     if (groups.length === 0) return no('no-groups', none)
     const account: DirectoryAccount = {
       ...{ name, dn, entryId: entry.id, particulars, groups: synchronized([], groups), locked: false },

@@ -18,6 +18,7 @@ import type { RefusalReason } from './answer.ts'
 import type { DirectoryAccount, DirectoryAccounts } from './directory-account.ts'
 import { admit, isSameEntry } from './directory-admission.ts'
 import { admissibleGroups, type Reserved } from './directory-groups.ts'
+import type { LocalAccounts } from './local-accounts.ts'
 import type { Throttle } from './throttle.ts'
 
 export type PasswordDirectory = Pick<Directory, 'find' | 'read' | 'checkPassword' | 'groupsOf' | 'pretendToCheck'>
@@ -25,6 +26,7 @@ export type PasswordDirectory = Pick<Directory, 'find' | 'read' | 'checkPassword
 export interface DirectoryLoginParts {
   readonly directory: PasswordDirectory
   readonly accounts: Pick<DirectoryAccounts, 'find' | 'add' | 'update'>
+  readonly local: Pick<LocalAccounts, 'find'>
   readonly binds: Throttle['binds']
   readonly syncOnLogin: boolean
   /** chained431: the user filter is asked at the first sign-in only, then the remembered entry is bound as it is. */
@@ -59,7 +61,7 @@ const reasons = {
 } as const satisfies Record<(PasswordAnswer & { right: false })['reason'], RefusalReason>
 
 export function createDirectoryLogin(parts: DirectoryLoginParts): DirectoryLogin {
-  const { directory, accounts, binds, clock } = parts
+  const { directory, accounts, local, binds, clock } = parts
   const syncOnLogin = parts.syncOnLogin && !parts.filterOnce
   // One entry may answer to several names: the next try waits until it is known what became of this one.
   const inTurnOfEntry = takeTurnsByKey({ waiting: 16, about: 'sign-ins of one entry of the directory' })
@@ -109,7 +111,7 @@ export function createDirectoryLogin(parts: DirectoryLoginParts): DirectoryLogin
     const name = known?.name ?? entry.name
     const admission = admit(
       { entry: { ...entry, name }, groups, at: clock.now(), signsIn: true },
-      { accounts, syncOnLogin },
+      { accounts, local, syncOnLogin },
     )
     if (admission.kind === 'admitted') return { kind: 'in', account: admission.account, notice }
     return out(`directory: ${admission.why}${why === '' ? '' : ` (${why})`}`)

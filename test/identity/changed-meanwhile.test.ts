@@ -1,8 +1,10 @@
 // What a command changes while a password is being checked, or waits to be, counts: nobody comes in by what was.
 import t, { type Test } from 'tap'
 import { createBasicCheck } from '../../src/identity/basic-credentials.ts'
+import type { PasswordDirectory } from '../../src/identity/directory-login.ts'
 import type { LocalAccounts } from '../../src/identity/local-accounts.ts'
 import { openLocalAccounts } from '../../src/identity/local-accounts.ts'
+import { brand, type PersonEntry } from '../../src/ldap/person.ts'
 import { movedClock } from './moved-clock.ts'
 import { from, realmsOf } from './realms-of.ts'
 
@@ -41,6 +43,30 @@ for (const [what, change] of Object.entries(changes)) {
 t.test('so does handing the account over to the directory', async t => {
   const { verify, accounts } = await changedAfter(t, async () => accounts.add(linked))
   t.match(await verify('admin', 'local admin'), { kind: 'refused', reason: 'wrong-credentials' })
+})
+
+t.test('an account that is unlinked during the check stays local, and its person is refused', async t => {
+  const entry: PersonEntry = {
+    ...{ dn: linked.dn, attributes: new Map(), bytes: new Map(), [brand]: true as const },
+    ...{ name: 'admin', id: undefined, particulars: {}, closed: undefined, locked: undefined },
+  }
+  let unlink = () => {}
+  const at: PasswordDirectory = {
+    find: async () => ({ kind: 'found', entry }),
+    read: async () => ({ kind: 'found', entry }),
+    async checkPassword() {
+      unlink()
+      return { right: true }
+    },
+    groupsOf: async () => ({ kind: 'groups', groups: [{ name: 'radiology', owner: false }] }),
+    async pretendToCheck() {},
+  }
+  const { verify, accounts } = await realmsOf(t, { at })
+  accounts.add(linked)
+  unlink = () => void accounts.remove('admin')
+  t.match(await verify('admin', 'of the directory'), { kind: 'refused', reason: 'wrong-credentials' })
+  t.equal(accounts.find('admin'), undefined)
+  t.match(await verify('admin', 'local admin'), { kind: 'proven', principal: { realm: 'local' } })
 })
 
 t.test('the old local password opens nothing when its account is linked while it stands in the queue', async t => {

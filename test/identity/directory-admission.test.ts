@@ -17,7 +17,11 @@ const visit = (more: Partial<Visit> = {}): Visit => ({
 function houseOf(t: Test, syncOnLogin = true) {
   const accounts = openDirectoryAccounts({ file: join(t.testdir({}), 'state.db') })
   t.teardown(() => accounts[Symbol.dispose]())
-  return { accounts, admit: (one: Visit) => admit(one, { accounts, syncOnLogin }) }
+  const names = new Set<string>()
+  const local = {
+    find: (name: string) => (names.has(name) ? { name, groups: [], locked: false, createdAt: '' } : undefined),
+  }
+  return { accounts, names, admit: (one: Visit) => admit(one, { accounts, local, syncOnLogin }) }
 }
 
 t.test('the first visit makes the account, with what the directory says', async t => {
@@ -26,6 +30,17 @@ t.test('the first visit makes the account, with what the directory says', async 
   t.match(admission, { kind: 'admitted', account: { name: 'alice', dn, entryId: 'entryUUID:1', lastLoginAt: 1_000 } })
   t.same(admission.kind === 'admitted' && groupNames(admission.account), new Set(['radiology']))
   t.same(accounts.find('alice'), admission.kind === 'admitted' && admission.account)
+})
+
+t.test('a name that has a local account by now gets none, and who has one keeps it', async t => {
+  const { accounts, names, admit } = houseOf(t)
+  names.add('alice')
+  t.match(admit(visit()), { kind: 'refused', reason: 'local-account' })
+  t.equal(accounts.find('alice'), undefined)
+  names.clear()
+  admit(visit())
+  names.add('alice')
+  t.match(admit(visit({ at: 2_000 })), { kind: 'admitted' }, 'the local one lies dormant')
 })
 
 t.test('somebody without a group gets no account, and who has one is refused', async t => {

@@ -49,7 +49,7 @@ export async function realmsOf(t: Test, options: RealmsOptions) {
     ...{ provider, ignoreCase, accounts, standing, throttle, grid, local: options.local ?? users },
     directory: at && {
       login: createDirectoryLogin({
-        ...{ directory: at, accounts, binds: throttle.binds, syncOnLogin, clock },
+        ...{ directory: at, accounts, local: users, binds: throttle.binds, syncOnLogin, clock },
         filterOnce: provider === 'chained431',
         reserved: { administrators: ['pacs-admins'], allowed: [] },
         warn: facts => warnings.push(facts),
