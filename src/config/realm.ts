@@ -28,7 +28,7 @@ const mapping = (required: string) =>
 const DirectoryUrl = z
   .string()
   .refine(
-    text => /^ldaps?:\/\/[^/\s@]+\/?$/i.test(text) && URL.canParse(text),
+    text => /^ldaps?:\/\/[^/\s@?#]+\/?$/i.test(text) && URL.canParse(text),
     'write ldap://host:389 or ldaps://host:636, without path (that is "base") or user',
   )
 

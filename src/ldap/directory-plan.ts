@@ -76,9 +76,9 @@ export function planDirectory(settings: DirectorySettings): Planned {
       report({ key, message: filter.message })
       return undefined
     }
-    for (const name of wrongPlaceholders(filter)) {
-      const isGroups = key === 'newUserGroup' || key === 'newUserGroupOwner'
-      if (isGroups) report({ key, message: `"@{${name}}" holds no name of an attribute` })
+    const isFilled = key === 'newUserGroup' || key === 'newUserGroupOwner'
+    for (const text of wrongPlaceholders(filter)) {
+      if (isFilled) report({ key, message: `"${text}" is no placeholder; write @{attribute}, or @{dn}` })
     }
     return filter
   }
@@ -89,6 +89,8 @@ export function planDirectory(settings: DirectorySettings): Planned {
   const groups = groupRule(settings, filterOf, report)
 
   if (parseDn(base) === undefined) report({ key: 'base', message: `"${base}" is no name of an entry (DN)` })
+  if (username?.trim() === '')
+    report({ key: 'username', message: 'is blank; name the reader account, or leave it out' })
   if (username !== undefined && SASL_MECHANISMS.some(mechanism => mechanism === username)) {
     report({ key: 'username', message: `"${username}" is the name of a SASL mechanism, not of an account` })
   }

@@ -72,6 +72,11 @@ export function openDirectory(settings: DirectorySettings, options: DirectoryOpt
       const [entry, ...others] = await people({ base: plan.base, scope: 'sub', filter, most: 2 })
       if (entry === undefined) return { kind: 'not-found', why: 'no entry has this name' }
       if (others.length > 0) return { kind: 'not-found', why: 'several entries have this name' }
+      if (valuesOf(entry, plan.nameAttribute).length === 0)
+        return {
+          kind: 'not-found',
+          why: `${entry.dn} was found by ${plan.nameAttribute}, which it does not show: another name of the attribute (write the one that is shown), or a right that the reader lacks`,
+        }
       const spelt = nameIn(entry, name, terms())
       if (spelt === undefined) return { kind: 'not-found', why: `${entry.dn} spells this name otherwise` }
       return { kind: 'found', entry: personEntry(entry, spelt, terms()) }

@@ -131,6 +131,8 @@ function itemOf(item: string): Filter | FilterMistake {
   if (comparison === undefined) return mistake(`"(${item})" is no comparison; write (attribute=value)`)
   if (!isAttributeName(attribute)) return mistake(`"${attribute}" is no name of an attribute, in "(${item})"`)
   if (comparison === 'equal' && value === '*') return { kind: 'present', attribute }
+  // Some directories find everything by it, some nothing, some refuse it.
+  if (comparison === 'equal' && /^\*{2,}$/.test(value)) return mistake(`one * is enough, in "(${item})"`)
   if (comparison === 'equal' && value.includes('*')) {
     const pieces = value.split('*')
     return (

@@ -19,9 +19,11 @@ export function placeholdersIn(filter: Filter): string[] {
   return [...new Set(found)]
 }
 
-/** Placeholders that could never be filled. */
-export const wrongPlaceholders = (filter: Filter): string[] =>
-  placeholdersIn(filter).filter(name => !isAttributeName(name))
+/** Placeholders that could never be filled, and what begins like one and is none, as they stand there. */
+export const wrongPlaceholders = (filter: Filter): string[] => [
+  ...placeholdersIn(filter).flatMap(name => (isAttributeName(name) ? [] : [`@{${name}}`])),
+  ...textsOf(filter).flatMap(text => text.replace(pattern, '').match(/[@$]\{.*/s) ?? []),
+]
 
 export interface Unfilled {
   readonly kind: 'unfilled'

@@ -36,6 +36,13 @@ t.test('every mistake is told with its key, all at once', async t => {
   )
 })
 
+t.test('what would silently match nobody is a mistake', async t => {
+  t.match(mistakesOf({ newUserGroup: ':query:(member=@{dn)' }), [/^newUserGroup: "@\{dn" is no placeholder/])
+  t.match(mistakesOf({ userFilter: '(cn=**)' }), [/^userFilter: one \* is enough/])
+  t.match(mistakesOf({ username: ' ' }), [/^username: is blank/])
+  for (const urls of ['ldap://host?dc=lab', 'ldap://host#x']) t.throws(() => settingsOf({ urls }), /without path/)
+})
+
 t.test('only attributes that somebody uses are asked for, those of placeholders among them', async t => {
   const planned = planDirectory(
     settingsOf({

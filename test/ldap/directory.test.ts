@@ -78,6 +78,12 @@ t.test('a name in other letters or with blanks around it is not that name', asyn
   t.match(await directory.find('Alice'), { why: /spells this name otherwise/ })
 })
 
+t.test('an attribute that is shown under another name, or to nobody, is told as that', async t => {
+  // slapd finds by any name of an attribute, and shows the first.
+  const directory = directoryOf(slapd, { userMapping: 'omeName=userid' })
+  t.match(await directory.find('alice'), { kind: 'not-found', why: /found by userid, which it does not show/ })
+})
+
 t.test('a name that two entries bear is nobody', async t => {
   const directory = directoryOf(slapd, { userMapping: 'omeName=cn' })
   t.match(await directory.find('Sam Twin'), { kind: 'not-found', why: /several/ })

@@ -43,5 +43,6 @@ t.test('a placeholder that the entry cannot fill, or fills twice, leaves the fil
 t.test('the names in placeholders are known beforehand, each once, wrong ones too', async t => {
   // biome-ignore lint/suspicious/noTemplateCurlyInString: OMERO's older spelling of a placeholder
   t.same(placeholdersIn(filterOf('(&(a=@{x}-${y})(!(b=*@{x}*)))')), ['x', 'y'])
-  t.same(wrongPlaceholders(filterOf('(&(a=@{x})(b=@{no name})(c=@{}))')), ['no name', ''])
+  t.same(wrongPlaceholders(filterOf('(&(a=@{x})(b=@{no name})(c=@{}))')), ['@{no name}', '@{}'])
+  t.same(wrongPlaceholders(filterOf('(|(a=@{dn)(b=@{d*n})(c=@{x}@{y))')), ['@{dn', '@{d', '@{y'], 'unclosed ones')
 })
