@@ -13,7 +13,7 @@ import type { Verdicts } from './remembered-verdicts.ts'
 import type { Session, SessionStore } from './session-store.ts'
 
 export interface RecheckParts {
-  readonly verdicts: Pick<Verdicts, 'again' | 'askedAt'>
+  readonly verdicts: Pick<Verdicts, 'again' | 'askedAt' | 'failedAt'>
   readonly sessions: Pick<SessionStore, 'list'>
   readonly accounts: Pick<DirectoryAccounts, 'find'>
   /** Milliseconds. */
@@ -32,7 +32,7 @@ export function createRecheck(parts: RecheckParts): () => void {
   const { verdicts, sessions, accounts, recheck, lookEvery, now, answered } = parts
   return () => {
     const people = lastSignIns(sessions.list())
-    const due: { readonly name: string; readonly checkedAt: number }[] = []
+    const due: { readonly name: string; readonly waitsSince: number }[] = []
     for (const [name, signedInAt] of people) {
       const gone = goneHere(name, accounts)
       if (gone !== undefined) {
@@ -40,11 +40,13 @@ export function createRecheck(parts: RecheckParts): () => void {
         continue
       }
       const checkedAt = Math.max(signedInAt, verdicts.askedAt(name) ?? 0)
-      if (Math.abs(now() - checkedAt) >= recheck) due.push({ name, checkedAt })
+      if (Math.abs(now() - checkedAt) >= recheck)
+        due.push({ name, waitsSince: Math.max(checkedAt, verdicts.failedAt(name) ?? 0) })
     }
     // Twice as many as would keep up: all are through within half of the time, and never at one stroke.
     const most = Math.max(fewest, Math.ceil((2 * people.size * lookEvery) / recheck))
-    const first = due.toSorted((one, other) => one.checkedAt - other.checkedAt).slice(0, most)
+    // Those of whom the directory gives no answer must not stand before all others at each look.
+    const first = due.toSorted((one, other) => one.waitsSince - other.waitsSince).slice(0, most)
     for (const { name } of first) verdicts.again(name)
   }
 }

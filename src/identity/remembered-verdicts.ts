@@ -39,6 +39,8 @@ export interface Verdicts {
   again(name: string): void
   /** Milliseconds since 1970; undefined: never. */
   askedAt(name: string): number | undefined
+  /** The same of a question that got no answer, if there was none since. */
+  failedAt(name: string): number | undefined
 }
 
 export interface VerdictsParts {
@@ -65,6 +67,7 @@ export function createVerdicts(parts: VerdictsParts): Verdicts {
   const { accounts, local, recheck, now, capacity = 10_000 } = parts
   const { answers } = parts.memory
   const underWay = new Map<string, Promise<Verdict>>()
+  const failed = new Map<string, number>()
   const ahead = takeTurns({ atOnce: 16, waiting: 1_024, about: 'many holders of certificates to look up' })
   const behind = takeTurns({ atOnce: 4, waiting: 100_000, about: 'many people to look after' })
   let silence: { readonly since: number; readonly fault: Fault } | undefined
@@ -80,14 +83,25 @@ export function createVerdicts(parts: VerdictsParts): Verdicts {
     answers.set(name, { out, askedAt: now(), held: held || before?.held === true })
     const [oldest] = answers.keys()
     if (answers.size > capacity && oldest !== undefined) answers.delete(oldest)
-    parts.answered(name, verdict, before?.held === true && before.out === undefined)
+    try {
+      parts.answered(name, verdict, before?.held === true && before.out === undefined)
+    } catch (fault) {
+      // Sessions that could not be ended now must not go on until the next look of those who were asked.
+      answers.delete(name)
+      throw fault
+    }
   }
   async function askDirectory(name: string): Promise<Verdict> {
     try {
       const verdict = await parts.ask(name)
       silence = undefined
+      failed.delete(name)
       return verdict
     } catch (thrown) {
+      failed.delete(name)
+      failed.set(name, now())
+      const [oldest] = failed.keys()
+      if (failed.size > capacity && oldest !== undefined) failed.delete(oldest)
       if (thrown instanceof Fault && thrown.code.startsWith('directory-')) {
         if (silence === undefined) parts.silent(thrown)
         silence = { since: now(), fault: thrown }
@@ -155,5 +169,6 @@ export function createVerdicts(parts: VerdictsParts): Verdicts {
     },
     again: name => again(name),
     askedAt: name => answers.get(name)?.askedAt,
+    failedAt: name => failed.get(name),
   }
 }

@@ -31,6 +31,7 @@ function houseOf(t: Test, people: readonly string[]) {
     signIn(name)
   }
   const askedAt = new Map<string, number>()
+  const failedAt = new Map<string, number>()
   const asked: string[] = []
   const ended: unknown[] = []
   const answered = (name: string, verdict: Verdict) =>
@@ -39,9 +40,11 @@ function houseOf(t: Test, people: readonly string[]) {
     ...{ sessions, accounts, recheck, now: clock.now, answered, lookEvery: 4_000 },
     verdicts: {
       askedAt: name => askedAt.get(name),
+      failedAt: name => failedAt.get(name),
       again(name) {
         asked.push(name)
-        askedAt.set(name, clock.now())
+        const answers = name.startsWith('broken') ? failedAt : askedAt
+        answers.set(name, clock.now())
       },
     },
   })
@@ -74,6 +77,21 @@ t.test('after a restart all are due one after another, and all within one span',
     look()
   }
   t.same(new Set(asked), new Set(people))
+})
+
+t.test('those of whom the directory gives no answer keep nobody else from being asked for', async t => {
+  const broken = [1, 2, 3, 4].map(nth => `broken-${nth}`)
+  const { clock, accounts, accountOf, signIn, asked, look } = houseOf(t, broken)
+  clock.move(minute)
+  accounts.add(accountOf('mallory'))
+  signIn('mallory')
+  clock.move(60 * minute)
+  for (let looks = 0; looks < 2; looks++) {
+    look()
+    clock.move(15_000)
+  }
+  t.ok(asked.includes('mallory'), asked.join(' '))
+  t.ok(asked.lastIndexOf('broken-1') > asked.indexOf('mallory'), 'and are asked for again')
 })
 
 t.test('local accounts are nobody of the directory', async t => {

@@ -15,7 +15,7 @@ const accountOf = (name: string): DirectoryAccount => ({
   ...{ groups: [{ name: 'radiology', source: 'directory', owner: false }], lastLoginAt: undefined },
 })
 
-function memoryOf(options: Partial<Pick<VerdictsParts, 'memory' | 'capacity'>> = {}) {
+function memoryOf(options: Partial<Pick<VerdictsParts, 'memory' | 'capacity' | 'answered'>> = {}) {
   const clock = movedClock()
   const accounts = new Map<string, DirectoryAccount>()
   const asked: string[] = []
@@ -27,7 +27,6 @@ function memoryOf(options: Partial<Pick<VerdictsParts, 'memory' | 'capacity'>> =
   }
   const parts: VerdictsParts = {
     memory: createVerdictMemory(),
-    ...options,
     async ask(name) {
       asked.push(name)
       await turn()
@@ -42,6 +41,7 @@ function memoryOf(options: Partial<Pick<VerdictsParts, 'memory' | 'capacity'>> =
     now: clock.now,
     answered: (name, { kind }, wasHolder) => told.push([name, kind, wasHolder]),
     silent: () => state.silences++,
+    ...options,
   }
   return { clock, accounts, asked, told, state, verdicts: createVerdicts(parts) }
 }
@@ -165,4 +165,32 @@ t.test('a bug is no outage', async t => {
   }
   await t.rejects(async () => verdicts.of('alice'), { name: 'TypeError' })
   t.equal(state.silences, 0)
+})
+
+t.test('a refusal that could not be acted on is no answer: sessions must not go on until the next look', async t => {
+  let isLocked = true
+  const { verdicts, state, accounts } = memoryOf({
+    answered() {
+      if (isLocked) throw new Fault('state-unavailable')
+    },
+  })
+  accounts.set('alice', accountOf('alice'))
+  state.says = () => out('closed', 'disabled')
+  verdicts.again('alice')
+  await settle()
+  t.equal(verdicts.askedAt('alice'), undefined)
+  isLocked = false
+  verdicts.again('alice')
+  await settle()
+  t.type(verdicts.askedAt('alice'), 'number')
+})
+
+t.test('it is known of whom the directory gave no answer, until it does', async t => {
+  const { verdicts, state, clock } = memoryOf()
+  state.down = true
+  await t.rejects(async () => verdicts.of('alice'), { code: 'directory-unavailable' })
+  t.equal(verdicts.failedAt('alice'), clock.now())
+  state.down = false
+  await verdicts.of('alice')
+  t.equal(verdicts.failedAt('alice'), undefined)
 })
