@@ -129,9 +129,8 @@ export function openSessionStore({ file, idle, absolute, clock, perPerson = 20 }
     touch: id => used(alive(records.byId(id))) !== undefined,
     close: end,
     closeAllOf(name, realm) {
-      const theirs = records
-        .all()
-        .filter(record => record.name === name && (realm === undefined || record.realm === realm))
+      const theirs =
+        realm === undefined ? records.all().filter(record => record.name === name) : records.ofPerson(name, realm)
       return theirs.filter(({ id }) => end(id)).length
     },
     regroup: (name, realm, groups) => records.regroup(name, realm, groups),
