@@ -40,13 +40,14 @@ export function personEntry(entry: Entry, name: string, { plan, now }: PersonTer
 }
 
 function idOf(entry: Entry): string | undefined {
-  const [uuid] = valuesOf(entry, 'entryUUID')
-  if (uuid !== undefined) return `entryUUID:${uuid.toLowerCase()}`
+  // An empty one would make one person of all who have it.
+  const [uuid = ''] = valuesOf(entry, 'entryUUID')
+  if (uuid.trim() !== '') return `entryUUID:${uuid.toLowerCase()}`
   const [guid] = bytesOf(entry, 'objectGUID')
   const text = guid && guidText(guid)
   if (text !== undefined) return `objectGUID:${text}`
-  const [unique] = valuesOf(entry, 'nsUniqueId')
-  return unique === undefined ? undefined : `nsUniqueId:${unique.toLowerCase()}`
+  const [unique = ''] = valuesOf(entry, 'nsUniqueId')
+  return unique.trim() === '' ? undefined : `nsUniqueId:${unique.toLowerCase()}`
 }
 
 const particularKeys = ['firstName', 'middleName', 'lastName', 'email', 'institution'] as const

@@ -35,6 +35,8 @@ const kinds: Readonly<Record<number, 'bind' | 'done' | 'extended'>> = { 97: 'bin
 const searchEntry = 0x64
 const referral = 0xa3
 const octets = 0x04
+/** Letters. What a directory says of itself is written into logs; Active Directory says less than two hundred. */
+const longestMessage = 1_000
 
 /** @returns undefined for what is no answer to anything that is asked here */
 export function readResponse(message: Buffer): Response | undefined {
@@ -62,7 +64,7 @@ function readResult(message: Buffer, parts: readonly Part[], controls: Part | un
   const elsewhere = more.find(part => part.tag === referral)
   return {
     code: code === undefined ? Number.NaN : numberIn(message, code),
-    message: words === undefined ? '' : textOf(message)(words),
+    message: words === undefined ? '' : textOf(message)(words).slice(0, longestMessage),
     referral: elsewhere && inside(message, elsewhere).map(textOf(message)),
     controls: controls === undefined ? [] : inside(message, controls).map(one => readControl(message, one)),
   }

@@ -6,10 +6,11 @@
  *
  * Source: RFC 4511 4.2 to 4.5; RFC 4513 5.1.
  */
+import { ResultCodeError } from 'ldapts'
 import type { Secret } from '../kernel/secret.ts'
 import { Breaker } from './breaker.ts'
 import { type Address, type ConnectionTerms, openConnection, urlOf } from './connection.ts'
-import { Conversation } from './conversation.ts'
+import { Conversation, TooMuch } from './conversation.ts'
 import { Final, isOfServer } from './failover.ts'
 import { type RunStep, refusalOf } from './failure.ts'
 import { formatFilter } from './filter.ts'
@@ -130,8 +131,12 @@ export function openServer(address: Address, terms: ServerTerms, run: RunStep): 
 
 const everything = { kind: 'present', attribute: 'objectClass' } as const
 
-/** The server answered, if only that our settings are wrong: the others would say the same. */
+/**
+ * The server answered, if only that our settings are wrong: the others would say the same. One that turned us away in TLS,
+ * as it may only at the first question, answered nothing.
+ */
 const answered = <T>(asked: Promise<T>): Promise<T> =>
   asked.catch(cause => {
-    throw isOfServer(cause) && cause.code === 'directory-misconfigured' ? new Final(cause) : cause
+    const isAnswer = isOfServer(cause) && (cause.cause instanceof ResultCodeError || cause.cause instanceof TooMuch)
+    throw isAnswer && cause.code === 'directory-misconfigured' ? new Final(cause) : cause
   })

@@ -10,6 +10,11 @@ const result = (bytes: Buffer) => {
   return response.result
 }
 
+t.test("a directory's own words are kept to a thousand letters, as they go into logs", async t => {
+  const text = `80090308: data 52e${'x'.repeat(1_000_000)}`
+  t.equal(result(wire.bindResponse(2, { code: 49, text })).message, text.slice(0, 1_000))
+})
+
 t.test('what stands beside a bind is told of a success and of a refusal', async t => {
   const beside = [
     wire.passwordPolicy({ graceLeft: 2 }),

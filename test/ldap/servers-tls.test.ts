@@ -126,6 +126,11 @@ t.test('a directory that wants a certificate of ours gets it, and without one it
   const terms = { code: 'directory-misconfigured', message: /client certificate/ }
   await t.rejects(without.search(forUid('alice')), terms)
   await t.rejects(without.bind(alice.dn, alice.password), terms)
+  // Where nobody signs in as a reader, the search is the first question, and the other server is asked it all the same.
+  const open = await startScriptedDirectory(t, undefined, { tls: { cert: tls.cert, key: tls.key }, ldaps: true })
+  const both = serversOn(t, [openssl.url, open.url], { trust, reader: undefined })
+  t.same(await both.search(forUid('alice')), [])
+  t.match(both.state(), [{ failures: 1 }, { failures: 0 }])
 })
 
 t.test('one server with StartTLS and one on ldaps stand for each other', async t => {
