@@ -22,7 +22,11 @@ export async function allValues(
   let piece = pieceIn(entry, attribute, 0)
   for (let pieces = 1; piece !== undefined; pieces++) {
     values.push(...piece.values)
-    if (piece.last) return values
+    if (piece.last) {
+      // Pieces of two servers, each with an order of its own: what is there twice is missing elsewhere.
+      if (new Set(values).size < values.length) throw endless(attribute)
+      return values
+    }
     if (pieces === mostPieces || piece.values.length === 0) throw endless(attribute)
     const next = `${attribute};range=${values.length}-*`
     const [more] = await servers.search({

@@ -47,6 +47,12 @@ t.test('whole values and none at all are not asked for again', async t => {
   t.same(servers.asked, [])
 })
 
+t.test('pieces of two servers that order them otherwise are not one list', async t => {
+  const first = entry({ 'memberof;range=0-2': values(0, 2) })
+  const ofAnother = entry({ 'memberof;range=3-*': values(0, 2).toReversed() })
+  await t.rejects(allValues(first, 'memberOf', directory([ofAnother])), { code: 'directory-unavailable' })
+})
+
 t.test('a directory that breaks off in the middle is a fault, not a shorter list', async t => {
   const first = entry({ 'memberof;range=0-1': values(0, 1) })
   for (const next of [
