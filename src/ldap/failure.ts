@@ -93,6 +93,8 @@ function settingWrong(step: DirectoryStep, cause: unknown): string | undefined {
       return step === 'reader'
         ? 'there is no such reader account'
         : 'there is no such base, or the reader may not see it'
+    if (cause.code === 10 && (step === 'reader' || step === 'bind'))
+      return 'it hands sign-ins on to another server (a referral, which is not followed); write that one into urls'
     return settings.get(cause.code)
   }
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''

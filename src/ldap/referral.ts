@@ -44,7 +44,8 @@ export async function entriesOf<S extends { readonly address: Address }>(
     return [...first.entries]
   }
 
-  const entries = new Map(first.entries.map(entry => [entry.dn.toLowerCase(), entry]))
+  // By the letter: names may differ in case alone, and who is there twice is at worst refused as two.
+  const entries = new Map(first.entries.map(entry => [entry.dn, entry]))
   const seen = new Set<string>()
   const open = [{ found: first, search, hops: 0 }]
   for (let at = open.shift(); at !== undefined; at = open.shift()) {
@@ -62,7 +63,7 @@ export async function entriesOf<S extends { readonly address: Address }>(
       seen.add(place)
       if (hops >= mostHops || seen.size > mostSearches) throw misconfigured('the directory refers on and on')
       const answer = await ask(next.server, next.search)
-      for (const entry of answer.entries) entries.set(entry.dn.toLowerCase(), entry)
+      for (const entry of answer.entries) entries.set(entry.dn, entry)
       open.push({ found: answer, search: next.search, hops: hops + 1 })
     }
   }

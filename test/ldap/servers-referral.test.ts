@@ -113,6 +113,21 @@ t.test('follow: when the other server is down the answer is not whole, so there 
   t.match(servers.state(), [{ failures: 0 }, { failures: 1 }], 'it is not the fault of the one that referred')
 })
 
+t.test('follow: what is found twice is one entry, and names that differ in case are two', async t => {
+  const first = await startScriptedDirectory(t)
+  const answer = (id: number, dn: string, ...more: Buffer[]) =>
+    Buffer.concat([wire.searchEntry(id, dn, { cn: ['x'] }), ...more, wire.searchDone(id)])
+  const second = await startScriptedDirectory(t, ({ id, operation }) =>
+    operation === 'search'
+      ? answer(id, `cn=x,${suffix}`, wire.searchEntry(id, `cn=X,${suffix}`, { cn: ['x'] }))
+      : undefined,
+  )
+  first.script = ({ id, operation }) =>
+    operation === 'search' ? answer(id, `cn=x,${suffix}`, wire.searchReference(id, `${second.url}/dc=a`)) : undefined
+  const servers = serversOn(t, [first.url, second.url], { referral: 'follow' })
+  t.same(dnsOf(await servers.search(request)), [`cn=x,${suffix}`, `cn=X,${suffix}`])
+})
+
 t.test('follow: a referral behind entries is no answer, whole or half', async t => {
   const second = await startScriptedDirectory(t, finds())
   const first = await startScriptedDirectory(t, ({ id, operation }) =>
