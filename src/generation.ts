@@ -99,7 +99,8 @@ export async function openGeneration(config: Config, materials: Materials, house
   const people =
     directory &&
     createDirectoryPeople({
-      ...{ directory, local, sessions, realms, now, accounts: house.accounts, administrators: config.administrators },
+      ...{ directory, local, sessions, running: inFlight, realms, now },
+      ...{ accounts: house.accounts, administrators: config.administrators },
       ...{ recheck: house.settled.sessions.recheck, lookEvery: house.recheckLook },
       memory: open.use(house.verdicts.take(memoryKey(realms, config.administrators), createVerdictMemory)).part,
       putOut(name, proof, { reason, why: detail }) {

@@ -61,9 +61,9 @@ export function createStations(parts: StationParts): Stations {
   const holdOf = ({ principal }: Permit): Hold | undefined => {
     if (principal?.proof.kind === 'session') return { kind: 'session', id: principal.proof.id }
     if (principal?.proof.kind !== 'password') return undefined
-    const { name } = principal
+    const { name, realm } = principal
     // Of then, not of now: the account may have been changed since, while the decision was being recorded.
-    return { kind: 'password', name, standing: parts.standing, was: standingThen(principal) }
+    return { kind: 'password', name, realm, standing: parts.standing, was: standingThen(principal) }
   }
 
   return {

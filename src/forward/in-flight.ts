@@ -1,7 +1,8 @@
 /**
  * What runs under a session or a password: it counts as use of the session, and ends when the session ends, or when the
- * account behind the password is locked, changed or removed.
+ * account behind the password is locked, changed or removed, or the directory lets its person in no longer.
  */
+import type { Principal } from '../identity/principal.ts'
 import type { SessionStore } from '../identity/session-store.ts'
 import type { Standing } from '../identity/standing.ts'
 import { every } from '../kernel/every.ts'
@@ -13,6 +14,7 @@ export type Hold =
   | {
       readonly kind: 'password'
       readonly name: string
+      readonly realm: Principal['realm']
       readonly standing: Standing
       /** The text of it when the right was given. */
       readonly was: string | undefined
@@ -26,6 +28,10 @@ export interface InFlight extends Disposable {
    */
   add(hold: Hold | undefined, end: () => void, lasting: boolean): Disposable
   endLasting(): void
+  /** Whoever of this realm has something running under a password. */
+  byPassword(realm: Principal['realm']): ReadonlySet<string>
+  /** How much was cut. */
+  endByPassword(name: string, realm: Principal['realm']): number
 }
 
 const touchEvery = 30_000
@@ -68,6 +74,17 @@ export function createInFlight(sessions: Pick<SessionStore, 'touch' | 'onEnd'>):
       const work = { hold, end, lasting }
       running.add(work)
       return { [Symbol.dispose]: () => void running.delete(work) }
+    },
+    byPassword(realm) {
+      const holds = [...running].map(({ hold }) => hold)
+      return new Set(holds.flatMap(hold => (hold?.kind === 'password' && hold.realm === realm ? hold.name : [])))
+    },
+    endByPassword(name, realm) {
+      const theirs = [...running].filter(
+        ({ hold }) => hold?.kind === 'password' && hold.realm === realm && hold.name === name,
+      )
+      for (const { end } of theirs) end()
+      return theirs.length
     },
     endLasting() {
       for (const work of running) if (work.lasting) work.end()

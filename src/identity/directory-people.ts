@@ -6,7 +6,13 @@
  */
 import type { RealmsSection } from '../config/realm.ts'
 import type { Fault } from '../kernel/fault.ts'
-import { createRecheck, followVerdict, type RecheckParts, type SessionsParts } from './directory-recheck.ts'
+import {
+  createRecheck,
+  followVerdict,
+  type RecheckParts,
+  type RunningByPassword,
+  type SessionsParts,
+} from './directory-recheck.ts'
 import { createVerdictOf, type Out, type Verdict, type VerdictParts } from './directory-verdict.ts'
 import { createVerdicts, type VerdictMemory, type Verdicts } from './remembered-verdicts.ts'
 
@@ -20,20 +26,21 @@ export interface DirectoryPeopleParts
   extends Pick<VerdictParts, 'directory' | 'accounts' | 'local' | 'now'>,
     Pick<RecheckParts, 'recheck' | 'lookEvery'> {
   readonly sessions: RecheckParts['sessions'] & SessionsParts['sessions']
+  readonly running: RunningByPassword
   readonly realms: Pick<RealmsSection, 'directory' | 'passwordProvider'>
   readonly administrators: readonly string[]
   readonly memory: VerdictMemory
   /** Told of whoever was in and is not any more. */
-  readonly putOut: (name: string, held: 'session' | 'certificate', verdict: Out) => void
+  readonly putOut: (name: string, held: 'session' | 'password' | 'certificate', verdict: Out) => void
   /** Told once for each outage. */
   readonly silent: (fault: Fault) => void
 }
 
 export function createDirectoryPeople(parts: DirectoryPeopleParts): DirectoryPeople {
-  const { accounts, local, sessions, realms, recheck, lookEvery, now, putOut } = parts
+  const { accounts, local, sessions, running, realms, recheck, lookEvery, now, putOut } = parts
   const { syncOnLogin, allowReserved } = realms.directory
   const followed = (name: string, verdict: Verdict) =>
-    followVerdict(name, verdict, { sessions, ended: (who, said) => putOut(who, 'session', said) })
+    followVerdict(name, verdict, { sessions, running, ended: putOut })
   const verdicts = createVerdicts({
     ...{ accounts, local, recheck, now, memory: parts.memory, silent: parts.silent },
     ask: createVerdictOf({
@@ -48,7 +55,7 @@ export function createDirectoryPeople(parts: DirectoryPeopleParts): DirectoryPeo
   })
   return {
     verdicts,
-    recheck: createRecheck({ verdicts, sessions, accounts, recheck, lookEvery, now, answered: followed }),
+    recheck: createRecheck({ verdicts, sessions, running, accounts, recheck, lookEvery, now, answered: followed }),
   }
 }
 

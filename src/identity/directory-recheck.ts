@@ -1,5 +1,6 @@
 /**
- * Looks after everybody who has an open session of the directory: what it says of them is asked again in time.
+ * Looks after everybody who has an open session of the directory, or something running under a password of it: what it
+ * says of them is asked again in time.
  *
  * A login counts as a check. Who is locked or removed here is seen at each look and asked of nobody. Not to forget: after
  * a restart all that is known is when each session was opened, so the looks are spread, and the oldest come first.
@@ -9,12 +10,14 @@
 import type { DirectoryAccounts } from './directory-account.ts'
 import { groupNames } from './directory-admission.ts'
 import { type Out, out, type Verdict } from './directory-verdict.ts'
+import type { Principal } from './principal.ts'
 import type { Verdicts } from './remembered-verdicts.ts'
 import type { Session, SessionStore } from './session-store.ts'
 
 export interface RecheckParts {
   readonly verdicts: Pick<Verdicts, 'again' | 'askedAt' | 'failedAt'>
   readonly sessions: Pick<SessionStore, 'list'>
+  readonly running: Pick<RunningByPassword, 'byPassword'>
   readonly accounts: Pick<DirectoryAccounts, 'find'>
   /** Milliseconds. */
   readonly recheck: number
@@ -24,14 +27,23 @@ export interface RecheckParts {
   readonly answered: (name: string, verdict: Verdict) => void
 }
 
+/** Downloads and sockets for which each request carried the password, and that no session stands behind. */
+export interface RunningByPassword {
+  byPassword(realm: Principal['realm']): ReadonlySet<string>
+  /** How much was cut. */
+  endByPassword(name: string, realm: Principal['realm']): number
+}
+
 /** So few are asked in any case. */
 const fewest = 4
 
 /** @returns the look. May throw Fault('state-unavailable') */
 export function createRecheck(parts: RecheckParts): () => void {
-  const { verdicts, sessions, accounts, recheck, lookEvery, now, answered } = parts
+  const { verdicts, sessions, running, accounts, recheck, lookEvery, now, answered } = parts
   return () => {
     const people = lastSignIns(sessions.list())
+    // When their password was checked is not known here: they are asked for at once, and then in time.
+    for (const name of running.byPassword('directory')) people.set(name, people.get(name) ?? 0)
     const due: { readonly name: string; readonly waitsSince: number }[] = []
     for (const [name, signedInAt] of people) {
       const gone = goneHere(name, accounts)
@@ -51,7 +63,7 @@ export function createRecheck(parts: RecheckParts): () => void {
   }
 }
 
-function lastSignIns(all: readonly Session[]): ReadonlyMap<string, number> {
+function lastSignIns(all: readonly Session[]): Map<string, number> {
   const people = new Map<string, number>()
   for (const { name, realm, createdAt } of all) {
     if (realm === 'directory') people.set(name, Math.max(createdAt, people.get(name) ?? 0))
@@ -67,18 +79,23 @@ function goneHere(name: string, accounts: Pick<DirectoryAccounts, 'find'>): Out 
 
 export interface SessionsParts {
   readonly sessions: Pick<SessionStore, 'closeAllOf' | 'regroup'>
-  /** Told of everybody whose sessions were ended. */
-  readonly ended: (name: string, verdict: Out) => void
+  readonly running: Pick<RunningByPassword, 'endByPassword'>
+  /** Told of everybody whose sessions were ended, or who had something cut. */
+  readonly ended: (name: string, held: 'session' | 'password', verdict: Out) => void
 }
 
 /**
- * Holds the open sessions of a person to what was said of them.
+ * Holds the open sessions of a person, and what runs under their password, to what was said of them.
  *
  * A lock by failed tries ends none: anybody can bring it about by typing a name somewhere, and could so put a doctor out
  * of the archive who had proved who she is.
  */
-export function followVerdict(name: string, verdict: Verdict, { sessions, ended }: SessionsParts): void {
+export function followVerdict(name: string, verdict: Verdict, { sessions, running, ended }: SessionsParts): void {
   if (verdict.kind === 'out' && verdict.reason === 'locked-there') return
-  if (verdict.kind === 'in') sessions.regroup(name, 'directory', groupNames(verdict.account))
-  else if (sessions.closeAllOf(name, 'directory') > 0) ended(name, verdict)
+  if (verdict.kind === 'in') {
+    sessions.regroup(name, 'directory', groupNames(verdict.account))
+    return
+  }
+  if (sessions.closeAllOf(name, 'directory') > 0) ended(name, 'session', verdict)
+  if (running.endByPassword(name, 'directory') > 0) ended(name, 'password', verdict)
 }

@@ -80,6 +80,30 @@ t.test('a session', async t => {
   }
 })
 
+t.test('what runs by Basic ends like a session, and what runs for somebody else goes on', async t => {
+  const { house } = await startSignedIn(t, {
+    slapd: { people: { dora: { uid: 'dora', password: 'x' } }, groups: { radiology: ['alice', 'dora'] } },
+  })
+  const { gateway, clock, slapd } = house
+  const open = async (name: string, password: string) => {
+    const socket = new WebSocket(`wss://localhost:${gateway.port}/socket`, {
+      ...{ ca: gateway.authority.caPem, auth: `${name}:${password}` },
+    })
+    t.teardown(() => socket.terminate())
+    await once(socket, 'open')
+    return socket
+  }
+  const [hers, others] = [await open('alice', slapd.people.alice.password), await open('dora', 'x')]
+  await slapd.modify(`dn: ${slapd.people.alice.dn}\nchangetype: delete\n`)
+  clock.move(16 * minute)
+  t.ok(await within(patience, () => hers.readyState === WebSocket.CLOSED), 'her WebSocket is closed')
+  t.equal(others.readyState, WebSocket.OPEN)
+  const ends = () =>
+    gateway.audit().filter(({ kind, who }) => kind === 'access-ended' && /password/.test(JSON.stringify(who)))
+  t.ok(await within(patience, () => ends().length > 0))
+  t.match(ends(), [{ who: { name: 'alice', realm: 'directory', proof: 'password' }, reason: 'not-found' }])
+})
+
 t.test('a smaller set of groups counts for the next request, in every session', async t => {
   const { house, cookie, ask } = await startSignedIn(t, {
     slapd: { groups: { radiology: ['alice', 'bob'], cardiology: ['alice'] } },

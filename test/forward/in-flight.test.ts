@@ -20,7 +20,7 @@ function start(t: Pick<Test, 'teardown'>) {
   const inFlight = createInFlight({ touch: () => true, onEnd: () => undefined })
   t.teardown(() => inFlight[Symbol.dispose]())
   const ended: string[] = []
-  const hold = (name: string): Hold => ({ kind: 'password', name, standing, was: standings.get(name) })
+  const hold = (name: string): Hold => ({ kind: 'password', name, realm: 'local', standing, was: standings.get(name) })
   const add = (what: string, under: Hold | undefined) => inFlight.add(under, () => ended.push(what), true)
   return { standings, ended, hold, add, tick: (ms: number) => mock.timers.tick(ms), asked: () => asked }
 }

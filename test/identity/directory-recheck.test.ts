@@ -34,10 +34,19 @@ function houseOf(t: Test, people: readonly string[]) {
   const failedAt = new Map<string, number>()
   const asked: string[] = []
   const ended: unknown[] = []
+  const downloads: string[] = []
+  const running = {
+    byPassword: () => new Set(downloads),
+    endByPassword: (name: string) => (downloads.includes(name) ? downloads.splice(0).length : 0),
+  }
   const answered = (name: string, verdict: Verdict) =>
-    followVerdict(name, verdict, { sessions, ended: (who, { reason }) => ended.push([who, reason]) })
+    followVerdict(name, verdict, {
+      sessions,
+      running,
+      ended: (who, held, { reason }) => ended.push([who, held, reason]),
+    })
   const look = createRecheck({
-    ...{ sessions, accounts, recheck, now: clock.now, answered, lookEvery: 4_000 },
+    ...{ sessions, running, accounts, recheck, now: clock.now, answered, lookEvery: 4_000 },
     verdicts: {
       askedAt: name => askedAt.get(name),
       failedAt: name => failedAt.get(name),
@@ -48,7 +57,7 @@ function houseOf(t: Test, people: readonly string[]) {
       },
     },
   })
-  return { clock, sessions, accounts, accountOf, signIn, asked, askedAt, ended, look, answered }
+  return { clock, sessions, accounts, accountOf, signIn, asked, askedAt, downloads, ended, look, answered }
 }
 
 t.test('a login counts as a check, and so does every other answer', async t => {
@@ -77,6 +86,23 @@ t.test('after a restart all are due one after another, and all within one span',
     look()
   }
   t.same(new Set(asked), new Set(people))
+})
+
+t.test('who has something running under a password is asked for like who has a session', async t => {
+  const { clock, accounts, accountOf, asked, downloads, ended, look, answered } = houseOf(t, [])
+  accounts.add(accountOf('alice'))
+  downloads.push('alice')
+  look()
+  look()
+  t.same(asked, ['alice'])
+  clock.move(recheck)
+  look()
+  t.same(asked, ['alice', 'alice'])
+  answered('alice', out('locked-there', 'by failed tries'))
+  t.same(ended, [])
+  answered('alice', out('closed', 'disabled'))
+  t.same(ended, [['alice', 'password', 'closed']])
+  t.same(downloads, [])
 })
 
 t.test('those of whom the directory gives no answer keep nobody else from being asked for', async t => {
@@ -114,8 +140,8 @@ t.test('who was locked or removed here is out at the next look, and asked of nob
     ['carol'],
   )
   t.same(ended.toSorted(), [
-    ['alice', 'locked'],
-    ['bob', 'removed'],
+    ['alice', 'session', 'locked'],
+    ['bob', 'session', 'removed'],
   ])
   t.same(asked, ['carol'])
 })
@@ -142,7 +168,7 @@ t.test('what was said is followed in every session of theirs, and in nobody else
   answered('alice', out('moved', 'another entry'))
   t.equal(sessions.find(more), undefined)
   t.ok(sessions.find(local))
-  t.same(ended, [['alice', 'moved']])
+  t.same(ended, [['alice', 'session', 'moved']])
   answered('alice', out('moved', 'another entry'))
   t.equal(ended.length, 1, 'told once')
 })
