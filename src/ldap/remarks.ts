@@ -31,6 +31,7 @@ export async function remarksOn(
     ...steps
       .filter(({ milliseconds = 0 }) => milliseconds > slow)
       .map(step => slowCause(step, root, terms.address.port)),
+    root && chainCause(root, plan),
     unknown && unknownCause(unknown, plan),
     lockout && lockoutAdvice(lockout, name),
   ].filter(one => one !== undefined)
@@ -52,6 +53,17 @@ function slowCause({ step, milliseconds = 0, what }: Step, root: RootEntry | und
       cure: `ask the Global Catalogue instead (port ${port === 636 ? 3269 : 3268}), which answers from one place; it knows universal groups only, so look with sallyport ldap groups. Otherwise ${index}`,
     }
   return { code: 'slow-search', cause: `a search ${took}: ${what}`, cure: index }
+}
+
+/** A server that does not know the rule finds nobody by it, and says so in no way. */
+function chainCause({ isActiveDirectory }: RootEntry, { groups }: DirectoryPlan): Diagnosis | undefined {
+  if (isActiveDirectory || !('nesting' in groups) || groups.nesting !== 'chain') return undefined
+  return {
+    code: 'no-chain-rule',
+    cause:
+      'nestedGroups: true asks by a rule of Active Directory, and this server does not say that it is one: there people are in no group',
+    cure: 'write nestedGroups: walk, which goes from group to group',
+  }
 }
 
 function attributesOf({ userMapping, groupNameAttribute, userFilter, groupFilter, groups }: DirectoryPlan): string[] {

@@ -189,6 +189,12 @@ t.test('a throttle that is not stricter than the lockout of the directory is tol
   t.match(lockoutAdvice({ ...forever, threshold: 1 }, { failures: 1, within: 1 })?.cure, 'nothing can be stricter')
 })
 
+t.test('the rule of Active Directory, asked of a server that is none, is told', async t => {
+  const [rule = '', ...more] = await remarks(examinationOf(t, slapd.url, { nestedGroups: true }))
+  t.match(rule, /^no-chain-rule: .*people are in no group => write nestedGroups: walk/)
+  t.same(more, [])
+})
+
 t.test('attributes that the directory does not know are told', async t => {
   const [particulars = ''] = await remarks(
     examinationOf(t, slapd.url, { userMapping: 'omeName=uid,email=maill,institution=department' }),
