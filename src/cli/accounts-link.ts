@@ -4,6 +4,7 @@
  *
  * Not to forget: whoever has that entry has this account from now on, with all the groups that were given to it here.
  */
+import { isDeepStrictEqual } from 'node:util'
 import type { DirectoryAccount } from '../identity/directory-account.ts'
 import { isSameEntry } from '../identity/directory-admission.ts'
 import type { LocalAccount } from '../identity/local-accounts.ts'
@@ -67,6 +68,13 @@ async function handOver(
   for (const doubt of doubts) report.warn(doubt)
   const question = 'From now on the password of that entry opens it, and the local one no longer does. Go on?'
   if (!yes && !(await confirmed(question))) throw new CommandEnd(1, 'not linked')
+  // Else whoever was locked while the question stood there would be let in by it.
+  if (!isDeepStrictEqual(people.local.find(name), account))
+    throw new CommandEnd(
+      1,
+      `the local account ${plain(name)} was changed just now: not linked`,
+      'look at it, and link it again',
+    )
   const made = { name, ...facts, groups, locked, createdAt: Date.now(), lastLoginAt: undefined }
   if (!people.directory.add(made)) throw new CommandEnd(1, `${name} was linked by somebody else just now`)
   report.result(

@@ -5,6 +5,7 @@
  */
 import { PersonName } from '../config/scalars.ts'
 import { usablePassword } from '../identity/local-accounts.ts'
+import { plain } from './certs-text.ts'
 import { noAccount, personOf, requirePerson } from './one-person.ts'
 import { newPassword } from './password-input.ts'
 import { noteRevoked, openPeople, type PeopleArguments, putOut, putOutText } from './people.ts'
@@ -64,7 +65,7 @@ export async function addAccount({ group, ...argv }: AddArguments, report: Repor
   if (person?.kind === 'directory')
     throw new CommandEnd(
       1,
-      `"${name}" is a person of the directory (${person.account.dn}), and a name is one person`,
+      `"${name}" is a person of the directory (${plain(person.account.dn)}), and a name is one person`,
       `sallyport accounts unlink ${quoted(name)} makes it a local account`,
     )
   if (person !== undefined) throw taken()
@@ -94,7 +95,7 @@ export async function changePassword(argv: WithPassword, report: Report): Promis
   if (person.kind === 'directory')
     throw new CommandEnd(
       1,
-      `${name} is a person of the directory (${person.account.dn}): the password is changed there`,
+      `${name} is a person of the directory (${plain(person.account.dn)}): the password is changed there`,
       `sallyport accounts unlink ${quoted(name)} makes it a local account`,
     )
   const password = await newPassword(

@@ -4,6 +4,7 @@
  * Whoever is put out is locked first: what ends afterwards cannot be begun anew in the meantime.
  */
 
+import { plain } from './certs-text.ts'
 import { asValue, noAccount, type Person, personOf, requirePerson } from './one-person.ts'
 import { confirmed } from './password-input.ts'
 import type { People } from './people.ts'
@@ -54,6 +55,12 @@ export async function removeAccount(argv: RemoveArguments, report: Report): Prom
   const question = isLocal ? `Remove the account ${name} from ${file}?` : `Forget the account ${name}?`
   if (!argv.yes && !(await confirmed(question))) throw new CommandEnd(1, 'not removed')
 
+  if (personOf(people, name)?.kind !== person.kind)
+    throw new CommandEnd(
+      1,
+      `the account ${plain(name)} was handed over just now: not removed`,
+      'look at it, and run the same command once more',
+    )
   await lock(people, person, true)
   const out = putOut(people, name, `account ${name} is locked`, 'cessationOfOperation')
   // The local one first: while the other is there it lies dormant, and must not wake up with its old password.

@@ -1,5 +1,5 @@
 // Accounts of people of the directory on the command line, against a real directory.
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { record } from '../fixture/directory-tree.ts'
@@ -53,6 +53,20 @@ t.test('accounts of the directory', { skip: requireReal(t, slapdTools) ? false :
     t.match(await accounts(['create', 'nobody']), { code: 1, stderr: /has no person "nobody"/ })
     t.match(await accounts(['create', 'a\tb']), { code: 2, stderr: /the name "a\\tb" .*control characters/ })
     t.equal(directory.list().length, 1)
+  })
+
+  t.test('who is locked while it is asked whether to link them stays locked', { skip: !hasTerminal }, async t => {
+    const { cwd, local, directory, state } = await start(t)
+    await local.add({ name: 'alice', groups: ['pacs-admins'], password: secret })
+    const type = () => {
+      const file = join(state, 'users.yaml')
+      writeFileSync(file, readFileSync(file, 'utf8').replace('locked: false', 'locked: true'))
+      return 'y\r'
+    }
+    const asked = await onTerminal(['accounts', 'link', 'alice'], cwd, [{ after: '[y/N]', type }])
+    t.match(local.find('alice'), { locked: true })
+    t.match(asked, { code: 1, screen: /was changed just now: not linked/ })
+    t.equal(directory().find('alice'), undefined)
   })
 
   t.test('list and show tell what is remembered, and nothing of it controls a terminal', async t => {

@@ -23,7 +23,8 @@ export const hasTerminal = existsSync('/usr/bin/script')
 export interface Line {
   /** What must be on the screen first, counted from the last line that was typed. */
   readonly after: string
-  readonly type: string
+  /** A function: what is to happen before it is typed. */
+  readonly type: string | (() => string)
 }
 
 /** The screen holds all that a person would have seen, echo included. */
@@ -41,7 +42,7 @@ export function onTerminal(args: readonly string[], cwd: string, lines: readonly
     if (next === undefined || !unread.includes(next.after)) return
     left.shift()
     unread = ''
-    child.stdin.write(next.type)
+    child.stdin.write(typeof next.type === 'string' ? next.type : next.type())
   })
   child.once('error', reject).once('close', code => resolve({ code, screen }))
   return promise

@@ -142,3 +142,27 @@ t.test('on a terminal', { skip: hasTerminal ? false : 'there is no script(1) to 
   })
   t.equal(directory.find('alice')?.locked, false, 'and nothing was changed')
 })
+
+t.test('an account that is handed over while its removal is asked for', { skip: !hasTerminal }, async t => {
+  const { cwd, local, directory: openDirectory } = peoplePlace(t)
+  const directory = openDirectory()
+  await local.add({ name: 'alice', groups: [], password: secret })
+  const type = () => {
+    directory.add(accountOf('alice'))
+    return 'y\r'
+  }
+  const asked = await onTerminal(['users', 'remove', 'alice'], cwd, [{ after: '[y/N]', type }])
+  t.match(asked, { code: 1, screen: /handed over just now: not removed/ })
+  t.match(local.find('alice'), { locked: false })
+})
+
+t.test('the name of an entry controls no terminal', async t => {
+  const { users, directory } = peoplePlace(t)
+  directory().add(accountOf('alice', { dn: 'uid=alice\u001b]0;owned\u0007,dc=lab' }))
+  for (const command of ['add', 'passwd']) {
+    const { code, stderr } = await users([command, 'alice'], { input: secret })
+    t.equal(code, 1)
+    t.match(stderr, /is a person of the directory/)
+    t.notMatch(stderr, /[\u001b\u0007]/)
+  }
+})
