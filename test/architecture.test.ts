@@ -29,6 +29,7 @@ const layers = [
   'policy',
   'identity',
   'import',
+  'doctor',
   'ldap',
   'route',
   'upstream',

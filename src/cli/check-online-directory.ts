@@ -5,14 +5,14 @@
  * refused.
  */
 import type { Config } from '../config/schema.ts'
-import type { Diagnosis } from '../ldap/diagnosis.ts'
-import { type Examination, openExamination } from '../ldap/examination.ts'
-import { remarksOn } from '../ldap/remarks.ts'
-import type { Step } from '../ldap/step-rows.ts'
+import type { Diagnosis } from '../doctor/diagnosis.ts'
+import { type Examination, openExamination } from '../doctor/examination.ts'
+import { remarksOn } from '../doctor/remarks.ts'
+import type { Step } from '../doctor/step-rows.ts'
 import type { Materials } from '../preflight.ts'
 import { plain } from './certs-text.ts'
-import type { Finding } from './check-online.ts'
 import { stepValue } from './ldap-text.ts'
+import type { Finding } from './online-finding.ts'
 
 export async function checkDirectory({ realms }: Config, materials: Materials): Promise<Finding[]> {
   const { directory, ignoreCase, throttle } = realms

@@ -5,7 +5,6 @@
 import type { Config } from '../config/schema.ts'
 import type { HttpUpstreamSection } from '../config/upstream.ts'
 import { causeLine, Fault } from '../kernel/fault.ts'
-import type { Step } from '../ldap/step-rows.ts'
 import type { Materials } from '../preflight.ts'
 import { examinePeer, fetchCommand } from '../tls/connect-peer.ts'
 import { handshakeWords } from '../tls/handshake-words.ts'
@@ -16,15 +15,7 @@ import { addressOf } from '../upstream/connector.ts'
 import { upstreamFault } from '../upstream/failure.ts'
 import { openUpstream } from '../upstream/upstream.ts'
 import { checkDirectory } from './check-online-directory.ts'
-
-export interface Finding {
-  readonly what: string
-  readonly ok: boolean
-  readonly detail: string
-  readonly milliseconds: number
-  /** Of a server of the directory. */
-  readonly steps?: readonly Step[]
-}
+import type { Finding } from './online-finding.ts'
 
 async function timed(what: string, work: () => Promise<string>): Promise<Finding> {
   const from = performance.now()

@@ -5,13 +5,13 @@
  * Not to forget: a password is sent to one server, once. Wrong ones are counted by the directory, and lock people out.
  */
 import { PersonName } from '../config/scalars.ts'
+import type { Diagnosis } from '../doctor/diagnosis.ts'
+import { type Examination, openExamination } from '../doctor/examination.ts'
+import { remarksOn } from '../doctor/remarks.ts'
 import type { DirectoryAccount } from '../identity/directory-account.ts'
 import { admissibleGroups } from '../identity/directory-groups.ts'
 import type { LocalAccount } from '../identity/local-accounts.ts'
-import type { Diagnosis } from '../ldap/diagnosis.ts'
-import { type Examination, openExamination } from '../ldap/examination.ts'
 import type { GroupsAnswer, PersonEntry } from '../ldap/person.ts'
-import { remarksOn } from '../ldap/remarks.ts'
 import { readConfiguredDirectory } from './configured-directory.ts'
 import { type Decision, decide, decideForHolder, type HolderDecision } from './ldap-decision.ts'
 import { explainMissing, findOn, isFound, isLocalOnly, memorized, questionFor } from './ldap-servers.ts'

@@ -3,12 +3,12 @@
  * decides.
  */
 import type { Config } from '../config/schema.ts'
+import type { Examination } from '../doctor/examination.ts'
+import type { Outcome } from '../doctor/step-rows.ts'
 import type { DirectoryAccount } from '../identity/directory-account.ts'
 import type { LocalAccount } from '../identity/local-accounts.ts'
 import { Fault } from '../kernel/fault.ts'
-import type { Examination } from '../ldap/examination.ts'
 import type { Finding, GroupsAnswer, PasswordAnswer, PersonEntry } from '../ldap/person.ts'
-import type { Outcome } from '../ldap/step-rows.ts'
 
 export interface Found {
   readonly server: Examination

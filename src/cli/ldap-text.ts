@@ -5,10 +5,10 @@
  * control character.
  */
 import type { Config } from '../config/schema.ts'
+import type { Diagnosis } from '../doctor/diagnosis.ts'
+import type { Examination } from '../doctor/examination.ts'
+import type { Step } from '../doctor/step-rows.ts'
 import { refusalReasons } from '../identity/answer.ts'
-import type { Diagnosis } from '../ldap/diagnosis.ts'
-import type { Examination } from '../ldap/examination.ts'
-import type { Step } from '../ldap/step-rows.ts'
 import { plain } from './certs-text.ts'
 import type { Decision } from './ldap-decision.ts'
 import type { Examined } from './ldap-examine.ts'

@@ -5,11 +5,12 @@
  *
  * Source: RFC 4512 4.2 (subschema), 5.1 (root entry); MS-ADTS 3.1.1.3.2 (rootDSE), 3.1.1.3.4.3 (capabilities).
  */
+
+import { isUnder, sameDn } from '../ldap/dn.ts'
+import { valuesOf } from '../ldap/entry.ts'
+import type { SearchRequest, Servers } from '../ldap/servers.ts'
 import type { Diagnosis, Terms } from './diagnosis.ts'
-import { isUnder, sameDn } from './dn.ts'
-import { valuesOf } from './entry.ts'
 import { readerCure } from './result-causes.ts'
-import type { SearchRequest, Servers } from './servers.ts'
 
 export interface RootEntry {
   /** The trees that it holds. */

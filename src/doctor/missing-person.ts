@@ -4,13 +4,14 @@
  *
  * Not to forget: the name goes into a filter as a value, as in a sign-in; and what is found here lets nobody in.
  */
+
+import type { DirectoryPlan } from '../ldap/directory-plan.ts'
+import { isUnder, sameDn } from '../ldap/dn.ts'
+import { type Entry, valuesOf } from '../ldap/entry.ts'
+import { any, both, equal, type Filter, formatFilter } from '../ldap/filter.ts'
+import type { Servers } from '../ldap/servers.ts'
 import type { Diagnosis } from './diagnosis.ts'
-import type { DirectoryPlan } from './directory-plan.ts'
-import { isUnder, sameDn } from './dn.ts'
-import { type Entry, valuesOf } from './entry.ts'
-import { any, both, equal, type Filter, formatFilter } from './filter.ts'
 import { readRoot } from './root-entry.ts'
-import type { Servers } from './servers.ts'
 
 export interface MissingParts {
   readonly plan: Pick<DirectoryPlan, 'base' | 'userFilter' | 'nameAttribute'>

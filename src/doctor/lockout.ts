@@ -7,10 +7,11 @@
  * Source: MS-ADA1 lockoutThreshold, lockOutObservationWindow (MS-ADTS 2.4.5: negative counts of 100 ns); slapo-ppolicy(5)
  * pwdMaxFailure, pwdFailureCountInterval.
  */
+
+import { valuesOf } from '../ldap/entry.ts'
+import type { Servers } from '../ldap/servers.ts'
 import type { Diagnosis } from './diagnosis.ts'
-import { valuesOf } from './entry.ts'
 import type { RootEntry } from './root-entry.ts'
-import type { Servers } from './servers.ts'
 
 export interface Lockout {
   /** Wrong passwords in a row. */

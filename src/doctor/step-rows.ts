@@ -5,12 +5,12 @@
  * Not to forget: a step that failed and did not end anything (a resting connection that had died) is no row.
  */
 import { Fault } from '../kernel/fault.ts'
+import type { DirectoryStep } from '../ldap/failure.ts'
+import type { OnStep, Servers } from '../ldap/servers.ts'
 import type { PeerTrust } from '../tls/peer-trust.ts'
 import { closerLook, examine, nothing } from './closer-look.ts'
 import type { Diagnosis, Terms } from './diagnosis.ts'
-import type { DirectoryStep } from './failure.ts'
 import { baseCause, readRoot } from './root-entry.ts'
-import type { OnStep, Servers } from './servers.ts'
 import { otherCause } from './step-causes.ts'
 import { endingSoon, shownText } from './tls-causes.ts'
 

@@ -1,7 +1,7 @@
 // Why a name finds nobody, a person has no group, or a password is not taken; and what should be known of a directory that answers.
 import t from 'tap'
-import { lockoutAdvice } from '../../src/ldap/lockout.ts'
-import { remarksOn } from '../../src/ldap/remarks.ts'
+import { lockoutAdvice } from '../../src/doctor/lockout.ts'
+import { remarksOn } from '../../src/doctor/remarks.ts'
 import { startDirectoryProxy } from '../fixture/directory-proxy.ts'
 import { record, suffix } from '../fixture/directory-tree.ts'
 import { searchDone, searchEntry, searchReference } from '../fixture/ldap-wire.ts'

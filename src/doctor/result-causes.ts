@@ -7,8 +7,8 @@
  * Source: RFC 4511 appendix A; Microsoft "LDAP bind errors" and "LDAP signing"; slapd.conf(5) require, security, limits.
  */
 import type { ResultCodeError } from 'ldapts'
+import type { DirectoryStep } from '../ldap/failure.ts'
 import { type Diagnosis, otherUrl, type Terms } from './diagnosis.ts'
-import type { DirectoryStep } from './failure.ts'
 
 /** In words for an administrator; `who`: "the reader account", or "the account". */
 const states: Readonly<Record<string, readonly [code: string, cause: string, cure: string]>> = {

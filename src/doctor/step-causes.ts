@@ -9,11 +9,11 @@
  */
 import { ResultCodeError } from 'ldapts'
 import { causeLine, Fault } from '../kernel/fault.ts'
+import { TooMuch } from '../ldap/conversation.ts'
+import type { DirectoryStep } from '../ldap/failure.ts'
 import { handshakeWords } from '../tls/handshake-words.ts'
 import { PeerRefusal } from '../tls/peer-verdict.ts'
-import { TooMuch } from './conversation.ts'
 import { type Diagnosis, placeOf, type Terms } from './diagnosis.ts'
-import type { DirectoryStep } from './failure.ts'
 import { resultCause } from './result-causes.ts'
 
 export interface FailedStep {

@@ -4,13 +4,14 @@
  *
  * Much of it may be hidden from the reader account; then nothing is said of it.
  */
+
+import type { DirectoryPlan } from '../ldap/directory-plan.ts'
+import type { Filter } from '../ldap/filter.ts'
+import { placeholdersIn } from '../ldap/placeholder.ts'
 import { nothing } from './closer-look.ts'
 import type { Diagnosis } from './diagnosis.ts'
-import type { DirectoryPlan } from './directory-plan.ts'
 import type { Examination } from './examination.ts'
-import type { Filter } from './filter.ts'
 import { lockoutAdvice, readLockout } from './lockout.ts'
-import { placeholdersIn } from './placeholder.ts'
 import { type RootEntry, readRoot, unknownAttributes } from './root-entry.ts'
 import type { Step } from './step-rows.ts'
 

@@ -2,11 +2,11 @@
  * One server tried as `sallyport ldap` tries it, over whatever URL a test has, and the first thing that failed there.
  */
 import type { Test } from 'tap'
+import type { Diagnosis } from '../../src/doctor/diagnosis.ts'
+import { type Examination, type ExaminationOptions, openExamination } from '../../src/doctor/examination.ts'
 import { Secret } from '../../src/kernel/secret.ts'
-import type { Diagnosis } from '../../src/ldap/diagnosis.ts'
-import { type Examination, type ExaminationOptions, openExamination } from '../../src/ldap/examination.ts'
 import { reader, suffix } from '../fixture/directory-tree.ts'
-import { settingsOf } from './settings.ts'
+import { settingsOf } from '../ldap/settings.ts'
 
 type Teardown = Pick<Test, 'teardown'>
 

@@ -9,12 +9,12 @@
  */
 import type { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
+import type { Address } from '../ldap/connection.ts'
 import { readable } from '../tls/certificate-path.ts'
 import { fetchCommand, type PeerExamination } from '../tls/connect-peer.ts'
 import { expiryNotice } from '../tls/expiry.ts'
 import { issuerAttributes, nameText } from '../tls/name-match.ts'
 import { type PeerCheck, subjectText } from '../tls/peer-verdict.ts'
-import type { Address } from './connection.ts'
 import { type Diagnosis, otherUrl, placeOf, type Terms } from './diagnosis.ts'
 import { clientCertificate } from './step-causes.ts'
 

@@ -8,15 +8,15 @@
  * Source: RFC 4512 5.1 (the root entry).
  */
 import { ResultCodeError } from 'ldapts'
+import { type Address, openConnection } from '../ldap/connection.ts'
+import { inStep, type RunStep } from '../ldap/failure.ts'
+import { openServers } from '../ldap/servers.ts'
+import { requestTls } from '../ldap/start-tls.ts'
 import { examinePeer, type PeerExamination } from '../tls/connect-peer.ts'
 import { nobodyAsked, type PeerTrust, platformTrust } from '../tls/peer-trust.ts'
 import { PeerRefusal } from '../tls/peer-verdict.ts'
-import { type Address, openConnection } from './connection.ts'
 import { type Diagnosis, isEncrypted, type Terms } from './diagnosis.ts'
-import { inStep, type RunStep } from './failure.ts'
 import { rootRequest } from './root-entry.ts'
-import { openServers } from './servers.ts'
-import { requestTls } from './start-tls.ts'
 import { diagnose, type FailedStep, rootCause } from './step-causes.ts'
 import { speaksPlain, speaksTls, untrusted } from './tls-causes.ts'
 

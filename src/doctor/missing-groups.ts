@@ -6,12 +6,13 @@
  *
  * Source: RFC 4519 3.5 (groupOfNames), 3.6 (groupOfUniqueNames); RFC 2307 (posixGroup: memberUid); slapo-memberof(5).
  */
+
+import type { DirectoryPlan } from '../ldap/directory-plan.ts'
+import { type Entry, valuesOf } from '../ldap/entry.ts'
+import { any, both, equal, type Filter, formatFilter } from '../ldap/filter.ts'
+import type { PersonEntry } from '../ldap/person.ts'
+import type { Servers } from '../ldap/servers.ts'
 import type { Diagnosis } from './diagnosis.ts'
-import type { DirectoryPlan } from './directory-plan.ts'
-import { type Entry, valuesOf } from './entry.ts'
-import { any, both, equal, type Filter, formatFilter } from './filter.ts'
-import type { PersonEntry } from './person.ts'
-import type { Servers } from './servers.ts'
 
 export interface NoGroupsParts {
   readonly plan: Pick<DirectoryPlan, 'base' | 'groupFilter' | 'groupNameAttribute' | 'groups'>

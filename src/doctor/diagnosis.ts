@@ -4,7 +4,7 @@
  *
  * Not to forget: a person who signs in never reads any of this.
  */
-import { type Address, urlOf } from './connection.ts'
+import { type Address, urlOf } from '../ldap/connection.ts'
 
 export interface Diagnosis {
   /** Kebab-case; stays the same when the words are mended. */

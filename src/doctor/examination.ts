@@ -7,15 +7,15 @@
  */
 import { performance } from 'node:perf_hooks'
 import { Fault } from '../kernel/fault.ts'
+import { type DirectoryOptions, openDirectory } from '../ldap/directory.ts'
+import { type DirectoryPlan, type DirectorySettings, planDirectory } from '../ldap/directory-plan.ts'
+import type { Finding, GroupsAnswer, PasswordAnswer, PersonEntry } from '../ldap/person.ts'
+import { openServers, type Servers } from '../ldap/servers.ts'
 import { nothing } from './closer-look.ts'
 import type { Diagnosis, Terms } from './diagnosis.ts'
-import { type DirectoryOptions, openDirectory } from './directory.ts'
-import { type DirectoryPlan, type DirectorySettings, planDirectory } from './directory-plan.ts'
 import { whyNoGroups } from './missing-groups.ts'
 import { whyNobody } from './missing-person.ts'
 import { passwordCause } from './password-causes.ts'
-import type { Finding, GroupsAnswer, PasswordAnswer, PersonEntry } from './person.ts'
-import { openServers, type Servers } from './servers.ts'
 import { createStepRows, type Outcome, type Step } from './step-rows.ts'
 
 export interface Examination extends AsyncDisposable {

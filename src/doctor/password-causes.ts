@@ -5,8 +5,9 @@
  *
  * Source: RFC 4511 appendix A; Microsoft "LDAP bind errors"; draft-behera-ldap-password-policy-10 6.2.
  */
+
+import type { PasswordAnswer, PersonEntry } from '../ldap/person.ts'
 import type { Diagnosis } from './diagnosis.ts'
-import type { PasswordAnswer, PersonEntry } from './person.ts'
 import { accountState } from './result-causes.ts'
 
 export function passwordCause(
