@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { parseAccounts } from '../../src/identity/account-file.ts'
+import { within } from '../behaviour/app.ts'
 import { startTestGateway } from '../fixture/gateway.ts'
 import { startUpstream } from '../fixture/upstream.ts'
 import { stillAnswers, valuesOf } from './raw-request.ts'
@@ -88,7 +89,7 @@ t.test('what was typed as a name is one line in the log and the audit trail', as
   const lines = () => [...gateway.log(), ...gateway.audit()].length
   const before = lines()
   await gateway.ask('/who', { basic: 'eve", "user": "admin:wrong' })
-  t.ok(lines() > before)
+  t.ok(await within(5_000, () => lines() > before))
   for (const line of gateway.audit()) t.not(line['user'], 'admin')
 })
 
