@@ -5,6 +5,7 @@
  */
 import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
 const long = process.argv[2] === '--long'
@@ -20,6 +21,8 @@ const files =
 
 const tap = spawn('tap', ['--reporter=tap', '--jobs=2', `--timeout=${long ? 1800 : 180}`, ...files], {
   stdio: ['ignore', 'pipe', 'inherit'],
+  // Hundreds of processes read the same sources: compiled once, each starts in half the time.
+  env: { NODE_COMPILE_CACHE: join(import.meta.dirname, '../node_modules/.cache/compiled'), ...process.env },
 })
 let passed = 0
 const failures: string[] = []
