@@ -6,8 +6,8 @@ import { readFileSync } from 'node:fs'
 import { type Exchange, type HeaderList, headerValues } from '../listener/exchange.ts'
 import { everyAnswer } from './problem.ts'
 
-// Right from src/portal as well as from dist/portal: the package ships the style sheet where it was written.
-export const stylesheetText = readFileSync(new URL('../../src/portal/portal.css', import.meta.url), 'utf8')
+// It lies beside this file in src/portal, and after the build in dist/portal.
+export const stylesheetText = readFileSync(new URL('portal.css', import.meta.url), 'utf8')
 const version = createHash('sha256').update(stylesheetText).digest('hex').slice(0, 12)
 
 /** For a page that holds the style sheet itself: the text of its style element, and nothing else. */
