@@ -1,0 +1,68 @@
+// The table in README.md against the files: each row of the threat catalogue stands there once, shown by tests that exist,
+// or told as open or as nothing that can happen here, with the reason. A row without a test is only a promise.
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+
+const families = { T: 21, H: 18, S: 8, P: 6, L: 11, D: 17, F: 14 }
+const idOf = (family: string, number: number) => `${family}${String(number).padStart(2, '0')}`
+const catalogue = Object.entries(families).flatMap(([family, last]) =>
+  Array.from({ length: last }, (_, before) => idOf(family, before + 1)),
+)
+
+const readme = readFileSync(join(import.meta.dirname, 'README.md'), 'utf8')
+
+interface Row {
+  readonly ids: readonly string[]
+  readonly text: string
+}
+
+/** The rows of the table under a heading; none if there is no such heading. */
+function rowsUnder(heading: string): Row[] {
+  const [, after = ''] = readme.split(new RegExp(`^#+ ${heading}$`, 'm'))
+  const [section = ''] = after.split(/^#/m)
+  return [...section.matchAll(/^\| *([A-Z]\d\d[^|]*?) *\| *(.*?) *\|$/gm)].map(([, ids = '', text = '']) => ({
+    ids: ids.split(/, */),
+    text,
+  }))
+}
+
+/** What a row names as files: words that are one name, or a folder and a name; what stands in parentheses is talk. */
+const filesOf = ({ text }: Row): string[] =>
+  text
+    .replaceAll(/\([^)]*\)|`/g, '')
+    .split(/[,;:] */)
+    .map(part => part.trim())
+    .filter(part => /^([a-z]+\/[a-z0-9-]+|[a-z0-9]+(-[a-z0-9]+)+)$/.test(part))
+
+const shown = rowsUnder('Rows of the threat catalogue')
+const open = rowsUnder('Not shown yet')
+const impossible = rowsUnder('Cannot apply')
+
+const known = new Set(shown.flatMap(({ ids }) => ids))
+const stale = open.filter(({ ids }) => ids.every(id => known.has(id)))
+
+t.test('every row of the catalogue stands here exactly once, and no other', async t => {
+  const still = open.filter(row => !stale.includes(row))
+  t.same([...shown, ...still, ...impossible].flatMap(({ ids }) => ids).toSorted(), catalogue.toSorted())
+  // No failure: whoever adds a test need not know of the line that it makes untrue.
+  if (stale.length > 0) t.comment(`shown by now, and no longer "Not shown yet": ${stale.flatMap(({ ids }) => ids)}`)
+})
+
+t.test('every test that a row names exists, and no row names none', async t => {
+  for (const row of shown) {
+    const files = filesOf(row)
+    t.ok(files.length > 0, `${row.ids.join()} names a test`)
+    for (const file of files) {
+      const path = join('test', file.includes('/') ? file : `attack/${file}`)
+      t.ok(existsSync(`${path}.test.ts`), `${row.ids.join()}: ${path}.test.ts`)
+    }
+  }
+})
+
+t.test('what is not shown is told one by one, with what is missing or why it cannot happen', async t => {
+  for (const { ids, text } of [...open, ...impossible]) {
+    t.equal(ids.length, 1, `${ids.join()} has a line of its own`)
+    t.match(text, /\w+ \w+ \w+/, `${ids.join()} says why`)
+  }
+})
