@@ -96,6 +96,13 @@ t.test('every folder has a README that names exactly the files in it', async t =
   }
 })
 
+t.test('every link of a document leads to something that is there', async t => {
+  for (const document of globSync(['*.md', '{certs,config,src,test}/**/*.md'])) {
+    for (const [, target = ''] of readFileSync(document, 'utf8').matchAll(/\]\((?!\w+:)([^)#]+)[^)]*\)/g))
+      t.ok(existsSync(join(dirname(document), target)), `${document}: ${target}`)
+  }
+})
+
 t.test(
   'every example configuration loads as config/sallyport.yaml, and names nothing outside the checkout',
   async t => {

@@ -90,7 +90,17 @@ t.test('the package', async t => {
       [
         ...new Set(files.filter(file => file.startsWith(under)).map(file => file.split('/').slice(0, depth).join('/'))),
       ].toSorted()
-    t.same(inside(1), ['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'certs', 'config', 'dist', 'package.json'])
+    t.same(inside(1), [
+      'CHANGELOG.md',
+      'LICENSE',
+      'README.md',
+      'SECURITY.md',
+      'bin',
+      'certs',
+      'config',
+      'dist',
+      'package.json',
+    ])
     t.same(inside(9, 'certs/'), ['certs/README.md'])
     t.same(inside(2, 'config/'), ['config/examples', 'config/sallyport.schema.json'])
     t.same(
