@@ -14,7 +14,7 @@ import type { Engine, Take } from './engine.ts'
 import type { Connection, Ending, Exchange, HeaderList, Reply } from './exchange.ts'
 import { flat, readRequest } from './http1-request.ts'
 import { isWebSocket, upgradeOf } from './http1-upgrade.ts'
-import { sayLast } from './last-words.ts'
+import { closeSoon, sayLast } from './last-words.ts'
 
 /** Bytes that a client may still send after it was answered early, before the connection is cut. */
 const lingering = 512 * 1024
@@ -112,6 +112,8 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
   /** Connections that have made a request, those that were told their last word, and those with an answer under way. */
   const spoken = new WeakSet<Duplex>()
   const told = new WeakSet<Duplex>()
+  /** Connections with a request that was refused before it was understood: where the next one begins is not certain. */
+  const over = new WeakSet<Duplex>()
   const answering = new WeakMap<Duplex, number>()
 
   const exchangeOf = (
@@ -120,7 +122,8 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
     expectsContinue: boolean,
   ): Exchange & { body: IncomingBody | undefined; reply: Reply1 } => {
     const { request, body } = readRequest(message, expectsContinue, limits)
-    const reply = new Reply1(message, response, () => leaving)
+    const reply = new Reply1(message, response, () => leaving || request.malformed !== undefined)
+    if (request.malformed !== undefined) over.add(message.socket)
     const gone = new AbortController()
     const { promise: finished, resolve } = Promise.withResolvers<Ending>()
     response.once('close', () => {
@@ -148,6 +151,7 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
   const open = (message: IncomingMessage, response: ServerResponse, expectsContinue: boolean) => {
     response.on('error', () => undefined) // told by 'close'
     const { socket } = message
+    if (over.has(socket)) return // RFC 9112 6.3, 9.6: the answer before this one says close
     spoken.add(socket)
     // Counted: in a pipeline the next answer runs on when this one is over.
     answering.set(socket, (answering.get(socket) ?? 0) + 1)
@@ -157,19 +161,25 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
   }
   server.on('request', (message, response) => open(message, response, false))
   server.on('checkContinue', (message, response) => open(message, response, true))
-  server.on('checkExpectation', (_message, response: ServerResponse) => {
+  server.on('checkExpectation', (message, response: ServerResponse) => {
+    if (over.has(message.socket)) return
+    over.add(message.socket)
     response.writeHead(417, { connection: 'close', 'content-length': '0' }).end()
   })
   server.on('connect', (_message, socket) =>
     sayLast(socket, 'HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n'),
   )
   server.on('upgrade', (message, socket, early) => {
+    if (over.has(socket)) {
+      socket.on('error', () => undefined)
+      return closeSoon(socket)
+    }
     spoken.add(socket)
     take.upgrade(upgradeOf(message, socket, early, connectionOf, limits))
   })
   server.on('clientError', (error: Error & { code?: string }, socket) => {
     // What follows on a connection that was told its last word is wrong once more, and says nothing new.
-    if (told.has(socket)) return
+    if (told.has(socket) || over.has(socket)) return
     // In the middle of an answer, a 400 would pass for more of its body.
     if (!socket.writable || error.code === 'ECONNRESET' || (answering.get(socket) ?? 0) > 0) {
       socket.destroy()
