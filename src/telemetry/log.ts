@@ -2,6 +2,9 @@
  * One structured logger, handed down. JSON lines on stderr, or readable ones on a terminal.
  *
  * What is logged is named field by field where it is logged; secrets are of type Secret and print as a placeholder.
+ *
+ * Not to forget: what cannot be written (a full disk, a reader that has gone) ends nothing. Lines wait for the next try, as
+ * long as they are few, and are lost after that.
  */
 import { destination, type Logger, pino } from 'pino'
 import pretty from 'pino-pretty'
@@ -13,26 +16,45 @@ export interface LogSettings {
   readonly format: 'auto' | 'json' | 'pretty'
 }
 
+/** Bytes that wait for a log that takes none. */
+const mostHeld = 1024 * 1024
+
+function standardError(settings: Parameters<typeof destination>[0] & object) {
+  const stream = destination({ dest: 2, maxLength: mostHeld, ...settings })
+  // Without a listener a full disk would count as a bug, and end the gateway.
+  stream.on('error', () => undefined)
+  return stream
+}
+
 /** @returns the logger and a way to write out what is still held back */
 export function createLog({ level, format }: LogSettings): { log: Log; flush(): void } {
   const readable = format === 'pretty' || (format === 'auto' && process.stderr.isTTY === true)
   const options = { level, timestamp: () => `,"time":"${new Date().toISOString()}"`, base: null }
   if (readable) {
     const stream = pretty({
-      destination: 2,
-      sync: true,
+      destination: standardError({ sync: true }),
       translateTime: 'SYS:HH:MM:ss',
       messageFormat: '{msg}',
       singleLine: true,
     })
     return { log: pino(options, stream), flush: () => undefined }
   }
-  const stream = destination({ dest: 2, sync: false, minLength: 4096, periodicFlush: 200 })
+  const stream = standardError({ sync: false, minLength: 4096, periodicFlush: 200 })
+  let isFailing = false
+  stream.on('error', () => {
+    isFailing = true
+  })
+  stream.on('write', () => {
+    isFailing = false
+  })
   return {
     log: pino(options, stream),
     flush() {
       try {
-        stream.flushSync()
+        if (!isFailing) return stream.flushSync()
+        // sonic-boom 4.2 tries a full disk for ever in flushSync, here and once more when the process ends.
+        stream.destroy()
+        stream.write = () => false
       } catch {
         // The pipe behind stderr is gone: there is nobody left to tell.
       }
