@@ -36,6 +36,7 @@ const packages: Readonly<Record<string, string>> = {
   'python3-zeroc-ice': 'an Ice client and server, as OMERO has',
   'firefox-esr': 'a second real browser, with a certificate store of its own',
   'default-jre-headless': 'keytool: whether Java takes what we issue',
+  systemd: 'systemd-analyze: whether it takes our unit, and how it rates it',
   openssl: 'a TLS client, and an authority, that are not ours',
   curl: 'an HTTP client that is not ours',
 }

@@ -1,5 +1,5 @@
 // The npm package, as an operator gets it: packed, installed into an empty folder, and at work there.
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { get } from 'node:https'
 import { builtinModules } from 'node:module'
@@ -9,24 +9,13 @@ import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
 import { runCommand, startCommand } from '../fixture/command.ts'
 import { requireReal } from '../fixture/real.ts'
+import { command, installs, npm } from './npm.ts'
 
 t.setTimeout(170_000)
 
 const checkout = resolve(import.meta.dirname, '../..')
 /** What is of this machine, and not of the sources. */
 const left = new Set(['.git', '.tap', '.cache', 'node_modules', 'dist', 'state', 'certs'])
-const unreachable = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|E40[37]|E5\d\d)\b/
-/** npm's settings for a run under npm are not an operator's. */
-const env = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => !/^(INIT_CWD|npm_(package|lifecycle)_.*)$/.test(name)),
-)
-
-/** Without NODE_OPTIONS, which tap gives to every process of a test, and which breaks the compiler. */
-const command = (cwd: string, ...args: string[]) =>
-  spawnSync('env', ['-u', 'NODE_OPTIONS', ...args], { cwd, env, encoding: 'utf8' })
-
-const npm = (cwd: string, ...args: string[]) =>
-  command(cwd, 'npm', ...args, '--no-audit', '--no-fund', '--no-update-notifier', '--loglevel=error')
 
 function folder(t: Pick<Test, 'teardown'>, what: string): string {
   const dir = mkdtempSync(join(tmpdir(), `sallyport-${what}-`))
@@ -65,17 +54,6 @@ function pack(t: Test): string | undefined {
   return globSync(join(dir, '*.tgz'))[0]
 }
 
-/** Undefined, with a skip or a failure told, where it could not be installed. */
-function install(t: Test, tarball: string): string | undefined {
-  const dir = folder(t, 'installed')
-  const installed = npm(dir, 'install', tarball, '--prefer-offline', '--fetch-retries=1', '--fetch-timeout=20000')
-  if (installed.status === 0) return dir
-  const reason = 'needs the npm registry'
-  if (unreachable.test(installed.stderr) && process.env['REQUIRE_REAL'] !== '1') t.pass(reason, { skip: reason })
-  else t.fail(`npm install: ${installed.stderr}`)
-  return undefined
-}
-
 t.test('the package', async t => {
   if (!requireReal(t, ['npm', 'tar'])) return
   const tarball = pack(t)
@@ -102,7 +80,7 @@ t.test('the package', async t => {
       'package.json',
     ])
     t.same(inside(9, 'certs/'), ['certs/README.md'])
-    t.same(inside(2, 'config/'), ['config/examples', 'config/sallyport.schema.json'])
+    t.same(inside(2, 'config/'), ['config/deploy', 'config/examples', 'config/sallyport.schema.json'])
     t.same(
       inside(9, 'dist/'),
       globSync('**/*.{ts,css}', { cwd: join(checkout, 'src') })
@@ -116,8 +94,8 @@ t.test('the package', async t => {
     )
   })
 
-  const dir = install(t, tarball)
-  if (dir === undefined) return
+  const dir = folder(t, 'installed')
+  if (!installs(t, dir, 'install', tarball)) return
   const home = join(dir, 'node_modules/sallyport')
   const file = join(dir, 'node_modules/.bin/sallyport')
   const run = (...args: string[]) => runCommand(args, { cwd: dir, file })
