@@ -46,9 +46,6 @@ t.test('what is not one pair is refused, and counts as no guess of anybody', asy
     'Authorization: Basic',
     'Authorization: Basic !!!',
     basic('alice'),
-    basic('alice:'),
-    basic(':correct horse'),
-    basic(':'),
     basic('alice:correct horse\0'),
     basic('alice\n:correct horse'),
     basic(`alice:${'x'.repeat(40_000)}`),
@@ -56,12 +53,20 @@ t.test('what is not one pair is refused, and counts as no guess of anybody', asy
     `${basic('alice:correct horse')}\r\n${basic('alice:correct horse')}`,
     `Authorization: Basic ${Buffer.from([0x61, 0x3a, 0xff]).toString('base64')}`,
   ]
-  for (const line of odd) {
+  // Five times: as guesses they would be one more than a name may have.
+  for (const line of Array.from({ length: 5 }, () => odd).flat()) {
     const { text } = await talk(gateway, head(gateway, 'GET /x HTTP/1.1', [line]), { until: '\r\n\r\n' })
     t.match(String(statuses(text)[0]), /^40[01]$/, line.slice(0, 60))
   }
   t.equal(upstream.received.length, from)
   t.equal((await gateway.ask('/x', { basic: 'alice:correct horse' })).status, 200)
+})
+
+t.test('half a pair opens nothing', async t => {
+  const from = upstream.received.length
+  for (const pair of ['alice:', ':correct horse', ':'])
+    t.equal((await gateway.ask('/x', { basic: pair })).status, 401, pair)
+  t.equal(upstream.received.length, from)
 })
 
 t.test('a megabyte of it is cut before anybody reads it', async t => {
