@@ -2,7 +2,8 @@
  * The audit trail: one JSON line for each event, appended, readable by its owner alone.
  *
  * A sink that fails raises the alarm and lets care go on, unless the site chose `refuse`: then `record` rejects, and
- * nothing is forwarded. The file is opened anew when it was moved away, so that log rotation needs no signal.
+ * nothing is forwarded. The file is opened anew when it was moved away, so that log rotation needs no signal. A line that a
+ * full disk or a crash cut in two stays alone: the next one begins on a line of its own.
  */
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { Fault } from '../kernel/fault.ts'
@@ -30,6 +31,8 @@ export async function openAuditLog({ file, onFailure, now, alarm }: AuditSetting
   let inode = (await handle.stat()).ino
   let waiting: { line: string; settle: (error?: unknown) => void }[] = []
   let writing: Promise<void> | undefined
+  /** After a failure, and of a file from before, it is not known whether its last line is whole. */
+  let isUnsure = true
 
   const reopenIfMoved = async () => {
     const found = await stat(file).catch(() => undefined) // moved away: opened anew below
@@ -38,6 +41,14 @@ export async function openAuditLog({ file, onFailure, now, alarm }: AuditSetting
     await handle.close()
     handle = next
     inode = (await handle.stat()).ino
+    isUnsure = true
+  }
+  const endsWithinLine = async () => {
+    const { size } = await handle.stat()
+    if (size === 0) return false
+    await using reader = await open(file, 'r')
+    const { buffer } = await reader.read({ buffer: Buffer.alloc(1), position: size - 1 })
+    return buffer.toString() !== '\n'
   }
   // One write at a time, with all lines that have come together meanwhile.
   const drain = async () => {
@@ -46,7 +57,10 @@ export async function openAuditLog({ file, onFailure, now, alarm }: AuditSetting
       waiting = []
       try {
         await reopenIfMoved()
-        await handle.appendFile(batch.map(({ line }) => line).join(''))
+        const start = isUnsure && (await endsWithinLine()) ? '\n' : ''
+        isUnsure = true
+        await handle.appendFile(`${start}${batch.map(({ line }) => line).join('')}`)
+        isUnsure = false
         for (const { settle } of batch) settle()
       } catch (cause) {
         for (const { settle } of batch) settle(cause)
