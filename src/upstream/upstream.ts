@@ -48,6 +48,8 @@ export interface Upstream extends AsyncDisposable {
   reported(outcome: 'answered' | 'failed'): void
 }
 
+/** Interim answers (1xx) to one request. */
+const mostInformed = 100
 /** Requests that may wait for a connection, for each that is allowed at one time. */
 const queued = 50
 
@@ -85,6 +87,7 @@ export function openUpstream(
   const attempt = (request: UpstreamRequest) =>
     new Promise<UpstreamResponse>((resolve, reject) => {
       let answer: UpstreamBody | undefined
+      let informed = 0
       let control: Dispatcher.DispatchController | undefined
       const leave = () => {
         control?.abort(gone(request.signal))
@@ -111,7 +114,12 @@ export function openUpstream(
           if (request.signal.aborted) controller.abort(gone(request.signal))
         },
         onResponseStart(controller, status) {
-          if (status < 200) return // informational; nothing that a client was promised
+          if (status < 200) {
+            // Informational; nothing that a client was promised. Each would put off every time limit.
+            if (++informed > mostInformed)
+              controller.abort(new Fault('upstream-broken', { about: `${name}, interim answers without end` }))
+            return
+          }
           record.answered()
           const headers = headerList(controller.rawHeaders)
           const framed = headers.some(([header]) => header === 'content-length' || header === 'transfer-encoding')
