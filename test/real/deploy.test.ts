@@ -43,6 +43,7 @@ const argumentsOf = (word: string) => instructions.filter(([name]) => name === w
 const copied = argumentsOf('COPY').map(rest => rest.split(' '))
 const program: string[] = JSON.parse(argumentsOf('ENTRYPOINT')[0] ?? '[]')
 const home = argumentsOf('WORKDIR').at(-1) ?? ''
+const variables = argumentsOf('ENV').join(' ')
 const uid = Number.parseInt(argumentsOf('USER')[0] ?? '0', 10)
 
 const drainOf = (yaml: string) => {
@@ -189,7 +190,7 @@ mount --bind "$root${home}" "$root${home}"
 keep "$root${home}/config" ${home}/config
 mount -o remount,bind,ro "$root"
 exec chroot "$root" setpriv --reuid ${uid} --regid ${uid} --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all \\
-  --pdeathsig KILL -- env -i -C ${home} PATH=/node:/usr/bin NODE_ENV=production "$@"`
+  --pdeathsig KILL -- env -i -C ${home} PATH=/node:/usr/bin ${variables} "$@"`
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')

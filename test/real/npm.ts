@@ -22,7 +22,8 @@ export const npm = (cwd: string, ...args: string[]): SpawnSyncReturns<string> =>
 
 /** `npm install` or `npm ci` with whatever else; true if it went well, else it has been told why not. */
 export function installs(t: Verdict, cwd: string, ...args: string[]): boolean {
-  const { status, stderr } = npm(cwd, ...args, '--prefer-offline', '--fetch-retries=1', '--fetch-timeout=20000')
+  const patience = ['--fetch-retries=1', '--fetch-retry-mintimeout=1000', '--fetch-timeout=20000']
+  const { status, stderr } = npm(cwd, ...args, '--prefer-offline', ...patience)
   if (status === 0) return true
   const reason = 'needs the npm registry'
   if (unreachable.test(stderr) && process.env['REQUIRE_REAL'] !== '1') t.pass(reason, { skip: reason })
