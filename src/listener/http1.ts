@@ -166,14 +166,17 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
     over.add(message.socket)
     response.writeHead(417, { connection: 'close', 'content-length': '0' }).end()
   })
-  server.on('connect', (_message, socket) =>
-    sayLast(socket, 'HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n'),
-  )
+  server.on('connect', (_message, socket) => {
+    if ((answering.get(socket) ?? 0) > 0) return socket.destroy()
+    return sayLast(socket, 'HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+  })
   server.on('upgrade', (message, socket, early) => {
     if (over.has(socket)) {
       socket.on('error', () => undefined)
       return closeSoon(socket)
     }
+    // It would overtake the answer under way, which would then be written into the tunnel.
+    if ((answering.get(socket) ?? 0) > 0) return void socket.destroy()
     spoken.add(socket)
     take.upgrade(upgradeOf(message, socket, early, connectionOf, limits))
   })
