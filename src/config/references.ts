@@ -3,6 +3,7 @@
  */
 import { acmeProblems } from './acme-references.ts'
 import type { Problem } from './problem.ts'
+import { isReserved } from './reserved-groups.ts'
 import type { Config } from './schema.ts'
 
 const known = (names: Iterable<string>) => {
@@ -118,14 +119,6 @@ function* streamProblems({ streams, realms }: Config): Generator<Problem> {
   }
 }
 
-/** Groups with a meaning of their own: OMERO's, and those that run this gateway. */
-const reservedGroups = ({ administrators }: Pick<Config, 'administrators'>) => [
-  'system',
-  'user',
-  'guest',
-  ...administrators,
-]
-
 function* realmProblems({ realms, administrators }: Config): Generator<Problem> {
   for (const [index, { name, issuers }] of realms.certificate.entries()) {
     if (name !== 'serial' || issuers?.length === 1) continue
@@ -160,11 +153,7 @@ function* realmProblems({ realms, administrators }: Config): Generator<Problem> 
     yield { path: ['realms', 'directory', 'password'], message: 'a password without a username is never used' }
   }
   const { urls, startTls, tls, newUserGroup: spec, allowReserved } = directory
-  if (
-    spec.kind === 'literal' &&
-    !allowReserved.includes(spec.group) &&
-    reservedGroups({ administrators }).includes(spec.group)
-  )
+  if (spec.kind === 'literal' && isReserved(spec.group, { administrators, allowed: allowReserved }))
     yield {
       path: ['realms', 'directory', 'newUserGroup'],
       message: `everybody in the directory would be in the reserved group "${spec.group}"; name another, or write allowReserved: [${spec.group}]`,

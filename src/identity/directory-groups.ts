@@ -4,21 +4,11 @@
  * Not to forget: groups of source `local` are nobody's but ours. The directory neither takes one away, nor makes it its
  * own by having one of the same name, nor decides who owns it.
  *
- * Source: OMERO LdapImpl 303-424 (synchronization); `system`, `user` and `guest` are OMERO's own groups.
+ * Source: OMERO LdapImpl 303-424 (synchronization).
  */
-import { foldName } from '../kernel/fold-name.ts'
+import { isReserved, type Reserved } from '../config/reserved-groups.ts'
 import type { DirectoryGroup } from '../ldap/person.ts'
 import type { AccountGroup } from './directory-account.ts'
-
-/** Whoever may name a group in the directory could otherwise make administrators. */
-const reservedAlways = ['system', 'user', 'guest']
-
-export interface Reserved {
-  /** `administrators` of the configuration. */
-  readonly administrators: readonly string[]
-  /** `realms.directory.allowReserved`. */
-  readonly allowed: readonly string[]
-}
 
 export interface Admissible {
   readonly groups: readonly DirectoryGroup[]
@@ -26,15 +16,9 @@ export interface Admissible {
   readonly dropped: readonly string[]
 }
 
-export function admissibleGroups(groups: readonly DirectoryGroup[], { administrators, allowed }: Reserved): Admissible {
-  const admitted = new Set(allowed.map(foldName))
-  const reserved = new Set([...reservedAlways, ...administrators].map(foldName).filter(name => !admitted.has(name)))
-  // `Guest` must not pass where `guest` does not.
-  const isReserved = ({ name }: DirectoryGroup) => reserved.has(foldName(name))
-  return {
-    groups: groups.filter(group => !isReserved(group)),
-    dropped: groups.filter(isReserved).map(({ name }) => name),
-  }
+export function admissibleGroups(groups: readonly DirectoryGroup[], reserved: Reserved): Admissible {
+  const mustNot = ({ name }: DirectoryGroup) => isReserved(name, reserved)
+  return { groups: groups.filter(group => !mustNot(group)), dropped: groups.filter(mustNot).map(({ name }) => name) }
 }
 
 /** Local ones first, as they stand; then those of the directory, in its order. */

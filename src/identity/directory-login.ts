@@ -9,6 +9,8 @@
  *
  * Source: OMERO LdapPasswordProvider 76-166, LdapPasswordProvider431, LdapImpl.
  */
+
+import type { Reserved } from '../config/reserved-groups.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { takeTurnsByKey } from '../kernel/turns.ts'
 import type { Directory } from '../ldap/directory.ts'
@@ -17,7 +19,7 @@ import type { DirectoryGroup, PasswordAnswer, PasswordNotice, PersonEntry } from
 import type { RefusalReason } from './answer.ts'
 import type { DirectoryAccount, DirectoryAccounts } from './directory-account.ts'
 import { admit, isSameEntry } from './directory-admission.ts'
-import { admissibleGroups, type Reserved } from './directory-groups.ts'
+import { admissibleGroups } from './directory-groups.ts'
 import type { LocalAccounts } from './local-accounts.ts'
 import type { Throttle } from './throttle.ts'
 

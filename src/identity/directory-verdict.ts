@@ -7,11 +7,12 @@
  * Source: OMERO LdapPasswordProvider and its variant 431 (known people are read by their DN, past the filter).
  */
 import type { RealmsSection } from '../config/realm.ts'
+import type { Reserved } from '../config/reserved-groups.ts'
 import { PersonName } from '../config/scalars.ts'
 import type { Directory } from '../ldap/directory.ts'
 import type { DirectoryAccount, DirectoryAccounts } from './directory-account.ts'
 import { admit } from './directory-admission.ts'
-import { admissibleGroups, type Reserved } from './directory-groups.ts'
+import { admissibleGroups } from './directory-groups.ts'
 import type { LocalAccounts } from './local-accounts.ts'
 
 export type Verdict =

@@ -6,6 +6,7 @@
  * Source: OMERO LdapConfig and ome.security.auth (*NewUserGroupBean): kinds, and who uses the owner.
  */
 import { groupSpec } from '../config/group-spec.ts'
+import { isReserved } from '../config/reserved-groups.ts'
 import { fileScalars } from '../config/scalars.ts'
 import { foldName } from '../kernel/fold-name.ts'
 import { parseFilter } from '../ldap/filter.ts'
@@ -18,8 +19,8 @@ import { filterMistake, spelled } from './omero-text.ts'
 const key = 'omero.ldap.new_user_group'
 const owner = 'omero.ldap.new_user_group_owner'
 
-/** Groups with a meaning of their own, there and here. */
-const reserved = new Set(['system', 'user', 'guest'])
+/** A draft has no administrators yet, and allows nothing. */
+const draft = { administrators: [], allowed: [] }
 
 const known = 'ou, attribute, filtered_attribute, dn_attribute, filtered_dn_attribute, query, bean'
 
@@ -40,7 +41,7 @@ function specIn(settings: OmeroSettings, tell: Tell): string | undefined {
   const place = settings.place(key)
   const [, kind, value = ''] = /^:([^:]*):(.*)$/s.exec(text) ?? []
   if (kind === undefined && !text.startsWith(':')) {
-    if (reserved.has(foldName(text))) {
+    if (isReserved(text, draft)) {
       tell(
         'decide',
         place,
