@@ -12,6 +12,7 @@ const tools = [...chromiumTools, ...labPkiTools]
 /** An https server that asks for a certificate and answers with its common name; who has none is to be answered too. */
 async function startDoor(t: Pick<Test, 'teardown'>, pki: LabPki) {
   const server = createServer(
+    // Not insisted on: who has no certificate is to get an answer that says so; `authorized` below is the verdict.
     { ...pki.server, ca: pki.ca, requestCert: true, rejectUnauthorized: false },
     (ask, answer) => {
       const socket = ask.socket instanceof TLSSocket ? ask.socket : undefined

@@ -14,7 +14,7 @@ import { requireReal } from '../fixture/real.ts'
 /** Shakes hands with a server that trusts `ca` only, and says what that server thinks of the certificate. */
 async function startJudge(t: Test, ca: string) {
   const { server: pair, ca: serverCa } = startLabPki(t)
-  // The verdict is what this test is about; a server that turned the connection away could not tell it.
+  // false: the verdict is what this test is about; a server that turned the connection away could not tell it.
   const server = createServer({ ...pair, ca, requestCert: true, rejectUnauthorized: false })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   t.teardown(() => new Promise(resolve => server.close(resolve)))
