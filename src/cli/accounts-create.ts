@@ -74,7 +74,7 @@ export const notFound = (name: string, why: string) =>
     'realms.directory.userFilter and the attribute of omeName in userMapping decide who is one',
   )
 
-export function noteDropped(dropped: readonly string[], report: Report): void {
+function noteDropped(dropped: readonly string[], report: Report): void {
   if (dropped.length === 0) return
   const names = dropped.map(plain).join(', ')
   report.warn(

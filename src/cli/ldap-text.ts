@@ -22,7 +22,7 @@ const causeLines = ({ cause, cure }: Diagnosis, indent: string): string[] => [
 
 const indent = ' '.repeat(10)
 
-export function stepLines({ step, ok, milliseconds, what, detail, diagnosis }: Step): string[] {
+function stepLines({ step, ok, milliseconds, what, detail, diagnosis }: Step): string[] {
   const time = milliseconds === undefined ? '' : `${Math.round(milliseconds)} ms`
   return [
     `  ${ok ? 'ok    ' : 'FAILED'}  ${step.padEnd(8)}  ${time.padStart(7)}  ${plain(what)}`.trimEnd(),
@@ -31,10 +31,7 @@ export function stepLines({ step, ok, milliseconds, what, detail, diagnosis }: S
   ]
 }
 
-export const serverLines = ({ url, steps }: Pick<Examination, 'url' | 'steps'>): string[] => [
-  url,
-  ...steps.flatMap(stepLines),
-]
+const serverLines = ({ url, steps }: Pick<Examination, 'url' | 'steps'>): string[] => [url, ...steps.flatMap(stepLines)]
 
 const isWell = ({ steps }: Pick<Examination, 'steps'>): boolean => steps.every(({ ok }) => ok)
 
