@@ -6,6 +6,7 @@ import { hideBin } from 'yargs/helpers'
 import { causeLine } from '../kernel/fault.ts'
 import type { Command, Run } from './command.ts'
 import { CommandEnd, createReport } from './report.ts'
+import { closeSideDoors } from './side-doors.ts'
 
 const commands: readonly [name: string, what: string, load: () => Promise<Command>][] = [
   ['serve', 'run the gateway', async () => (await import('./serve.ts')).serve],
@@ -94,4 +95,5 @@ export async function main(argv: readonly string[]): Promise<number> {
   return report.exitCode
 }
 
+closeSideDoors()
 process.exitCode = await main(hideBin(process.argv))
