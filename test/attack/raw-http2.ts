@@ -1,18 +1,19 @@
 /**
  * HTTP/2 frames written byte by byte, for what no well-behaved client sends: names with blanks, capitals, line ends.
  *
- * It writes plain literals and reads frame types only. Source: RFC 9113 4.1, 6.2; RFC 7541 6.2.3 (never indexed).
+ * It writes plain literals and reads frame types only. Source: RFC 9113 4.1, 6.2; RFC 7541 5.1 (numbers), 6.2.3 (never
+ * indexed).
  */
 import type { TestGateway } from '../fixture/gateway.ts'
 import { openRaw } from './raw-request.ts'
 
 export type Http2Field = readonly [name: string, value: string]
 
-const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
-const [data, headers, reset, settings, goAway] = [0x0, 0x1, 0x3, 0x4, 0x7]
-const [endStream, endHeaders] = [0x1, 0x4]
+export const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
+export const [data, headers, reset, settings, goAway] = [0x0, 0x1, 0x3, 0x4, 0x7]
+export const [endStream, endHeaders] = [0x1, 0x4]
 
-function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
+export function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
   const lead = Buffer.alloc(9)
   lead.writeUIntBE(payload.length, 0, 3)
   lead.writeUInt8(type, 3)
@@ -23,11 +24,14 @@ function frame(type: number, flags: number, stream: number, payload: Buffer): Bu
 
 function text(value: string): Buffer {
   const bytes = Buffer.from(value, 'latin1')
-  if (bytes.length > 126) throw new Error('this writer knows one byte of length')
-  return Buffer.concat([Buffer.of(bytes.length), bytes])
+  if (bytes.length < 127) return Buffer.concat([Buffer.of(bytes.length), bytes])
+  const length = [127]
+  let rest = bytes.length - 127
+  for (; rest > 127; rest >>>= 7) length.push((rest & 127) | 128)
+  return Buffer.concat([Buffer.of(...length, rest), bytes])
 }
 
-const block = (fields: readonly Http2Field[]): Buffer =>
+export const block = (fields: readonly Http2Field[]): Buffer =>
   Buffer.concat(fields.flatMap(([name, value]) => [Buffer.of(0x10), text(name), text(value)]))
 
 export interface Http2Outcome {
