@@ -82,8 +82,9 @@ t.test('what other servers are trusted by is decided in one place', async t => {
 })
 
 t.test('every folder has a README that names exactly the files in it', async t => {
-  for (const folder of readdirSync('src', { withFileTypes: true }).filter(entry => entry.isDirectory())) {
-    const readme = join('src', folder.name, 'README.md')
+  const sections = readdirSync('src', { withFileTypes: true }).filter(entry => entry.isDirectory())
+  for (const folder of ['release', ...sections.map(({ name }) => join('src', name))]) {
+    const readme = join(folder, 'README.md')
     if (!existsSync(readme)) {
       t.fail(`${readme} is missing`)
       continue
@@ -91,13 +92,13 @@ t.test('every folder has a README that names exactly the files in it', async t =
     const named = [...readFileSync(readme, 'utf8').matchAll(/^\| *`?([a-z0-9-]+\.(?:ts|css))`? *\|/gm)].map(
       ([, name]) => name,
     )
-    const there = readdirSync(join('src', folder.name)).filter(name => /\.(ts|css)$/.test(name))
+    const there = readdirSync(folder).filter(name => /\.(ts|css)$/.test(name))
     t.same(named.toSorted(), there.toSorted(), readme)
   }
 })
 
 t.test('every link of a document leads to something that is there', async t => {
-  for (const document of globSync(['*.md', '{certs,config,src,test}/**/*.md'])) {
+  for (const document of globSync(['*.md', '{certs,config,release,src,test}/**/*.md'])) {
     for (const [, target = ''] of readFileSync(document, 'utf8').matchAll(/\]\((?!\w+:)([^)#]+)[^)]*\)/g))
       t.ok(existsSync(join(dirname(document), target)), `${document}: ${target}`)
   }

@@ -15,7 +15,7 @@ t.setTimeout(170_000)
 
 const checkout = resolve(import.meta.dirname, '../..')
 /** What is of this machine, and not of the sources. */
-const left = new Set(['.git', '.tap', '.cache', 'node_modules', 'dist', 'state', 'certs'])
+const left = new Set(['.git', '.tap', '.cache', 'node_modules', 'dist', 'state', 'certs', 'sbom.cdx.json'])
 
 function folder(t: Pick<Test, 'teardown'>, what: string): string {
   const dir = mkdtempSync(join(tmpdir(), `sallyport-${what}-`))
@@ -78,6 +78,7 @@ t.test('the package', async t => {
       'config',
       'dist',
       'package.json',
+      'sbom.cdx.json',
     ])
     t.same(inside(9, 'certs/'), ['certs/README.md'])
     t.same(inside(2, 'config/'), ['config/deploy', 'config/examples', 'config/sallyport.schema.json'])
@@ -115,6 +116,29 @@ t.test('the package', async t => {
     t.same(
       foreign.filter(name => dependencies[name] === undefined),
       [],
+    )
+  })
+
+  await t.test('says what is installed with it, in a bill that names exactly that', async t => {
+    const bill = JSON.parse(readFileSync(join(home, 'sbom.cdx.json'), 'utf8'))
+    t.match(bill, { bomFormat: 'CycloneDX', metadata: { component: { name: 'sallyport', type: 'application' } } })
+    const { packages } = JSON.parse(readFileSync(join(checkout, 'package-lock.json'), 'utf8'))
+    const locked = Object.entries<{ dev?: true; version: string; integrity: string }>(packages)
+      .filter(([path, { dev }]) => path !== '' && dev !== true)
+      .map(([path, { version, integrity }]) => {
+        const hash = Buffer.from(integrity.replace(/^sha512-/, ''), 'base64').toString('hex')
+        return `${path.replace(/^.*node_modules\//, '')} ${version} ${hash}`
+      })
+    const listed: string[] = bill.components.map(
+      (one: { name: string; version: string; hashes: [{ content: string }] }) =>
+        `${one.name} ${one.version} ${one.hashes[0].content}`,
+    )
+    t.same(listed.toSorted(), [...new Set(locked)].toSorted())
+    const { dependencies } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'))
+    const [root] = bill.dependencies.filter(({ ref }: { ref: string }) => ref.startsWith('sallyport@'))
+    t.same(
+      root.dependsOn.map((ref: string) => ref.replace(/@[^@]+$/, '')).toSorted(),
+      Object.keys(dependencies).toSorted(),
     )
   })
 
