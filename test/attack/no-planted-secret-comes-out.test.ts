@@ -42,6 +42,18 @@ const adminPort = await new Promise<number>(resolve => {
 const site = await makeSite(t, {
   accounts: { lena: { password: planted.local } },
   yaml: `log: { level: debug, format: json }
+realms:
+  basic: true
+  local: { file: users.yaml }
+  directory:
+    enabled: true
+    urls: ["${slapd.url}"]
+    username: "${slapd.reader.dn}"
+    password: { file: reader }
+    base: ${slapd.base}
+    userMapping: omeName=uid
+    newUserGroup: ":query:(member=@{dn})"
+    syncOnLogin: true
 audit: { file: audit.jsonl }
 admin: { bind: "127.0.0.1:${adminPort}" }
 upstreams:
@@ -60,24 +72,6 @@ write('upstream', planted.upstream)
 write('reader', slapd.reader.password)
 const client = await site.authority.client('carla', { p12Password: planted.container })
 write('container', planted.container)
-writeFileSync(
-  file,
-  readFileSync(file, 'utf8').replace(
-    /^realms:.*$/m,
-    `realms:
-  basic: true
-  local: { file: users.yaml }
-  directory:
-    enabled: true
-    urls: ["${slapd.url}"]
-    username: "${slapd.reader.dn}"
-    password: { file: reader }
-    base: ${slapd.base}
-    userMapping: omeName=uid
-    newUserGroup: ":query:(member=@{dn})"
-    syncOnLogin: true`,
-  ),
-)
 const alice = slapd.people.alice
 
 /** In each spelling in which a text travels or is kept. */
