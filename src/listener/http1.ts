@@ -104,6 +104,8 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
     keepAliveTimeout: limits.keepAlive,
     connectionsCheckingInterval: 1_000,
     insecureHTTPParser: false,
+    // Node would answer a request without Host by itself, and read on behind it.
+    requireHostHeader: false,
     shouldUpgradeCallback: isWebSocket,
   })
   // Node would leave out what is over its count without a word; ours is counted and refused.

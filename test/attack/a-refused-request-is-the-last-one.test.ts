@@ -13,6 +13,7 @@ const behind = [
   head(gateway, 'POST /behind HTTP/1.1', ['Expect: nothing', 'Content-Length: 0']),
 ]
 const refused: Readonly<Record<string, { bytes: string; status: number }>> = {
+  'no host at all': { bytes: 'GET /x HTTP/1.1\r\n\r\n', status: 400 },
   'a host that is none': { bytes: head(gateway, 'GET /x HTTP/1.1', ['Host: a b']), status: 400 },
   'HTTP/1.0 that wants to stay': { bytes: head(gateway, 'GET /x HTTP/1.0', ['Connection: keep-alive']), status: 400 },
   'a target for somebody else': { bytes: head(gateway, 'GET http://evil.example/x HTTP/1.1'), status: 400 },
