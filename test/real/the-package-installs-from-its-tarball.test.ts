@@ -70,6 +70,7 @@ t.test('the package', async t => {
       ].toSorted()
     t.same(inside(1), [
       'CHANGELOG.md',
+      'DEPENDENCIES.md',
       'LICENSE',
       'README.md',
       'SECURITY.md',
