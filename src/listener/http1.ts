@@ -83,7 +83,7 @@ class Reply1 implements Reply {
     const from = socket.bytesRead
     this.#response.once('finish', () => {
       if (this.#message.complete) return
-      const cut = setTimeout(() => socket.destroy(), 5_000)
+      const cut = setTimeout(() => socket.destroy(), 5_000).unref()
       this.#message.on('data', () => {
         if (socket.bytesRead - from > lingering) socket.destroy()
       })
