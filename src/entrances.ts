@@ -82,7 +82,9 @@ export function createEntrances(parts: EntranceParts): Entrances {
     const bind = placeOf(wanted)
     const { name } = wanted
     if (wanted.kind === 'plain') {
-      const bound = await listenPlain(name, wanted.section, redirectOf(name), parts.challenge)
+      const bound = await listenPlain(name, wanted.section, redirectOf(name), parts.challenge, address =>
+        parts.listenerEvents.trouble(name, 'let-go', address, 'a plain connection made room for another'),
+      )
       return { kind: 'plain', bind, bound }
     }
     const terms = termsOf(wanted)

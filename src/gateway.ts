@@ -17,10 +17,13 @@ import { createEntrances } from './entrances.ts'
 import { openGeneration } from './generation.ts'
 import { type HolderWatch, watchHolders } from './holders.ts'
 import { type House, openHouse, type Surroundings } from './house.ts'
+import { descriptorLimit } from './kernel/descriptor-limit.ts'
 import { every } from './kernel/every.ts'
 import { causeLine, Fault } from './kernel/fault.ts'
 import { listenAdmin } from './listener/admin-listener.ts'
+import { trustedProxies } from './listener/client-address.ts'
 import type { Exchange, UpgradeExchange } from './listener/exchange.ts'
+import { fitConnections } from './listener/fit-connections.ts'
 import type { Bound } from './listener/secure-listener.ts'
 import { certificatesIn, readMetrics } from './monitoring.ts'
 import type { Materials } from './preflight.ts'
@@ -75,6 +78,19 @@ export async function startGateway(config: Config, materials: Materials, options
     current.handle(exchange)
   }
   const fullness = createMemory(60_000, () => clock.now())
+  const trouble = (listener: string, kind: string, address: string, detail: string) => {
+    metrics.trouble.inc({ listener, kind })
+    // Who is shut out here may be anybody: that is for operators to see, once a minute.
+    if (['crowded', 'full', 'let-go'].includes(kind) && fullness.isNew(`${listener} ${kind}`))
+      log.warn({ listener, kind, address, detail }, 'connections are many, and not all find room')
+    log.debug({ listener, kind, address, detail }, 'client trouble')
+  }
+  let trusts = trustedProxies(config.trustedProxies)
+  const isProxy = (address: string) => trusts(address)
+  const fitting = (wanted: Config) =>
+    fitConnections(wanted, descriptorLimit(), facts =>
+      log.warn(facts, 'this process may have too few files open (ulimit -n) for all connections: fewer are let in'),
+    )
   const recordStream = createStreamRecorder({ ...house, onFailure: house.settled.audit.onFailure })
   const supplies = open.use(
     createSupplies({
@@ -90,13 +106,8 @@ export async function startGateway(config: Config, materials: Materials, options
       listenerEvents: {
         exchange: begin,
         upgrade: begin,
-        trouble(listener, kind, address, detail) {
-          metrics.trouble.inc({ listener, kind })
-          // Who is shut out here may be anybody: that is for operators to see, once a minute.
-          if ((kind === 'crowded' || kind === 'full') && fullness.isNew(`${listener} ${kind}`))
-            log.warn({ listener, kind, address, detail }, 'connections are turned away')
-          log.debug({ listener, kind, address, detail }, 'client trouble')
-        },
+        trouble,
+        isProxy,
         connections: (listener, change) => metrics.connections.inc({ listener }, change),
       },
       streamParts: name => ({
@@ -109,13 +120,15 @@ export async function startGateway(config: Config, materials: Materials, options
           }
         },
         record: recordStream,
+        trouble,
+        isProxy,
         metrics,
         log,
         now: () => clock.now(),
       }),
     }),
   )
-  await entrances.follow(config, materials, () => undefined)
+  await entrances.follow(fitting(config), materials, () => undefined)
   supplies.follow(materials.acme)
 
   holders = open.use(watchHolders({ house, entrances, current: () => current }))
@@ -153,8 +166,9 @@ export async function startGateway(config: Config, materials: Materials, options
     await settled(generation.listsReady)
     const former = current
     try {
-      await entrances.follow(next, nextMaterials, () => {
+      await entrances.follow(fitting(next), nextMaterials, () => {
         current = generation
+        trusts = trustedProxies(next.trustedProxies)
       })
     } catch (cause) {
       await generation[Symbol.asyncDispose]()

@@ -7,6 +7,11 @@ import { type KeystoreSection, keystoreSection } from './keystore.ts'
 import { Bind, ByteSize, Duration, type FileScalars, HttpsOrigin, Name, oneOrMore } from './scalars.ts'
 import { Terms } from './terms.ts'
 
+export const connectionsText =
+  'At one time, after their handshake. When all are taken, one without a request under way makes room for a newcomer; a quarter as many more may be in their handshake'
+export const perAddressText =
+  'How many of them may come from one IPv4 address or IPv6 /64: half when absent. trustedProxies have all'
+
 /** What one client may cost. Every default is a span in which an honest client on a poor line gets by. */
 export const Limits = z.strictObject({
   handshake: Duration.default(10_000),
@@ -22,7 +27,9 @@ export const Limits = z.strictObject({
   idle: Duration.default(120_000),
   /** Bytes a second that a request or answer body must make on average once `idle` has passed; 0 turns it off. */
   minimumRate: ByteSize.default(256),
-  connections: z.int().min(1).default(10_000),
+  /** At one time, on all addresses of the listener together. */
+  connections: z.int().min(1).default(10_000).meta({ description: connectionsText }),
+  connectionsPerAddress: z.int().min(1).optional().meta({ description: perAddressText }),
   /** HTTP/2 streams at one time on a connection: OHIF asks for up to 200. */
   streams: z.int().min(1).max(1000).default(200),
 })

@@ -10,6 +10,7 @@ import { z } from 'zod'
 import { readFingerprint } from './certificate-realm.ts'
 import { clientsSection } from './clients.ts'
 import { keystoreSection } from './keystore.ts'
+import { perAddressText } from './listener.ts'
 import { Bind, Duration, type FileScalars, Name, oneOrMore, PersonName } from './scalars.ts'
 import { Terms } from './terms.ts'
 import { type NamePattern, parseNamePattern } from './trust-only.ts'
@@ -105,6 +106,7 @@ const Limits = z.strictObject({
   /** No byte either way for so long ends a connection. */
   idle: Duration.optional(),
   connections: z.int().min(1).max(100_000).default(1_000),
+  connectionsPerAddress: z.int().min(1).optional().meta({ description: perAddressText }),
 })
 
 export interface StreamLimits {
@@ -113,6 +115,7 @@ export interface StreamLimits {
   readonly connect: number
   readonly idle: number
   readonly connections: number
+  readonly connectionsPerAddress?: number | undefined
 }
 
 export const streamSection = (scalars: FileScalars) =>

@@ -17,6 +17,7 @@ import { PersonName } from '../config/scalars.ts'
 import { foldName } from '../kernel/fold-name.ts'
 import { takeTurns, takeTurnsByKey } from '../kernel/turns.ts'
 import type { PasswordNotice } from '../ldap/person.ts'
+import { addressKey } from '../listener/client-address.ts'
 import { type Proven, type Refused, refused } from './answer.ts'
 import { moment, untilNextStep, usualStep } from './answer-grid.ts'
 import { createCredentialKey } from './credential-key.ts'
@@ -26,7 +27,7 @@ import type { DirectoryLogin, PasswordDirectory } from './directory-login.ts'
 import { type LocalAccounts, usablePassword } from './local-accounts.ts'
 import { nameKey } from './name-key.ts'
 import { isUnchanged, type Standing, standingThen } from './standing.ts'
-import { addressKey, type Throttle } from './throttle.ts'
+import type { Throttle } from './throttle.ts'
 
 export interface ProvenPassword extends Proven {
   /** Absent: there is nothing that the person should know. */

@@ -15,11 +15,11 @@
  *   - strangers must not learn who comes in here. Of every name they have `failures` tries and no more, whoever else has
  *     failed or come in meanwhile; those beyond what is left for them are asked of nobody, and are wrong.
  *
- * Source: OWASP authentication (throttling); RFC 9110 10.2.3 (Retry-After); RFC 6177 (an IPv6 site holds a /64 at least);
- * lockoutObservationWindow of Active Directory, pwdFailureCountInterval of slapo-ppolicy(5).
+ * Source: OWASP authentication (throttling); RFC 9110 10.2.3 (Retry-After); lockoutObservationWindow of Active Directory,
+ * pwdFailureCountInterval of slapo-ppolicy(5).
  */
-import { isIPv6 } from 'node:net'
 import type { ThrottleSection } from '../config/realm.ts'
+import { addressKey } from '../listener/client-address.ts'
 import { type Refused, refused } from './answer.ts'
 import type { FailureCounts } from './failure-counts.ts'
 import { nameKey } from './name-key.ts'
@@ -123,18 +123,4 @@ export function createThrottle(counts: FailureCounts, limits: ThrottleSection): 
       },
     },
   }
-}
-
-/** An IPv6 address by its /64: a single machine has all the rest of it to choose from. */
-export function addressKey(address: string): string {
-  const plain = address.replace(/%.*$/, '')
-  // Else all the world of IPv4 would be one address on a listener for both.
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(plain)?.[1]
-  if (mapped !== undefined || !isIPv6(plain)) return mapped ?? address
-  // The URL parser gives every spelling of an IPv6 address the same, shortest form.
-  const [head = '', tail] = new URL(`http://[${plain}]`).hostname.slice(1, -1).split('::')
-  const groups = (text: string | undefined) => (text === undefined || text === '' ? [] : text.split(':'))
-  const [before, after] = [groups(head), groups(tail)]
-  const zeros = tail === undefined ? 0 : 8 - before.length - after.length
-  return `${[...before, ...Array<string>(zeros).fill('0'), ...after].slice(0, 4).join(':')}::/64`
 }

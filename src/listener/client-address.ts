@@ -1,7 +1,7 @@
 /**
  * Who is really calling: the peer, or the chain that a trusted proxy vouches for.
  */
-import { BlockList, isIP } from 'node:net'
+import { BlockList, isIP, isIPv6 } from 'node:net'
 import { type HeaderList, headerValues } from './exchange.ts'
 
 /** IPv4-mapped IPv6 addresses as plain IPv4, so that one client has one spelling. */
@@ -41,3 +41,20 @@ export function forwardedFor(peer: string, headers: HeaderList, trusts: TrustsPr
 /** The client behind trusted proxies: the last address of the chain that is not one of them. */
 export const clientOf = (chain: readonly string[], trusts: TrustsProxy): string =>
   chain.findLast(address => !trusts(address)) ?? chain[0] ?? 'unknown'
+
+/**
+ * Whose connections and failures are counted together: an IPv6 address by its /64, as a single machine has all the rest
+ * of it to choose from. Source: RFC 6177.
+ */
+export function addressKey(address: string): string {
+  const plain = address.replace(/%.*$/, '')
+  // Else all the world of IPv4 would be one address on a listener for both.
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(plain)?.[1]
+  if (mapped !== undefined || !isIPv6(plain)) return mapped ?? address
+  // The URL parser gives every spelling of an IPv6 address the same, shortest form.
+  const [head = '', tail] = new URL(`http://[${plain}]`).hostname.slice(1, -1).split('::')
+  const groups = (text: string | undefined) => (text === undefined || text === '' ? [] : text.split(':'))
+  const [before, after] = [groups(head), groups(tail)]
+  const zeros = tail === undefined ? 0 : 8 - before.length - after.length
+  return `${[...before, ...Array<string>(zeros).fill('0'), ...after].slice(0, 4).join(':')}::/64`
+}

@@ -14,8 +14,9 @@ import { plainAddress } from './client-address.ts'
 import type { Connection } from './exchange.ts'
 import { createHttp1 } from './http1.ts'
 import { watchPace } from './pace.ts'
-import type { Bound, ListenerEvents } from './secure-listener.ts'
-import { addressUrl } from './tls-door.ts'
+import { createPlaces, type Place } from './places.ts'
+import { type Bound, keepPlace, type ListenerEvents } from './secure-listener.ts'
+import { addressUrl, placesOf } from './tls-door.ts'
 
 /** Milliseconds in which a client may read the end of what we said, and hang up. */
 const lastWord = 2_000
@@ -34,6 +35,11 @@ export async function listenOpen(
 ): Promise<Bound> {
   const facts = new WeakMap<Duplex, Connection>()
   const sockets = new Set<Socket>()
+  const places = createPlaces(
+    () => placesOf(limits),
+    () => false,
+  )
+  const placed = new WeakMap<Connection, Place>()
   const connectionOf = (socket: Duplex): Connection => {
     const known = facts.get(socket)
     if (known === undefined) throw new Error('a socket that was never accepted reached the engine')
@@ -46,6 +52,7 @@ export async function listenOpen(
   const http1 = createHttp1(
     {
       exchange(exchange, progress) {
+        keepPlace(placed.get(exchange.connection), exchange)
         pace.add(exchange, progress)
         events.exchange(exchange)
       },
@@ -57,26 +64,38 @@ export async function listenOpen(
   )
 
   const server = createServer({ noDelay: true }, socket => {
+    socket.on('error', () => undefined) // told by 'close'
+    const address = plainAddress(socket.remoteAddress)
+    const place = places.take(address, () => {
+      events.trouble(name, 'let-go', address, 'a connection with nothing under way made room for another')
+      socket.destroy()
+    })
+    if (typeof place === 'string') {
+      events.trouble(name, place, address, 'a connection was turned away')
+      socket.destroy()
+      return
+    }
     sockets.add(socket)
     events.connections(name, 1)
     socket.once('close', () => {
       sockets.delete(socket)
+      place.leave()
       events.connections(name, -1)
     })
-    socket.on('error', () => undefined) // told by 'close'
     socket.once('finish', () => setTimeout(() => socket.destroy(), lastWord).unref())
-    facts.set(socket, {
+    const connection: Connection = {
       socket: nobody,
-      address: plainAddress(socket.remoteAddress),
+      address,
       listener: name,
       serverName: undefined,
       publicOrigin: undefined,
       certificate: 'none',
       protocol: 'HTTP/1.1',
-    })
+    }
+    facts.set(socket, connection)
+    placed.set(connection, place)
     http1.accept(socket)
   })
-  server.maxConnections = limits.connections
   server.listen({ ...bind, backlog: 1024 })
   await once(server, 'listening').catch((cause: unknown) => {
     http1.close()

@@ -6,6 +6,7 @@
  *
  * Source: RFC 8555 8.3 (http-01).
  */
+import type { RequestListener } from 'node:http'
 import type { PlainListener } from '../config/listener.ts'
 import { originForm, parseAuthority } from './authority.ts'
 import { bindPlain } from './bind-plain.ts'
@@ -45,8 +46,9 @@ export function listenPlain(
   section: PlainListener,
   target: RedirectTarget,
   challenge: ChallengeAnswer = () => undefined,
+  letGo?: (address: string) => void,
 ): Promise<Bound> {
-  return bindPlain(name, section.bind, (message, response) => {
+  const answer: RequestListener = (message, response) => {
     response.shouldKeepAlive = false
     const authorization = challenge(challengeToken(message.url ?? ''))
     if (authorization !== undefined && (message.method === 'GET' || message.method === 'HEAD')) {
@@ -61,7 +63,8 @@ export function listenPlain(
     // 308 keeps the method, so that a script that posts here learns of its mistake and not of a lost body.
     const safe = message.method === 'GET' || message.method === 'HEAD'
     response.writeHead(safe ? 301 : 308, { location, ...type }).end(`This server is at ${location}\n`)
-  })
+  }
+  return bindPlain(name, section.bind, answer, letGo)
 }
 
 /** Empty when the target is no challenge; as a token that is nobody's. */

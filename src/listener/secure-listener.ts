@@ -9,12 +9,14 @@ import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import type { Limits, SecureListener } from '../config/listener.ts'
 import { type ServerTrust, trustKey } from '../tls/server-context.ts'
+import type { TrustsProxy } from './client-address.ts'
 import type { Engine, Take } from './engine.ts'
 import type { Connection, Exchange, UpgradeExchange } from './exchange.ts'
 import { createHttp1 } from './http1.ts'
 import { createHttp2 } from './http2.ts'
 import { watchPace } from './pace.ts'
-import { addressUrl, openDoor } from './tls-door.ts'
+import type { Place } from './places.ts'
+import { addressUrl, type DoorTrouble, openDoor } from './tls-door.ts'
 
 export interface Bound extends AsyncDisposable {
   readonly name: string
@@ -35,21 +37,24 @@ export interface ListenerEvents {
   exchange(exchange: Exchange): void
   upgrade(exchange: UpgradeExchange): void
   /** For log and metrics: handshakes that failed, bytes that were no request, clients that were too slow. */
-  trouble(
-    listener: string,
-    kind: 'handshake' | 'plain-http' | 'crowded' | 'full' | 'malformed' | 'slow',
-    address: string,
-    detail: string,
-  ): void
+  trouble(listener: string, kind: DoorTrouble | 'malformed' | 'slow', address: string, detail: string): void
   connections(listener: string, change: 1 | -1): void
+  /** Whether many clients come from this address. Absent: from none. */
+  readonly isProxy?: TrustsProxy
 }
 
 /** What the connections of one configuration have in common. */
 interface Terms extends Disposable {
-  accept(socket: TLSSocket, address: string): void
+  accept(socket: TLSSocket, address: string, place: Place): void
   /** Each connection is closed behind its next answer. */
   retire(): void
   drain(): void
+}
+
+/** Whoever is being served keeps the place. */
+export function keepPlace(place: Place | undefined, { finished }: Pick<Exchange, 'finished'>): void {
+  place?.begin()
+  void finished.then(() => place?.end())
 }
 
 /** What a connection is held to for as long as it lasts: all but the certificate that we showed. */
@@ -70,25 +75,34 @@ export async function listenSecure(
   }
 
   const onTerms = (limits: Limits): Terms => {
+    const placed = new WeakMap<Connection, Place>()
     const pace = watchPace(limits, (exchange, why) => {
       events.trouble(name, 'slow', exchange.connection.address, why)
       exchange.reply.abort()
     })
     const take: Take = {
       exchange(exchange, progress) {
+        keepPlace(placed.get(exchange.connection), exchange)
         pace.add(exchange, progress)
         events.exchange(exchange)
       },
-      upgrade: events.upgrade,
+      upgrade(exchange) {
+        const place = placed.get(exchange.connection)
+        keepPlace(place, exchange)
+        // A connection to the upstream that is this client's alone.
+        if (place?.widen() !== false) return events.upgrade(exchange)
+        events.trouble(name, 'full', exchange.connection.address, 'there was no second place for a WebSocket')
+        exchange.reply.send(503, [['retry-after', '5']], '')
+      },
       malformed: (connection, code) => events.trouble(name, 'malformed', connection.address, code),
     }
     const http1 = createHttp1(take, connectionOf, limits)
     const http2 = createHttp2(take, connectionOf, limits)
     const engines: readonly Engine[] = [http1, http2]
     return {
-      accept(socket, address) {
+      accept(socket, address, place) {
         const protocol = socket.alpnProtocol === 'h2' ? 'HTTP/2' : 'HTTP/1.1'
-        facts.set(socket, {
+        const connection: Connection = {
           socket,
           address,
           listener: name,
@@ -100,7 +114,9 @@ export async function listenSecure(
             return written.clients.certificate
           },
           protocol,
-        })
+        }
+        facts.set(socket, connection)
+        placed.set(connection, place)
         ;(protocol === 'HTTP/2' ? http2 : http1).accept(socket)
       },
       retire() {
@@ -128,7 +144,7 @@ export async function listenSecure(
   const door = await openDoor(section.bind, trust, {
     limits: () => written.limits,
     alpn: ['h2', 'http/1.1'],
-    arrived(socket, { address, trust: shaken }) {
+    arrived(socket, { address, trust: shaken, place }) {
       const terms = termsOf.get(shaken)
       // Its handshake took longer than all others on these terms: it may come again, on those of now.
       if (terms === undefined || !all.has(terms)) return void socket.destroy()
@@ -137,8 +153,9 @@ export async function listenSecure(
         open.set(terms, (open.get(terms) ?? 1) - 1)
         closeUnused(terms)
       })
-      terms.accept(socket, address)
+      terms.accept(socket, address, place)
     },
+    isProxy: address => events.isProxy?.(address) === true,
     trouble: (kind, address, detail) => events.trouble(name, kind, address, detail),
     connections: change => events.connections(name, change),
   }).catch((cause: unknown) => {

@@ -12,30 +12,47 @@ import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import type { BindAddress } from '../config/scalars.ts'
 import { keepChains, presentedBy } from '../tls/presented.ts'
 import { type ServerTrust, serverTlsOptions } from '../tls/server-context.ts'
-import { plainAddress } from './client-address.ts'
+import { plainAddress, type TrustsProxy } from './client-address.ts'
 import { sayLast } from './last-words.ts'
 import { listenOptions } from './listen-options.ts'
+import { createPlaces, type NoRoom, type Place, type PlaceLimits } from './places.ts'
 
 /** Milliseconds in which a client may read the end of what we said, and hang up. */
 const lastWord = 2_000
 
+export interface ConnectionLimits {
+  /** At one time, on all addresses of the listener together. */
+  readonly connections: number
+  readonly connectionsPerAddress?: number | undefined
+}
+
 export interface DoorParts {
   /** Asked for each connection, and when terms are replaced. */
-  limits(): {
+  limits(): ConnectionLimits & {
     /** Milliseconds from the first packet to the end of the handshake. */
     readonly handshake: number
-    readonly connections: number
   }
+  /** Whether many clients come from this address, which then has no share of its own. */
+  readonly isProxy: TrustsProxy
   /** Protocols for ALPN, the preferred one first; empty: ALPN is not answered. */
   readonly alpn: readonly string[]
   /** Whether a client that has said its last byte may still be answered. Absent: the connection ends with it. */
   readonly halfOpen?: boolean
-  /** @param facts.trust  the terms that it shook hands on, which may have been replaced meanwhile */
-  arrived(socket: TLSSocket, facts: { readonly address: string; readonly trust: ServerTrust }): void
-  /** `crowded`: an address has too many unfinished handshakes. `full`: there is room for nobody. */
-  trouble(kind: 'handshake' | 'plain-http' | 'crowded' | 'full', address: string, detail: string): void
+  /** Its place may be taken from it until something is under way there (places.ts). */
+  arrived(socket: TLSSocket, facts: Arrived): void
+  trouble(kind: DoorTrouble, address: string, detail: string): void
   connections(change: 1 | -1): void
 }
+
+export interface Arrived {
+  readonly address: string
+  /** The terms that it shook hands on, which may have been replaced meanwhile. */
+  readonly trust: ServerTrust
+  readonly place: Place
+}
+
+/** `crowded`: an address has its share. `full`: there is room for nobody. `let-go`: a connection made room for another. */
+export type DoorTrouble = 'handshake' | 'plain-http' | 'crowded' | 'full' | 'let-go'
 
 export interface Door extends AsyncDisposable {
   /** As bound: port 0 has become a port. */
@@ -55,25 +72,36 @@ const useHttps = 'This port speaks TLS only: use https:// instead of http://\n'
 const plainAnswer = `HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: ${useHttps.length}\r\n\r\n${useHttps}`
 
 /** All four: through one address translation, two connections differ in where they lead only. */
-const placeOf = ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string =>
+const originOf = ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string =>
   `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
 
-/** The part of all connections that may be without a handshake for one address: the rest is for everybody else. */
-const shareOfOne = 1 / 8
+/** So many may always come from one address, or be without a handshake: a small listener is nobody's fault. */
+const few = 16
+
+/** Half of all places may come from one address, unless its share was written down. */
+export const placesOf = ({ connections, connectionsPerAddress }: ConnectionLimits): PlaceLimits => ({
+  places: connections,
+  perAddress: connectionsPerAddress ?? Math.max(few, Math.ceil(connections / 2)),
+})
+
+/** Connections without a handshake have places of their own: a quarter as many. */
+export const handshakePlacesOf = ({
+  connections,
+  connectionsPerAddress = connections,
+}: ConnectionLimits): PlaceLimits => {
+  const share = placesOf({ connections: Math.max(few, Math.ceil(connections / 4)) })
+  return { ...share, perAddress: Math.min(connectionsPerAddress, share.perAddress) }
+}
 
 export async function openDoor(binds: readonly BindAddress[], trust: ServerTrust, parts: DoorParts): Promise<Door> {
   const sockets = new Set<TLSSocket>()
+  const places = createPlaces(() => placesOf(parts.limits()), parts.isProxy)
+  const handshakePlaces = createPlaces(() => handshakePlacesOf(parts.limits()), parts.isProxy)
   /** Connections whose handshake is not over, by where they come from: TLS hands out no socket for them yet. */
-  const shaking = new Map<string, { raw: Socket; address: string; deadline: NodeJS.Timeout }>()
-  const shakingFrom = new Map<string, number>()
-  const settled = (place: string) => {
-    const known = shaking.get(place)
-    if (known === undefined) return
-    clearTimeout(known.deadline)
-    shaking.delete(place)
-    const left = (shakingFrom.get(known.address) ?? 1) - 1
-    if (left > 0) shakingFrom.set(known.address, left)
-    else shakingFrom.delete(known.address)
+  const shaking = new Map<string, { readonly raw: Socket; readonly settle: () => void }>()
+  const turnAway = (why: NoRoom, address: string, socket: Socket) => {
+    parts.trouble(why, address, 'a connection was turned away')
+    socket.destroy()
   }
 
   /** Handshakes on fixed terms; it binds nothing itself, and is let go with its last connection. */
@@ -84,18 +112,25 @@ export async function openDoor(binds: readonly BindAddress[], trust: ServerTrust
     })
     if (terms.truststore !== undefined) keepChains(server)
     server.on('secureConnection', socket => {
-      settled(placeOf(socket))
+      shaking.get(originOf(socket))?.settle()
+      const address = plainAddress(socket.remoteAddress)
+      socket.on('error', () => undefined) // told by 'close'; whoever takes the socket adds its own
+      const place = places.take(address, () => {
+        parts.trouble('let-go', address, 'a connection with nothing under way made room for another')
+        socket.destroy()
+      })
+      if (typeof place === 'string') return turnAway(place, address, socket)
       sockets.add(socket)
       parts.connections(1)
       socket.once('close', () => {
         sockets.delete(socket)
+        place.leave()
         parts.connections(-1)
       })
-      socket.on('error', () => undefined) // told by 'close'; whoever takes the socket adds its own
       // Our last word is out. A client that does not hang up then is cut: half-open connections would add up for ever.
       if (parts.halfOpen !== true) socket.once('finish', () => setTimeout(() => socket.destroy(), lastWord).unref())
       if (terms.truststore !== undefined) presentedBy(socket, terms.truststore)
-      parts.arrived(socket, { address: plainAddress(socket.remoteAddress), trust: terms })
+      parts.arrived(socket, { address, trust: terms, place })
     })
     server.on('tlsClientError', (error: Error & { code?: string }, socket) => {
       parts.trouble('handshake', plainAddress(socket.remoteAddress), error.code ?? error.message)
@@ -106,27 +141,39 @@ export async function openDoor(binds: readonly BindAddress[], trust: ServerTrust
   let current = handshakes(trust)
 
   const enter = (raw: Socket) => {
-    const place = placeOf(raw)
-    const address = plainAddress(raw.remoteAddress)
     raw.on('error', () => undefined) // told by 'close'
-    const waiting = shakingFrom.get(address) ?? 0
-    if (waiting >= Math.max(16, parts.limits().connections * shareOfOne)) {
-      parts.trouble('crowded', address, `${waiting} connections without a handshake`)
-      raw.destroy()
-      return
-    }
+    if (raw.remoteAddress === undefined) return void raw.destroy() // gone already
+    const from = originOf(raw)
+    const address = plainAddress(raw.remoteAddress)
+    // Where there will be no room after the handshake, it need not be made.
+    const none = places.refusal(address)
+    const place =
+      none ??
+      handshakePlaces.take(address, () => {
+        parts.trouble('let-go', address, 'an unfinished handshake made room for another')
+        raw.destroy()
+      })
+    if (typeof place === 'string') return turnAway(place, address, raw)
     const deadline = setTimeout(() => {
       parts.trouble('handshake', address, 'ERR_TLS_HANDSHAKE_TIMEOUT')
       raw.destroy()
     }, parts.limits().handshake)
-    shaking.set(place, { raw, address, deadline })
-    shakingFrom.set(address, waiting + 1)
-    raw.once('close', () => settled(place))
+    const known = {
+      raw,
+      settle() {
+        clearTimeout(deadline)
+        place.leave()
+        if (shaking.get(from) === known) shaking.delete(from)
+      },
+    }
+    shaking.set(from, known)
+    raw.once('close', known.settle)
     raw.once('readable', () => {
       const first: unknown = raw.read()
       if (!Buffer.isBuffer(first)) return void raw.destroy() // it closed without a byte
       if (isPlainHttp(first)) {
-        settled(place)
+        // It keeps its place until it has hung up.
+        clearTimeout(deadline)
         parts.trouble('plain-http', address, 'a request without TLS')
         raw.resume()
         sayLast(raw, plainAnswer)
@@ -139,8 +186,6 @@ export async function openDoor(binds: readonly BindAddress[], trust: ServerTrust
 
   const servers = binds.map(() => {
     const one = createServer({ noDelay: true, allowHalfOpen: parts.halfOpen === true }, enter)
-    one.maxConnections = parts.limits().connections
-    one.on('drop', drop => parts.trouble('full', plainAddress(drop?.remoteAddress), 'no room for another connection'))
     one.on('error', (error: Error & { code?: string }) => {
       // Accepting failed (too many open files): those who are in go on, and the next one may get in again.
       if (one.listening) parts.trouble('handshake', 'unknown', error.code ?? error.message)
@@ -177,7 +222,6 @@ export async function openDoor(binds: readonly BindAddress[], trust: ServerTrust
     sockets,
     replace(next) {
       current = handshakes(next)
-      for (const one of servers) one.maxConnections = parts.limits().connections
     },
     async stopAccepting() {
       const stopped = stop()

@@ -22,8 +22,12 @@ export interface StreamParts {
   readonly readCertificate: () => HolderReader['read']
   /** Writes a decision down; rejects where one that cannot be written must not be acted on. */
   readonly record: (id: string, event: StreamEvent) => Promise<void>
-  readonly metrics: Pick<Metrics, 'streams' | 'streamsEnded' | 'streamBytes' | 'faults' | 'trouble'>
+  readonly metrics: Pick<Metrics, 'streams' | 'streamsEnded' | 'streamBytes' | 'faults'>
   readonly log: Log
+  /** Of clients, as of those of a listener. @param entrance  `streams.NAME`: a listener may have the same name */
+  readonly trouble: (entrance: string, kind: string, address: string, detail: string) => void
+  /** Whether many clients come from this address. Absent: from none. */
+  readonly isProxy?: (address: string) => boolean
   readonly now: () => number
 }
 
@@ -46,15 +50,11 @@ export async function listenStream(
   parts: StreamParts,
 ): Promise<BoundStream> {
   const { metrics, log, now } = parts
-  /** A listener may have the same name. */
   const label = `streams.${name}`
   const running = new Set<Promise<void>>()
   let current = section
 
-  const trouble = (kind: string, address: string, detail: string) => {
-    metrics.trouble.inc({ listener: label, kind })
-    log.debug({ stream: name, kind, client: address, detail }, 'client trouble')
-  }
+  const trouble = (kind: string, address: string, detail: string) => parts.trouble(label, kind, address, detail)
 
   async function serve(socket: TLSSocket, address: string): Promise<void> {
     const [id, startedAt] = [randomUUID(), now()]
@@ -117,12 +117,15 @@ export async function listenStream(
     // RFC 7301: a client that offers other protocols only has come to the wrong port, and gets the alert for that.
     alpn: section.protocol === 'dicom' ? ['dicom'] : [],
     halfOpen: true,
-    arrived(socket, { address }) {
+    arrived(socket, { address, place }) {
+      // Nothing tells a stream that waits from one that is over: none is taken from its client.
+      place.begin()
       const served = serve(socket, address)
       running.add(served)
       void served.finally(() => running.delete(served))
     },
     trouble,
+    isProxy: address => parts.isProxy?.(address) === true,
     connections: change => metrics.streams.inc({ stream: name }, change),
   })
   const close = async () => {

@@ -3,6 +3,7 @@ import { connect as connectHttp2 } from 'node:http2'
 import { Readable } from 'node:stream'
 import t from 'tap'
 import { rawTls } from '../fixture/raw-tls.ts'
+import { hang, json, upgradeEcho } from '../fixture/upstream-answers.ts'
 import { protocols, startApp, within } from './app.ts'
 
 for (const protocol of protocols) {
@@ -91,11 +92,66 @@ t.test('over HTTP/2 too many headers are 400 or a stream error, and too large on
   t.equal(await ask(1), '200', 'the listener is well')
 })
 
-t.test('no more than the allowed connections are open at one time', async t => {
-  const { gateway } = await startApp(t, undefined, { listener: 'limits: { connections: 3 }' })
-  const lines = await Promise.all([1, 2, 3].map(() => rawTls(gateway.port, { ca: gateway.authority.caPem })))
-  await t.rejects(rawTls(gateway.port, { ca: gateway.authority.caPem }), 'the fourth is turned away')
-  for (const line of lines) line.close()
-  t.ok(await within(2_000, () => lines.every(({ socket }) => socket.destroyed)), 'and when they have gone')
+t.test('no more than the allowed connections are at work at one time, and one that is not makes room', async t => {
+  const { gateway, upstream } = await startApp(t, ({ target }) => (target === '/held' ? hang : json({})), {
+    listener: 'limits: { connections: 3 }',
+  })
+  const open = async () => {
+    const line = await rawTls(gateway.port, { ca: gateway.authority.caPem })
+    t.teardown(() => line.close())
+    return line
+  }
+  const [first, second, third] = [await open(), await open(), await open()]
+  t.equal((await gateway.ask('/x')).status, 200, 'the fourth comes in')
+  t.match((await first.read({ timeout: 2_000 })).ended, /end|error/, 'for the one that was quiet for longest')
+  t.notOk(second.socket.destroyed || third.socket.destroyed)
+
+  const working = [second, third, await open()]
+  for (const line of working) await line.write('GET /held HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  t.ok(await within(2_000, () => upstream.received.length === 4))
+  await t.rejects(gateway.ask('/x'), 'while all three wait for their answers, nobody else does')
+  t.ok(
+    gateway.log().some(({ level, kind }) => level === 'warn' && kind === 'full'),
+    'the operator is told',
+  )
+  t.notOk(working.some(({ socket }) => socket.destroyed))
+  for (const line of working) line.close()
+  t.ok(await within(2_000, () => upstream.openConnections <= 1), 'and when they have gone')
   t.equal((await gateway.ask('/x')).status, 200, 'another one comes in')
+})
+
+t.test('one address has its share of the places, and a trusted proxy has all of them', async t => {
+  const { gateway, upstream } = await startApp(t, ({ target }) => (target === '/held' ? hang : json({})), {
+    listener: 'limits: { connections: 20, connectionsPerAddress: 2 }',
+    yaml: 'trustedProxies: [127.0.0.3]\nroutes: [{ path: /, upstream: app, access: everyone }]',
+  })
+  const held = (localAddress: string) => {
+    const answer = gateway.open('/held', { tls: { localAddress } })
+    answer.catch(() => undefined) // it is cut when the test is over
+    return answer
+  }
+  const waiting = () => upstream.received.filter(({ target }) => target === '/held').length
+  for (const _ of [1, 2]) void held('127.0.0.2')
+  t.ok(await within(2_000, () => waiting() === 2))
+  await t.rejects(held('127.0.0.2'), 'the third of one address')
+  t.equal((await gateway.ask('/x')).status, 200, 'everybody else gets in')
+  for (const _ of [1, 2, 3]) void held('127.0.0.3')
+  t.ok(await within(2_000, () => waiting() === 5), 'and so do all who come by a proxy')
+  t.ok(
+    gateway.log().some(({ level, kind, address }) => level === 'warn' && kind === 'crowded' && address === '127.0.0.2'),
+  )
+})
+
+t.test('a WebSocket takes two places', async t => {
+  const { gateway } = await startApp(t, () => upgradeEcho(), { listener: 'limits: { connections: 3 }' })
+  const handshake = async () => {
+    const line = await rawTls(gateway.port, { ca: gateway.authority.caPem })
+    t.teardown(() => line.close())
+    await line.write(
+      'GET /x HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+    )
+    return (await line.read({ until: '\r\n\r\n' })).text.slice(9, 12)
+  }
+  t.equal(await handshake(), '101')
+  t.equal(await handshake(), '503', 'there is a place for it, and none for its other half')
 })

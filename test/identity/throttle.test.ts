@@ -6,7 +6,8 @@ import {
   createFamiliarAddresses,
 } from '../../src/identity/failure-counts.ts'
 import { nameKey } from '../../src/identity/name-key.ts'
-import { addressKey, createThrottle } from '../../src/identity/throttle.ts'
+import { createThrottle } from '../../src/identity/throttle.ts'
+import { addressKey } from '../../src/listener/client-address.ts'
 import { movedClock } from './moved-clock.ts'
 
 const minute = 60_000

@@ -271,6 +271,11 @@ t.test('who stalls in the handshake is cut, and no more come in than may', async
   }
   using one = await stream.open()
   using two = await stream.open()
-  await t.rejects(stream.open(), 'the third')
+  // To a client of TLS 1.3 its handshake may seem over before we have heard of it.
+  const third = await stream.open().then(
+    line => line.read(),
+    () => ({ ended: 'error' }),
+  )
+  t.match(third.ended, /end|error/)
   t.notOk(one.socket.destroyed || two.socket.destroyed)
 })

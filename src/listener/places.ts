@@ -1,0 +1,136 @@
+/**
+ * Who may hold how many connections, and who has to go when another one comes.
+ *
+ * A connection with nothing under way gives its place to a newcomer: an archive that cannot be reached is worse than a
+ * connection that has to be made once more. It is taken from whoever holds most, the one that has been quiet for longest
+ * first: a flood pays with its own. What is under way is never cut to make room.
+ */
+import { addressKey } from './client-address.ts'
+
+export interface PlaceLimits {
+  readonly places: number
+  readonly perAddress: number
+}
+
+export interface Place {
+  /** Something is under way; called as often as `end`. */
+  begin(): void
+  end(): void
+  /** One more place for the same connection, which needs two descriptors from now on. @returns whether there was one */
+  widen(): boolean
+  /** The connection is gone; calling it again does nothing. */
+  leave(): void
+}
+
+/** `crowded`: the address has its share. `full`: there is room for nobody. */
+export type NoRoom = 'crowded' | 'full'
+
+export interface Places {
+  /** Why a connection from there would get no place now. */
+  refusal(address: string): NoRoom | undefined
+  /** @param letGo  ends the connection, whose place is free already */
+  take(address: string, letGo: () => void): Place | NoRoom
+}
+
+interface Held {
+  readonly letGo: () => void
+  underWay: number
+  width: number
+}
+
+/** All connections of one address. */
+interface Holder {
+  places: number
+  /** The one that has been quiet for longest first. */
+  readonly quiet: Set<Held>
+}
+
+/**
+ * @param limits    asked each time
+ * @param isExempt  whether an address stands for many clients, and has no share of its own
+ */
+export function createPlaces(limits: () => PlaceLimits, isExempt: (address: string) => boolean): Places {
+  const holders = new Map<string, Holder>()
+  let [taken, quiet] = [0, 0]
+
+  const shareOf = (address: string) => (isExempt(address) ? Number.POSITIVE_INFINITY : limits().perAddress)
+  const refusal = (address: string): NoRoom | undefined => {
+    const own = holders.get(addressKey(address))
+    if (own !== undefined && own.places >= shareOf(address)) return own.quiet.size === 0 ? 'crowded' : undefined
+    return taken >= limits().places && quiet === 0 ? 'full' : undefined
+  }
+  const leave = (holder: Holder, key: string, held: Held) => {
+    if (held.width === 0) return
+    taken -= held.width
+    holder.places -= held.width
+    held.width = 0
+    if (holder.quiet.delete(held)) quiet--
+    if (holder.places === 0) holders.delete(key)
+  }
+  /** @param key  of the one holder who may lose a place; absent: whoever has most of them */
+  const letOneGo = (key: string | undefined) => {
+    const [from = '', holder] = key === undefined ? largest(holders) : [key, holders.get(key)]
+    const [first] = holder?.quiet ?? []
+    if (holder === undefined || first === undefined) return false
+    leave(holder, from, first)
+    first.letGo()
+    return true
+  }
+  /** Room for one more. */
+  const makeRoom = (address: string): NoRoom | undefined => {
+    const key = addressKey(address)
+    while ((holders.get(key)?.places ?? 0) >= shareOf(address)) if (!letOneGo(key)) return 'crowded'
+    while (taken >= limits().places) if (!letOneGo(undefined)) return 'full'
+    return undefined
+  }
+
+  return {
+    refusal,
+    take(address, letGo) {
+      const none = makeRoom(address)
+      if (none !== undefined) return none
+      const key = addressKey(address)
+      const holder = holders.get(key) ?? { places: 0, quiet: new Set() }
+      holders.set(key, holder)
+      const held: Held = { letGo, underWay: 0, width: 1 }
+      const isQuiet = () => {
+        holder.quiet.add(held)
+        quiet++
+      }
+      taken++
+      holder.places++
+      isQuiet()
+      return {
+        begin() {
+          held.underWay++
+          if (holder.quiet.delete(held)) quiet--
+        },
+        end() {
+          held.underWay--
+          if (held.underWay === 0 && held.width > 0) isQuiet()
+        },
+        widen() {
+          if (held.width === 0 || makeRoom(address) !== undefined) return false
+          taken++
+          holder.places++
+          held.width++
+          return true
+        },
+        leave: () => leave(holder, key, held),
+      }
+    },
+  }
+}
+
+/** Of those who have something to lose. */
+function largest(holders: ReadonlyMap<string, Holder>): readonly [string, Holder] | [] {
+  let found: readonly [string, Holder] | [] = []
+  let most = 0
+  for (const entry of holders) {
+    const [, { places, quiet }] = entry
+    if (places <= most || quiet.size === 0) continue
+    most = places
+    found = entry
+  }
+  return found
+}
