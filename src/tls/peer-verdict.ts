@@ -64,18 +64,30 @@ export function shownChain(socket: Pick<ShakenHands, 'getPeerCertificate'>): X50
   return chain
 }
 
+/**
+ * Bytes of a certificate that is not trusted: its name is read only to be told. OpenSSL takes 100 kB, and an identifier of
+ * that length keeps our reader busy for half a second (PeculiarVentures/ASN1.js#148), at each connection.
+ */
+const longestUnproved = 16_384
+
 /** @param expected  the name or address that the certificate must be for */
 export function peerVerdict(socket: ShakenHands, trust: PeerTrust, expected: string): PeerVerdict {
   const [certificate, ...above] = socket.isSessionReused() ? [] : shownChain(socket)
   if (certificate === undefined) {
     return { outcomes: [{ check: 'chain', outcome: 'failed', detail: 'it showed no certificate' }], warnings: [] }
   }
+  const pin = judgePin(certificate, trust)
+  const proved = trust.authorities === undefined ? pin.outcome === 'ok' : socket.authorized
+  if (!proved && certificate.raw.length > longestUnproved) {
+    const detail = `its certificate is not trusted, and with ${certificate.raw.length} bytes too long to be looked into`
+    return { outcomes: [failed('chain', detail)], warnings: [] }
+  }
   const path = pathOf(certificate, above, trust)
   const warnings = trust.authorities === undefined && trust.pins.length > 0 ? outOfTime(certificate) : []
   return {
     outcomes: [
       judgeChain(socket, certificate, trust),
-      judgePin(certificate, trust),
+      pin,
       judgeName(socket, trust, expected),
       judgeDepth(path, trust),
       judgeOnly(certificate, trust),

@@ -44,6 +44,21 @@ t.test('an expired certificate: refused by its chain, believed by its pin, with 
   t.match(warned, [/^it expired on /])
 })
 
+t.test('a very long certificate is looked into only where it has proved itself', async t => {
+  const long = lab.make({ ...wish, extensions: [...wish.extensions, `nsComment=${'x'.repeat(20_000)}`] })
+  const there = await startTlsPeer(t, { cert: long.cert, key: long.key })
+  const connect = (written: object) =>
+    connectPeer({ host: '127.0.0.1', port: there.port }, trustOf(written), { timeout: 3_000 })
+  const tooLong = { check: 'chain', message: /not trusted, and with 20\d{3} bytes too long to be looked into/ }
+  const stranger = lab.make(authorityWish('/CN=Another Root'))
+  await t.rejects(connect({ ca: stranger.certFile }), tooLong)
+  await t.rejects(connect({ ca: stranger.certFile, pins: [`sha256:${sha256Of(long.cert)}`] }), tooLong)
+  await t.rejects(connect({ pins: [pinned] }), tooLong)
+  t.equal(there.received, '', 'nothing was said to it')
+  for (const written of [{ ca: rootFile }, { pins: [`sha256:${sha256Of(long.cert)}`] }])
+    (await connect(written)).destroy()
+})
+
 for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
   t.test(`${version}: a server that gives tickets is judged anew on each connection`, async t => {
     const there = await startTlsPeer(t, {
