@@ -15,7 +15,7 @@ import { type Problem, pathText } from './config/problem.ts'
 import type { Config } from './config/schema.ts'
 import { createEntrances } from './entrances.ts'
 import { openGeneration } from './generation.ts'
-import { type HolderWatch, watchHolders } from './holders.ts'
+import { type HolderWatch, noteArrival, watchHolders } from './holders.ts'
 import { type House, openHouse, type Surroundings } from './house.ts'
 import { descriptorLimit } from './kernel/descriptor-limit.ts'
 import { every } from './kernel/every.ts'
@@ -37,7 +37,7 @@ const listsPatience = 10_000
 /** A running gateway. Disposing it closes everything at once; `drain` lets what runs finish first. */
 export interface Gateway extends AsyncDisposable {
   readonly listeners: readonly Pick<Bound, 'name' | 'urls'>[]
-  /** Reads the configuration again and goes over to it. What runs is not touched; what is wrong changes nothing. */
+  /** Reads the configuration again and goes over to it. What it still permits runs on; what is wrong changes nothing. */
   reload(read: ReadConfiguration): Promise<Reloaded>
   /** Stops accepting; resolves when nothing runs any more, or `drain` of the configuration has passed. */
   drain(): Promise<void>
@@ -71,6 +71,7 @@ export async function startGateway(config: Config, materials: Materials, options
     await openHouse(config, options, { isDraining: () => draining, revocationChanged: () => holders?.look() }),
   )
   let current = open.use(await openGeneration(config, materials, house))
+  house.inFlight.judgeBy(current.judge)
   await settled(current.listsReady)
 
   const begin = (exchange: Exchange | UpgradeExchange) => {
@@ -115,7 +116,7 @@ export async function startGateway(config: Config, materials: Materials, options
           const certificates = current.certificatesOf('streams', name)
           return async (peer, now) => {
             const answer = await certificates.read(peer, now)
-            if (answer.kind === 'proven') house.holders.add(peer)
+            noteArrival(house, current.config, name, peer, answer)
             return answer
           }
         },
@@ -174,6 +175,7 @@ export async function startGateway(config: Config, materials: Materials, options
       await generation[Symbol.asyncDispose]()
       throw cause
     }
+    house.inFlight.judgeBy(current.judge)
     former.retire()
     supplies.follow(nextMaterials.acme)
     lookAtEnds()

@@ -9,6 +9,7 @@ import { createRecorder } from './audit/recorder.ts'
 import type { RevocationSection } from './config/revocation.ts'
 import type { Config } from './config/schema.ts'
 import type { Destination } from './forward/forward.ts'
+import type { Judge } from './forward/in-flight.ts'
 import type { House } from './house.ts'
 import { absent } from './identity/answer.ts'
 import { identify } from './identity/authenticator.ts'
@@ -20,6 +21,7 @@ import { createDirectoryLogin } from './identity/directory-login.ts'
 import { createDirectoryPeople, memoryKey } from './identity/directory-people.ts'
 import { openLocalAccounts } from './identity/local-accounts.ts'
 import { createPasswordCheck } from './identity/password-realms.ts'
+import { createPresence } from './identity/presence.ts'
 import { createVerdictMemory } from './identity/remembered-verdicts.ts'
 import { createStanding } from './identity/standing.ts'
 import { createThrottle } from './identity/throttle.ts'
@@ -50,8 +52,8 @@ export interface Generation extends AsyncDisposable {
   handle(exchange: Exchange | UpgradeExchange): void
   /** @param entrance  name of a listener or stream */
   certificatesOf(kind: 'listeners' | 'streams', entrance: string): HolderReader
-  /** Whether holders of certificates are looked up in the directory. */
-  readonly looksUpHolders: boolean
+  /** Of what runs. */
+  readonly judge: Judge
   /** Looks after those who are signed in by the directory. May throw Fault('state-unavailable') */
   recheck(): void
   /** Resolves when the revocation lists from elsewhere have come, or will not for now. */
@@ -177,7 +179,8 @@ export async function openGeneration(config: Config, materials: Materials, house
     audit: house.recordOwn,
     now,
   })
-  const handle = createPipeline(
+  const sessionAccounts = { provider: realms.passwordProvider, local, accounts: directory && house.accounts }
+  const pipeline = createPipeline(
     createStations({
       routes,
       pages: createPages(portal),
@@ -189,15 +192,15 @@ export async function openGeneration(config: Config, materials: Materials, house
       destinations,
       viewers,
       inFlight,
-      standing,
+      presence: createPresence({
+        ...{ ...sessionAccounts, sessions, standing, basic: realms.basic, now },
+        certificatesOf: listener => certificatesOf('listeners', listener),
+      }),
       metrics,
       log,
       async identify(credentials, listener) {
         const certificates = certificatesOf('listeners', listener)
-        const identity = await identify(credentials, {
-          ...{ certificates, sessions, local, basic, now },
-          accounts: directory && house.accounts,
-        })
+        const identity = await identify(credentials, { ...sessionAccounts, certificates, sessions, basic, now })
         if (identity.certificateAnswer.kind === 'proven') house.holders.add(credentials.peer)
         return identity
       },
@@ -223,12 +226,12 @@ export async function openGeneration(config: Config, materials: Materials, house
     lists: listsOf,
     readiness,
     certificatesOf,
-    looksUpHolders: people !== undefined && realms.certificate.some(realm => realm.directory),
+    judge: pipeline.judge,
     recheck: () => people?.recheck(),
     listsReady: Promise.all(listsReady).then(() => undefined),
     handle(exchange) {
       running++
-      void Promise.all([handle(exchange), exchange.finished]).then(() => {
+      void Promise.all([pipeline.handle(exchange), exchange.finished]).then(() => {
         running--
         if (isRetired && running === 0) close()
       })

@@ -8,7 +8,7 @@ import { type AuditLog, openAuditLog } from './audit/audit-log.ts'
 import type { AuditEvent } from './audit/event.ts'
 import { createNoteworthy, type Noteworthy } from './audit/noteworthy.ts'
 import type { Config } from './config/schema.ts'
-import { createInFlight, type InFlight } from './forward/in-flight.ts'
+import { createInFlight, type InFlight, type InFlightOptions } from './forward/in-flight.ts'
 import type { DirectoryAccounts } from './identity/directory-account.ts'
 import { openDirectoryAccounts } from './identity/directory-accounts.ts'
 import { createFailureCounts, type FailureCounts } from './identity/failure-counts.ts'
@@ -46,6 +46,8 @@ export interface House extends Surroundings, AsyncDisposable {
   readonly revocationParts: RevocationParts
   /** Connections whose certificate was accepted: those that a revocation must reach. */
   readonly holders: WeakSet<object>
+  /** Connections of streams that were let through: those that new rules must reach. */
+  readonly streaming: WeakSet<object>
   /** Milliseconds between two looks at who is due to be asked for in the directory. */
   readonly recheckLook: number
   /** What the directory said of people; another directory has another memory. */
@@ -80,8 +82,21 @@ export async function openHouse(config: Config, surroundings: Surroundings, even
   const sessions = open.use(openSessionStore({ file, idle, absolute, clock }))
   const accounts = open.use(openDirectoryAccounts({ file }))
   const ledger = open.use(openLedger(join(state, ledgerFile)))
-  const inFlight = open.use(createInFlight(sessions))
   const noteworthy = createNoteworthy(now)
+  const note: House['note'] = async (id, event) => {
+    await audit.record(id, event).catch((fault: unknown) => {
+      if (!(fault instanceof Fault)) throw fault
+    })
+  }
+  const barred: InFlightOptions['barred'] = (principal, reason, { exchange, permit }) => {
+    const facts = { id: exchange.id, user: principal?.name, reason, route: permit.route.label }
+    log.info(facts, 'what ran for somebody was ended: it would not be permitted now')
+    if (principal === undefined) return
+    const { name, realm, proof } = principal
+    const detail = `what ran on ${permit.route.label} would not be permitted now`
+    void note(exchange.id, { kind: 'access-ended', who: { name, realm, proof: proof.kind }, reason, detail })
+  }
+  const inFlight = open.use(createInFlight({ sessions, idle, barred }))
 
   const opened = open.move()
   return {
@@ -106,14 +121,11 @@ export async function openHouse(config: Config, surroundings: Surroundings, even
       onChange: events.revocationChanged,
     },
     holders: new WeakSet(),
+    streaming: new WeakSet(),
     recheckLook: Math.min(4_000, remembered.recheck / 2),
     verdicts: createLeases(),
     lookAtHolders: events.revocationChanged,
-    async note(id, event) {
-      await audit.record(id, event).catch((fault: unknown) => {
-        if (!(fault instanceof Fault)) throw fault
-      })
-    },
+    note,
     async recordOwn(id, event) {
       if (event.kind === 'login') metrics.logins.inc({ outcome: 'signed-in' })
       if (event.kind === 'login-refused') metrics.logins.inc({ outcome: event.reason })

@@ -8,6 +8,8 @@
  * Every decision is recorded before a byte reaches an upstream. WebSocket handshakes walk the same way; only the last
  * station differs.
  */
+import type { Judge } from './forward/in-flight.ts'
+import { type Answer, absent, proven } from './identity/answer.ts'
 import type { Identity } from './identity/authenticator.ts'
 import type { Exchange, UpgradeExchange } from './listener/exchange.ts'
 import { headerValues } from './listener/exchange.ts'
@@ -33,6 +35,8 @@ export interface Stations {
   readonly hostFits: (exchange: Exchange) => boolean
   readonly clientOf: (exchange: Exchange) => string
   readonly identify: (exchange: Exchange, client: string, route: Route | undefined) => Promise<Identity>
+  /** Who somebody is now for whom something runs. */
+  readonly present: Judge['present']
   readonly sites: (exchange: Exchange) => SiteRules
   /** Rejects only where the site wants nothing done that cannot be recorded. */
   readonly record: (
@@ -66,10 +70,16 @@ export interface Pages {
   addSlash(exchange: Exchange, target: CanonicalTarget): void
 }
 
-export function createPipeline(stations: Stations): (exchange: Exchange | UpgradeExchange) => Promise<void> {
+export interface Pipeline {
+  handle(exchange: Exchange | UpgradeExchange): Promise<void>
+  /** Of what runs: by the same rules, and by who they are now. */
+  readonly judge: Judge
+}
+
+export function createPipeline(stations: Stations): Pipeline {
   const { routes, pages, note, sites } = stations
 
-  return async function handle(exchange) {
+  async function handle(exchange: Exchange | UpgradeExchange): Promise<void> {
     let route: Route | undefined
     try {
       const understood = understand(exchange)
@@ -129,9 +139,25 @@ export function createPipeline(stations: Stations): (exchange: Exchange | Upgrad
     const foreign = crossSiteProblem({ ...request, webSocket }, sites(exchange), proof)
     if (foreign !== undefined) return denyCrossSite(foreign, answer.kind === 'proven' ? answer.principal : undefined)
     if (route === undefined) return undefined
-    return decide(route, operationOf(route.kind, request.method, upstreamPath(route, target.path)), answer)
+    return decideOn(route, exchange, target, answer)
+  }
+
+  return {
+    handle,
+    judge: {
+      present: stations.present,
+      bars({ exchange, target }, principal) {
+        const route = routes.match(hostOf(exchange), target.path)
+        if (route === undefined || route === 'ambiguous') return 'no-route'
+        const decision = decideOn(route, exchange, target, principal === undefined ? absent : proven(principal))
+        return decision.outcome === 'deny' ? decision.reason : undefined
+      },
+    },
   }
 }
+
+const decideOn = (route: Route, { request }: Exchange, { path }: CanonicalTarget, answer: Answer): Decision =>
+  decide(route, operationOf(route.kind, request.method, upstreamPath(route, path)), answer)
 
 const hostOf = ({ request }: Exchange): string =>
   request.authority

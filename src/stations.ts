@@ -4,10 +4,10 @@
 import type { AccessLog } from './audit/access-log.ts'
 import type { Recorded } from './audit/recorder.ts'
 import { BodyTooLarge, type Destination, forward } from './forward/forward.ts'
-import type { Hold, InFlight } from './forward/in-flight.ts'
+import type { InFlight } from './forward/in-flight.ts'
 import { handshakeProblem, tunnel } from './forward/tunnel.ts'
 import type { Credentials, Identity } from './identity/authenticator.ts'
-import { type Standing, standingThen } from './identity/standing.ts'
+import type { Presence } from './identity/presence.ts'
 import { asFault, causeLine } from './kernel/fault.ts'
 import { parseAuthority } from './listener/authority.ts'
 import { ClientGone } from './listener/bodies.ts'
@@ -35,7 +35,7 @@ export interface StationParts {
   readonly destinations: ReadonlyMap<string, Destination>
   readonly viewers: ReadonlyMap<string, Viewer>
   readonly inFlight: InFlight
-  readonly standing: Standing
+  readonly presence: Presence
   readonly metrics: Metrics
   readonly log: Log
   readonly identify: (credentials: Credentials, listener: string) => Promise<Identity>
@@ -46,8 +46,9 @@ export function createStations(parts: StationParts): Stations {
     parts
   const chainOf = ({ connection, request }: Exchange) => forwardedFor(connection.address, request.headers, trusts)
 
-  const passage = <Kind extends Exchange>({ exchange, target }: Understood<Kind>, permit: Permit) => ({
+  const passage = <Kind extends Exchange>({ exchange, target, client }: Understood<Kind>, permit: Permit) => ({
     exchange,
+    client,
     permit,
     target,
     forwardedFor: chainOf(exchange),
@@ -58,14 +59,6 @@ export function createStations(parts: StationParts): Stations {
     if (found === undefined) throw new Error(`${route.label} leads to an upstream that was never opened`)
     return found
   }
-  const holdOf = ({ principal }: Permit): Hold | undefined => {
-    if (principal?.proof.kind === 'session') return { kind: 'session', id: principal.proof.id }
-    if (principal?.proof.kind !== 'password') return undefined
-    const { name, realm } = principal
-    // Of then, not of now: the account may have been changed since, while the decision was being recorded.
-    return { kind: 'password', name, realm, standing: parts.standing, was: standingThen(principal) }
-  }
-
   return {
     routes,
     pages,
@@ -90,14 +83,16 @@ export function createStations(parts: StationParts): Stations {
         },
         connection.listener,
       ),
+    present: (was, { exchange: { connection } }) => parts.presence(was, connection.socket, connection.listener),
     sites: ({ connection }) => ({ allowed, publicOrigin: connection.publicOrigin }),
     record: ({ exchange, target, client }, route, decision, identity) =>
       record({ id: exchange.id, method: exchange.request.method, target, client, route, decision, identity }),
     async send(understood, permit) {
       const viewer = viewers.get(permit.route.upstream)
       if (viewer !== undefined) return await viewer.serve(understood.exchange, understood.target.path)
-      using _running = inFlight.add(holdOf(permit), () => understood.exchange.reply.abort(), false)
-      await forward(passage(understood, permit), destinationOf(permit))
+      const passed = passage(understood, permit)
+      using _running = inFlight.add({ ...passed, end: () => passed.exchange.reply.abort() })
+      await forward(passed, destinationOf(permit))
     },
     async tunnel(understood, permit) {
       const { exchange } = understood
@@ -105,11 +100,10 @@ export function createStations(parts: StationParts): Stations {
       const problem = handshakeProblem(exchange.request.headers)
       if (problem !== undefined) return pages.badRequest(exchange, problem)
       const { label } = permit.route
-      // Before the upstream is asked, which may take its time.
-      const hold = holdOf(permit)
+      const passed = passage(understood, permit)
       metrics.tunnels.inc({ route: label })
       try {
-        await tunnel(passage(understood, permit), destinationOf(permit), end => inFlight.add(hold, end, true))
+        await tunnel(passed, destinationOf(permit), carried => inFlight.add({ ...passed, ...carried }))
       } finally {
         metrics.tunnels.dec({ route: label })
       }

@@ -1,6 +1,7 @@
 /**
  * The facts that someone may have to answer for: a closed list.
  */
+import type { Barred } from '../forward/in-flight.ts'
 import type { Out } from '../identity/directory-verdict.ts'
 import type { DenialReason, StreamDenial } from '../policy/decide.ts'
 
@@ -50,8 +51,16 @@ export type AuditEvent =
     }
   | { readonly kind: 'logout'; readonly who: Who; readonly address: string }
   | { readonly kind: 'certificate-refused'; readonly reason: string; readonly detail: string; readonly address: string }
-  /** Somebody who was in is put out: the directory, or the account here, lets them in no longer. `proof`: what they held. */
-  | { readonly kind: 'access-ended'; readonly who: Who; readonly reason: Out['reason']; readonly detail: string }
+  /**
+   * Somebody who was in is put out: the directory, or the account here, lets them in no longer; or what ran for them was
+   * ended because the rules would not permit it now. `proof`: what they held.
+   */
+  | {
+      readonly kind: 'access-ended'
+      readonly who: Who
+      readonly reason: Out['reason'] | Barred
+      readonly detail: string
+    }
   /** `claimed`: a name that came with a credential that was turned down; never believed. */
   | {
       readonly kind: 'denial'

@@ -16,6 +16,7 @@ import { pipeline } from 'node:stream/promises'
 import { Fault } from '../kernel/fault.ts'
 import type { Secret } from '../kernel/secret.ts'
 import { ClientGone } from '../listener/bodies.ts'
+import { addressKey } from '../listener/client-address.ts'
 import type { Exchange } from '../listener/exchange.ts'
 import type { Permit } from '../policy/decide.ts'
 import type { CanonicalTarget } from '../route/canonical-path.ts'
@@ -35,6 +36,8 @@ export interface Passage {
   readonly exchange: Exchange
   readonly permit: Permit
   readonly target: CanonicalTarget
+  /** Address of the client; behind trusted proxies, that of whom they speak for. */
+  readonly client: string
   readonly forwardedFor: readonly string[]
   /** A listed origin that asked, see `cors.origins`. */
   readonly allowedOrigin: string | undefined
@@ -70,6 +73,10 @@ export function requestTerms({ upstream, password }: Destination): RequestTerms 
 export const upstreamTarget = ({ permit, target }: Pick<Passage, 'permit' | 'target'>): string =>
   `${upstreamPath(permit.route, target.path)}${target.query === undefined ? '' : `?${target.query}`}`
 
+/** A person is one client from wherever, and many stand behind one address. */
+const whose = ({ permit: { principal }, client }: Passage): string =>
+  principal === undefined ? `at ${addressKey(client)}` : `${principal.realm} ${principal.name}`
+
 export async function forward(passage: Passage, destination: Destination): Promise<void> {
   const { exchange, permit, forwardedFor } = passage
   const { request, reply } = exchange
@@ -85,7 +92,14 @@ export async function forward(passage: Passage, destination: Destination): Promi
   const asked = upstream.profile.answersHeadAndOptions && request.method === 'HEAD' ? 'GET' : request.method
   const body = request.body === undefined ? undefined : limited(request.body, limit) // 3
   const answer = await upstream
-    .send({ method: asked, target: upstreamTarget(passage), headers, body, signal: exchange.signal })
+    .send({
+      method: asked,
+      target: upstreamTarget(passage),
+      headers,
+      body,
+      client: whose(passage),
+      signal: exchange.signal,
+    })
     .catch((cause: unknown) => {
       // Upstreams fail when a body is cut; what cut it is what the client is told.
       throw body?.errored instanceof BodyTooLarge ? body.errored : cause

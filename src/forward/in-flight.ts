@@ -1,108 +1,200 @@
 /**
- * What runs under a session or a password: it counts as use of the session, and ends when the session ends, or when the
- * account behind the password is locked, changed or removed, or the directory lets its person in no longer.
+ * What runs for somebody is held to what holds now, not only to what held when it began.
+ *
+ * Once a second, and at each reload, everybody who has something running is looked at: who they are now, in which groups,
+ * and whether the rules of now would let them through. Traffic under way counts as use of the session. Not to forget:
+ * commands change accounts and end sessions in another process, and nobody tells of it.
  */
 import type { Principal } from '../identity/principal.ts'
 import type { SessionStore } from '../identity/session-store.ts'
-import type { Standing } from '../identity/standing.ts'
 import { every } from '../kernel/every.ts'
 import { Fault } from '../kernel/fault.ts'
+import type { DenialReason } from '../policy/decide.ts'
+import type { Passage } from './forward.ts'
+import type { Goodbye } from './web-socket.ts'
 
-/** What the right to run hangs on. */
-export type Hold =
-  | { readonly kind: 'session'; readonly id: string }
-  | {
-      readonly kind: 'password'
-      readonly name: string
-      readonly realm: Principal['realm']
-      readonly standing: Standing
-      /** The text of it when the right was given. */
-      readonly was: string | undefined
-    }
+/** What was let through. */
+export type Passed = Pick<Passage, 'exchange' | 'target' | 'permit'>
+
+export interface Work extends Passed {
+  /** Cuts it; a WebSocket says goodbye first. */
+  end(goodbye: Goodbye): void
+  /** A WebSocket, which has no end of its own: whether messages passed since this was asked last. Absent: an exchange. */
+  readonly moved?: () => boolean
+}
+
+/** Why somebody would not be let through now; `no-route`: nothing leads there any more. */
+export type Barred = DenialReason | 'no-route'
+
+/** One state of the configuration, as far as it says what may go on. Both may throw Fault('state-unavailable'). */
+export interface Judge {
+  /** Who they are now; undefined: nobody any more, and what was begun in their name ends, whatever the rules say. */
+  present(was: Principal, passed: Passed): Principal | undefined
+  bars(passed: Passed, principal: Principal | undefined): Barred | undefined
+}
 
 export interface InFlight extends Disposable {
-  /**
-   * @param hold     undefined: the work hangs on neither
-   * @param end      cuts the work
-   * @param lasting  a tunnel: it has no end of its own, and is cut when the gateway drains
-   */
-  add(hold: Hold | undefined, end: () => void, lasting: boolean): Disposable
+  add(work: Work): Disposable
+  /** From now on; what runs is looked at at once. Before the first, everything goes on. */
+  judgeBy(judge: Judge): void
+  /** WebSockets, also those that are just being opened. */
   endLasting(): void
+  /** What runs over a connection. True: some of it says goodbye, and needs the connection for three seconds more. */
+  endOver(peer: object): boolean
   /** Whoever of this realm has something running under a password. */
   byPassword(realm: Principal['realm']): ReadonlySet<string>
   /** How much was cut. */
   endByPassword(name: string, realm: Principal['realm']): number
 }
 
-const touchEvery = 30_000
-/** Commands change accounts, and nobody tells of it. */
+export interface InFlightOptions {
+  readonly sessions: Pick<SessionStore, 'touch' | 'onEnd'>
+  /** Milliseconds: the idle time of a session, which must not pass between two looks. */
+  readonly idle: number
+  /** Told once in a look of somebody who is barred from what runs for them. */
+  readonly barred: (who: Principal | undefined, why: Barred, passed: Passed) => void
+}
+
+/** Milliseconds. */
 const lookEvery = 1_000
+/** Looks that are left out after a session could not be written: each waits for whoever keeps the file. */
+const afterFault = 30
 
-export function createInFlight(sessions: Pick<SessionStore, 'touch' | 'onEnd'>): InFlight {
-  const running = new Set<{ readonly hold: Hold | undefined; readonly end: () => void; readonly lasting: boolean }>()
+export const goodbyes = {
+  session: { code: 1008, reason: 'the session has ended' },
+  password: { code: 1008, reason: 'the account has changed' },
+  certificate: { code: 1008, reason: 'the certificate no longer counts' },
+  barred: { code: 1008, reason: 'not permitted any more' },
+  stop: { code: 1001, reason: 'the gateway is stopping' },
+} as const satisfies Record<string, Goodbye>
 
-  /** Records that cannot be asked just now end nothing: what was permitted goes on, and new requests are told. */
-  const unlessUnknown = (hasEnded: () => boolean): boolean => {
-    try {
-      return hasEnded()
-    } catch (fault) {
-      if (!(fault instanceof Fault)) throw fault
-      return false
+export function createInFlight({ sessions, idle, barred }: InFlightOptions): InFlight {
+  /** With what it was judged by last, so that it is judged again only when that is another. */
+  const running = new Map<Work, { judge?: Judge; groups?: string }>()
+  let judge: Judge | undefined
+  let isStopping = false
+  let resting = 0
+
+  const end = (work: Work, goodbye: Goodbye) => {
+    running.delete(work)
+    work.end(goodbye)
+  }
+  const endAll = (which: (work: Work) => boolean, goodbye: Goodbye): readonly Work[] => {
+    const ended = [...running.keys()].filter(which)
+    for (const work of ended) end(work, goodbye)
+    return ended
+  }
+  const isSession = ({ permit }: Work, id: string) =>
+    permit.principal?.proof.kind === 'session' && permit.principal.proof.id === id
+  const passwordOf = ({ permit: { principal } }: Work) => (principal?.proof.kind === 'password' ? principal : undefined)
+
+  function look(works: Iterable<Work>) {
+    const presentOf = judge === undefined ? undefined : askedOnce(judge)
+    const told = new Set<unknown>()
+    for (const work of works) {
+      const judged = running.get(work)
+      const was = work.permit.principal
+      if (judge === undefined || presentOf === undefined || judged === undefined) return
+      const principal = was && presentOf(was, work)
+      if (principal === 'unknown') continue
+      if (was !== undefined && principal === undefined) {
+        end(work, goodbyes[was.proof.kind])
+        continue
+      }
+      const groups = JSON.stringify([...(principal?.groups ?? [])].toSorted())
+      if (judged.judge === judge && judged.groups === groups) continue
+      Object.assign(judged, { judge, groups })
+      const why = judge.bars(work, principal)
+      if (why === undefined) continue
+      end(work, goodbyes.barred)
+      const who = holderOf(principal, work)
+      if (!told.has(who)) barred(principal, why, work)
+      told.add(who)
     }
   }
-  const hasEnded = (hold: Hold, standingOf: (name: string, standing: Standing) => string | undefined): boolean =>
-    unlessUnknown(() => {
-      if (hold.kind === 'session') return !sessions.touch(hold.id)
-      const now = standingOf(hold.name, hold.standing)
-      return now === undefined || now !== hold.was
-    })
-  sessions.onEnd(id => {
-    for (const { hold, end } of running) if (hold?.kind === 'session' && hold.id === id) end()
-  })
-  const touches = every(touchEvery, () => {
-    const ids = [...running].flatMap(({ hold }) => (hold?.kind === 'session' ? hold.id : []))
-    for (const id of new Set(ids)) unlessUnknown(() => sessions.touch(id))
-  })
-  const looks = every(lookEvery, () => {
-    const standingOf = askedOnce()
-    for (const { hold, end } of running) if (hold?.kind === 'password' && hasEnded(hold, standingOf)) end()
+  function touch() {
+    const used = new Set<string>()
+    for (const { permit, moved } of running.keys()) {
+      // An exchange under way is use: it has an end of its own, and one that stands still is cut by its limits.
+      const isUse = moved === undefined || moved()
+      if (isUse && permit.principal?.proof.kind === 'session') used.add(permit.principal.proof.id)
+    }
+    if (resting-- > 0) return
+    resting = 0
+    for (const id of used) {
+      if (unlessUnknown(() => sessions.touch(id)) !== 'unknown') continue
+      resting = afterFault
+      return
+    }
+  }
+
+  sessions.onEnd(id => endAll(work => isSession(work, id), goodbyes.session))
+  const looks = every(Math.max(50, Math.min(lookEvery, idle / 4)), () => {
+    look([...running.keys()])
+    touch()
   })
   return {
-    add(hold, end, lasting) {
-      // It may have ended since the decision, while an upstream took its time: then nobody tells of it any more.
-      if (hold !== undefined && hasEnded(hold, (name, standing) => standing(name))) end()
-      const work = { hold, end, lasting }
-      running.add(work)
+    add(work) {
+      running.set(work, {})
+      if (work.moved !== undefined) {
+        // Much may have changed since the decision, while the upstream took its time.
+        if (isStopping) end(work, goodbyes.stop)
+        else look([work])
+      }
       return { [Symbol.dispose]: () => void running.delete(work) }
     },
-    byPassword(realm) {
-      const holds = [...running].map(({ hold }) => hold)
-      return new Set(holds.flatMap(hold => (hold?.kind === 'password' && hold.realm === realm ? hold.name : [])))
-    },
-    endByPassword(name, realm) {
-      const theirs = [...running].filter(
-        ({ hold }) => hold?.kind === 'password' && hold.realm === realm && hold.name === name,
-      )
-      for (const { end } of theirs) end()
-      return theirs.length
+    judgeBy(next) {
+      judge = next
+      look([...running.keys()])
     },
     endLasting() {
-      for (const work of running) if (work.lasting) work.end()
+      isStopping = true
+      endAll(({ moved }) => moved !== undefined, goodbyes.stop)
     },
-    [Symbol.dispose]() {
-      touches[Symbol.dispose]()
-      looks[Symbol.dispose]()
+    endOver(peer) {
+      const ended = endAll(({ exchange }) => exchange.connection.socket === peer, goodbyes.certificate)
+      return ended.some(({ moved }) => moved !== undefined)
     },
+    byPassword(realm) {
+      const holders = [...running.keys()].map(passwordOf)
+      return new Set(holders.flatMap(one => (one?.realm === realm ? one.name : [])))
+    },
+    endByPassword(name, realm) {
+      const isTheirs = (work: Work) => passwordOf(work)?.realm === realm && passwordOf(work)?.name === name
+      return endAll(isTheirs, goodbyes.password).length
+    },
+    [Symbol.dispose]: () => looks[Symbol.dispose](),
   }
 }
 
-/** A viewer has hundreds of downloads under one name; each name is asked once in a look. */
-function askedOnce(): (name: string, standing: Standing) => string | undefined {
-  const answers = new Map<Standing, Map<string, string | undefined>>()
-  return (name, standing) => {
-    const known = answers.get(standing) ?? new Map<string, string | undefined>()
-    answers.set(standing, known)
-    if (!known.has(name)) known.set(name, standing(name))
-    return known.get(name)
+/** Records that cannot be read just now end nothing: what was permitted goes on, and new requests are told. */
+function unlessUnknown<T>(ask: () => T): T | 'unknown' {
+  try {
+    return ask()
+  } catch (fault) {
+    if (!(fault instanceof Fault)) throw fault
+    return 'unknown'
+  }
+}
+
+/** The same for all that hangs on one thing. */
+function holderOf(principal: Principal | undefined, { exchange }: Passed): unknown {
+  if (principal?.proof.kind === 'session') return principal.proof.id
+  if (principal?.proof.kind === 'password')
+    return JSON.stringify([principal.realm, principal.name, principal.proof.standing])
+  return principal === undefined ? undefined : exchange.connection.socket
+}
+
+/** A viewer has hundreds of downloads under one name; each is asked for once in a look. */
+function askedOnce(judge: Judge): (was: Principal, passed: Passed) => Principal | 'unknown' | undefined {
+  const answers = new Map<unknown, Principal | 'unknown' | undefined>()
+  return (was, passed) => {
+    const holder = holderOf(was, passed)
+    if (!answers.has(holder))
+      answers.set(
+        holder,
+        unlessUnknown(() => judge.present(was, passed)),
+      )
+    return answers.get(holder)
   }
 }

@@ -1,8 +1,7 @@
 /**
- * Carries a WebSocket: the handshake is forwarded, and only after a checked 101 do bytes flow.
+ * A WebSocket: the handshake is forwarded, and only after a checked 101 do bytes flow (web-socket.ts).
  *
- * Frames are not read. Without that 101 nothing that the client sent behind its handshake goes further, and its
- * connection is closed. Source: RFC 6455 4.2.2 (Sec-WebSocket-Accept), CVE-2026-2833 (Pingora), 0ang3el/websocket-smuggle.
+ * Without that 101 nothing that the client sent behind its handshake goes further, and its connection is closed. Source: RFC 6455 4.2.2 (Sec-WebSocket-Accept), CVE-2026-2833 (Pingora), 0ang3el/websocket-smuggle.
  */
 import { createHash } from 'node:crypto'
 import { type IncomingMessage, request as requestPlain } from 'node:http'
@@ -16,6 +15,7 @@ import { upstreamFault } from '../upstream/failure.ts'
 import { type Destination, type Passage, requestTerms, upstreamTarget } from './forward.ts'
 import { upstreamRequestHeaders } from './request-headers.ts'
 import { clientResponseHeaders } from './response-headers.ts'
+import { type CarriedWebSocket, carryWebSocket } from './web-socket.ts'
 
 const suffix = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
@@ -41,11 +41,11 @@ type Outcome =
   | { readonly kind: 'switched'; readonly message: IncomingMessage; readonly socket: Duplex; readonly first: Buffer }
   | { readonly kind: 'answered'; readonly message: IncomingMessage }
 
-/** @param onOpen  told when bytes begin to flow, with the way to end them */
+/** @param onOpen  told when bytes begin to flow */
 export async function tunnel(
   passage: Passage & { readonly exchange: UpgradeExchange },
   destination: Destination,
-  onOpen: (end: () => void) => Disposable,
+  onOpen: (carried: CarriedWebSocket) => Disposable,
 ): Promise<void> {
   const { exchange, permit, forwardedFor } = passage
   const { upstream } = destination
@@ -106,27 +106,12 @@ export async function tunnel(
       about: `${upstream.name} switched protocols without the right Sec-WebSocket-Accept`,
     })
   }
-  await splice(exchange, outcome, response, onOpen)
-}
-
-async function splice(
-  exchange: UpgradeExchange,
-  { socket, first }: Extract<Outcome, { kind: 'switched' }>,
-  headers: HeaderList,
-  onOpen: (end: () => void) => Disposable,
-): Promise<void> {
-  const client = exchange.upgrade.accept([...headers, ['connection', 'Upgrade'], ['upgrade', 'websocket']])
-  const end = () => {
-    client.destroy()
-    socket.destroy()
-  }
-  using _open = onOpen(end)
-  socket.on('error', end)
-  // Two pipelines listen on each, and Node would take that for a leak.
-  for (const side of [client, socket]) side.setMaxListeners(30)
-  if (first.length > 0) client.write(first)
-  if (exchange.upgrade.early.length > 0) socket.write(exchange.upgrade.early)
-  // Either side's end is passed on; either side's failure ends both.
-  await Promise.allSettled([pipeline(client, socket), pipeline(socket, client)])
-  end()
+  const { upgrade } = exchange
+  const carried = carryWebSocket({
+    client: upgrade.accept([...response, ['connection', 'Upgrade'], ['upgrade', 'websocket']]),
+    upstream: outcome.socket,
+    first: { fromClient: upgrade.early, fromUpstream: outcome.first },
+  })
+  using _open = onOpen(carried)
+  await carried.closed
 }

@@ -14,9 +14,7 @@ import type { BasicCheck } from './basic-credentials.ts'
 import type { HolderReader } from './certificate-holders.ts'
 import type { TlsPeer } from './client-certificate.ts'
 import { hasLoggedOutMark } from './cookies.ts'
-import type { DirectoryAccounts } from './directory-account.ts'
-import { groupNames } from './directory-admission.ts'
-import type { LocalAccounts } from './local-accounts.ts'
+import { groupsNow, type SessionAccounts } from './presence.ts'
 import { bySession, type SessionAnswer } from './session.ts'
 import type { Session, SessionStore } from './session-store.ts'
 
@@ -43,39 +41,21 @@ export interface Credentials {
   readonly place: 'own-page' | 'open' | 'closed'
 }
 
-export interface AuthenticatorParts {
+export interface AuthenticatorParts extends SessionAccounts {
   readonly certificates: HolderReader
   readonly sessions: Pick<SessionStore, 'find' | 'close'>
-  readonly local: Pick<LocalAccounts, 'find'>
-  /** Of people of the directory. Undefined: there is none, and sessions of one that was taken away hold no longer. */
-  readonly accounts: Pick<DirectoryAccounts, 'find'> | undefined
   /** Undefined: Basic is off. */
   readonly basic: BasicCheck | undefined
   readonly now: () => number
 }
 
 /** A session holds only while its account does, with the groups that the account has now. No directory is asked. */
-function stillHolds(
-  { answer, session }: SessionAnswer,
-  { local, accounts, sessions }: Pick<AuthenticatorParts, 'local' | 'accounts' | 'sessions'>,
-): SessionAnswer {
+function stillHolds({ answer, session }: SessionAnswer, parts: AuthenticatorParts): SessionAnswer {
   if (answer.kind !== 'proven' || session === undefined) return { answer, session }
-  const end = (): SessionAnswer => {
-    sessions.close(session.id)
-    return { answer: absent, session: undefined }
-  }
-  const held = (groups: ReadonlySet<string>): SessionAnswer => ({
-    answer: proven({ ...answer.principal, groups }),
-    session,
-  })
-  if (session.realm === 'local') {
-    const account = local.find(session.name)
-    // Linked while somebody was signing in: the local account lies dormant now.
-    const isDormant = accounts?.find(session.name) !== undefined
-    return account === undefined || account.locked || isDormant ? end() : held(new Set(account.groups))
-  }
-  const account = session.realm === 'directory' ? accounts?.find(session.name) : undefined
-  return account === undefined || account.locked ? end() : held(groupNames(account))
+  const groups = groupsNow(session, parts)
+  if (groups !== undefined) return { answer: proven({ ...answer.principal, groups }), session }
+  parts.sessions.close(session.id)
+  return { answer: absent, session: undefined }
 }
 
 export async function identify(credentials: Credentials, parts: AuthenticatorParts): Promise<Identity> {

@@ -7,6 +7,7 @@
  *
  * Source: interface "sessions.recheck".
  */
+import { Fault } from '../kernel/fault.ts'
 import type { DirectoryAccounts } from './directory-account.ts'
 import { groupNames } from './directory-admission.ts'
 import { type Out, out, type Verdict } from './directory-verdict.ts'
@@ -46,7 +47,8 @@ export function createRecheck(parts: RecheckParts): () => void {
     for (const name of running.byPassword('directory')) people.set(name, people.get(name) ?? 0)
     const due: { readonly name: string; readonly waitsSince: number }[] = []
     for (const [name, signedInAt] of people) {
-      const gone = goneHere(name, accounts)
+      const gone = unlessUnreadable(() => goneHere(name, accounts))
+      if (gone === 'unreadable') continue
       if (gone !== undefined) {
         answered(name, gone)
         continue
@@ -75,6 +77,16 @@ function goneHere(name: string, accounts: Pick<DirectoryAccounts, 'find'>): Out 
   const account = accounts.find(name)
   if (account === undefined) return out('removed', 'the account was removed here')
   return account.locked ? out('locked', 'the account is locked here') : undefined
+}
+
+/** One record that is damaged must not keep those behind it from being looked after; its own person meets the fault. */
+function unlessUnreadable<T>(ask: () => T): T | 'unreadable' {
+  try {
+    return ask()
+  } catch (fault) {
+    if (!(fault instanceof Fault)) throw fault
+    return 'unreadable'
+  }
 }
 
 export interface SessionsParts {

@@ -27,6 +27,8 @@ export interface SessionStore extends Disposable {
   ): { cookie: string; session: Session }
   /** @param cookie  from outside, may hold anything. Finding it counts as use */
   find(cookie: string): Session | undefined
+  /** Does not count as use. */
+  peek(id: string): Session | undefined
   /** Counts as use, for traffic that goes on without new requests. False: it has ended. */
   touch(id: string): boolean
   /** False: there was none. */
@@ -126,6 +128,7 @@ export function openSessionStore({ file, idle, absolute, clock, perPerson = 20 }
       return { cookie, session: withEnd(record) }
     },
     find: cookie => (cookiePattern.test(cookie) ? used(alive(records.byCookie(cookie))) : undefined),
+    peek: id => alive(records.byId(id)),
     touch: id => used(alive(records.byId(id))) !== undefined,
     close: end,
     closeAllOf(name, realm) {

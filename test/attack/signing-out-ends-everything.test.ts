@@ -2,7 +2,7 @@
 // being opened. No page of ours stays in a cache.
 import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { startTestGateway } from '../fixture/gateway.ts'
 import type { RawTls } from '../fixture/raw-tls.ts'
 import { startUpstream } from '../fixture/upstream.ts'
@@ -45,7 +45,13 @@ async function openWebSocket(session: string): Promise<RawTls> {
   )
   return line
 }
-const ended = async (line: RawTls, timeout = 2_000) => ['end', 'error'].includes((await line.read({ timeout })).ended)
+/** Says goodbye, waits for the answer and hangs up. */
+async function closes(t: Pick<Test, 'match' | 'equal'>, line: RawTls, what: string) {
+  const { text } = await line.read({ until: 'ended', timeout: 2_000 })
+  t.match(text, /\x88.\x03\xf0the session has ended$/, what)
+  await line.write(Buffer.of(0x88, 0x80, 0, 0, 0, 0))
+  t.equal((await line.read({ timeout: 1_000 })).ended, 'end')
+}
 
 t.test('the session is gone for every tab, and the cookie is taken away', async t => {
   const session = await gateway.signIn('alice', 'correct horse')
@@ -61,7 +67,7 @@ t.test('an open WebSocket is closed', async t => {
   const line = await openWebSocket(session)
   t.same(statuses((await line.read({ until: '\r\n\r\n' })).text), [101])
   await signOut(session)
-  t.ok(await ended(line))
+  await closes(t, line, 'with 1008 and a reason')
 })
 
 t.test('a WebSocket that the upstream accepts only after signing out is closed too', async t => {
@@ -73,7 +79,7 @@ t.test('a WebSocket that the upstream accepts only after signing out is closed t
   while (upstream.received.length === from) await pause(5)
   await signOut(session)
   resolve()
-  t.ok(await ended(line), 'no tunnel outlives the session that it was opened under')
+  await closes(t, line, 'no tunnel outlives the session that it was opened under')
 })
 
 t.test('a download under way is cut', async t => {
@@ -95,7 +101,7 @@ t.test('another session of the same person goes on', async t => {
   const line = await openWebSocket(second)
   await line.read({ until: '\r\n\r\n' })
   await signOut(first)
-  t.equal(await ended(line, 200), false)
+  t.match(await line.read({ timeout: 200 }), { ended: 'timeout', text: '' })
   t.equal((await gateway.ask('/x', { cookie: second })).status, 200)
 })
 

@@ -7,8 +7,6 @@ import { DatabaseSync } from 'node:sqlite'
 import { mock } from 'node:test'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
-import { createInFlight } from '../../src/forward/in-flight.ts'
-import { Fault } from '../../src/kernel/fault.ts'
 import type { TestGateway } from '../fixture/gateway.ts'
 import { json, upgradeEcho } from '../fixture/upstream-answers.ts'
 import { startApp, within } from './app.ts'
@@ -21,69 +19,6 @@ function holdTimers(t: Pick<Test, 'teardown'>): (milliseconds: number) => void {
   t.teardown(() => mock.timers.reset())
   return milliseconds => mock.timers.tick(milliseconds)
 }
-
-t.test('what is in flight survives records that cannot be asked, and is cut by nothing else than its end', async t => {
-  const tick = holdTimers(t)
-  let touch: (id: string) => boolean = () => true
-  let asked = 0
-  const ended: string[] = []
-  let tell: (id: string) => void = () => t.fail('nobody listens')
-  using inFlight = createInFlight({
-    touch(id) {
-      asked++
-      return touch(id)
-    },
-    onEnd(listener) {
-      tell = listener
-    },
-  })
-  inFlight.add({ kind: 'session', id: 's1' }, () => ended.push('request'), false)
-  using _socket = inFlight.add({ kind: 'session', id: 's1' }, () => ended.push('socket'), true)
-  inFlight.add(undefined, () => ended.push('open'), true)
-  t.equal(asked, 2)
-
-  touch = () => {
-    throw new Fault('state-unavailable', { cause: new Error('database is locked'), about: 'sessions' })
-  }
-  t.doesNotThrow(() => tick(30_000), 'nothing is thrown where nobody would catch it')
-  t.doesNotThrow(() => tick(90_000))
-  t.equal(asked, 6, 'each session is asked once every thirty seconds')
-  t.doesNotThrow(
-    () => inFlight.add({ kind: 'session', id: 's2' }, () => ended.push('new'), false),
-    'nor for work that begins meanwhile',
-  )
-  t.same(ended, [], 'and nothing is cut')
-
-  touch = () => true
-  tick(30_000)
-  t.same(ended, [])
-  tell('s1')
-  t.same(ended, ['request', 'socket'], 'its end still cuts it')
-})
-
-t.test('a session that ended while the upstream took its time cuts the work that begins under it', async t => {
-  let cut = 0
-  using inFlight = createInFlight({ touch: id => id !== 'ended', onEnd: () => undefined })
-  inFlight.add({ kind: 'session', id: 'living' }, () => cut++, true)
-  t.equal(cut, 0)
-  inFlight.add({ kind: 'session', id: 'ended' }, () => cut++, true)
-  t.equal(cut, 1)
-})
-
-t.test('a mistake of ours is not passed over as if it were a locked file', async t => {
-  const tick = holdTimers(t)
-  let broken = false
-  using inFlight = createInFlight({
-    touch() {
-      if (broken) throw new TypeError('a bug')
-      return true
-    },
-    onEnd: () => undefined,
-  })
-  inFlight.add({ kind: 'session', id: 's1' }, () => undefined, false)
-  broken = true
-  t.throws(() => tick(30_000), TypeError)
-})
 
 /** As another program would, until it is disposed of. */
 function lock({ dir }: TestGateway, how: 'immediate' | 'exclusive'): Disposable {

@@ -127,17 +127,19 @@ t.test('a WebSocket ends when the session that opened it ends', async t => {
     body: new URLSearchParams({ token }).toString(),
   })
   t.equal(logout.status, 303)
-  await closed
+  const [code, reason] = await closed
+  t.same([code, String(reason)], [1008, 'the session has ended'])
   t.ok(await within(1_000, () => upstream.openConnections === 0))
 })
 
-t.test('a gateway that drains ends its WebSockets at once', async t => {
+t.test('a gateway that drains says goodbye to its WebSockets at once', async t => {
   const { gateway } = await startApp(t, () => upgradeEcho())
   const socket = open(gateway, '/x')
   await once(socket, 'open')
   const closed = once(socket, 'close')
   const began = Date.now()
   await gateway.gateway.drain()
-  await closed
+  const [code, reason] = await closed
+  t.same([code, String(reason)], [1001, 'the gateway is stopping'])
   t.ok(Date.now() - began < 2_000, `${Date.now() - began} ms`)
 })

@@ -1,76 +1,205 @@
-// Work that hangs on a password ends with the account behind it; one that hangs on nothing goes on.
+// What runs is held to who its person is now, and to the rules of now; one that hangs on nobody goes by the rules alone.
 import { mock } from 'node:test'
 import t, { type Test } from 'tap'
-import { createInFlight, type Hold } from '../../src/forward/in-flight.ts'
+import { createInFlight, type Judge, type Work } from '../../src/forward/in-flight.ts'
+import { absent, proven } from '../../src/identity/answer.ts'
+import type { Principal, Proof } from '../../src/identity/principal.ts'
 import { Fault } from '../../src/kernel/fault.ts'
+import { decide } from '../../src/policy/decide.ts'
 
-function start(t: Pick<Test, 'teardown'>) {
+const second = 1_000
+
+function start(t: Pick<Test, 'teardown'>, idle = 30 * 60 * second) {
   mock.timers.enable({ apis: ['setInterval'] })
   t.teardown(() => mock.timers.reset())
-  const standings = new Map<string, string | undefined>([
-    ['alice', '1'],
-    ['bob', '1'],
-  ])
-  let asked = 0
-  const standing = (name: string) => {
-    asked++
-    if (standings.get(name) === 'unknown') throw new Fault('state-unavailable')
-    return standings.get(name)
-  }
-  const inFlight = createInFlight({ touch: () => true, onEnd: () => undefined })
-  t.teardown(() => inFlight[Symbol.dispose]())
   const ended: string[] = []
-  const hold = (name: string): Hold => ({ kind: 'password', name, realm: 'local', standing, was: standings.get(name) })
-  const add = (what: string, under: Hold | undefined) => inFlight.add(under, () => ended.push(what), true)
-  return { standings, ended, hold, add, tick: (ms: number) => mock.timers.tick(ms), asked: () => asked }
-}
-
-for (const [how, after] of [
-  ['is locked', undefined],
-  ['changes', '2'],
-] as const) {
-  t.test(`what runs under a password ends within a second when its account ${how}`, async t => {
-    const { standings, ended, hold, add, tick } = start(t)
-    add('her download', hold('alice'))
-    add('his download', hold('bob'))
-    add('an open route', undefined)
-    tick(5_000)
-    t.same(ended, [])
-    standings.set('alice', after)
-    tick(1_000)
-    t.same(ended, ['her download'])
+  const barred: unknown[] = []
+  const touched: string[] = []
+  /** By name: what has become of somebody. Absent: nothing. */
+  const changed = new Map<string, Principal | 'broken' | undefined>()
+  const closed = new Set<string>()
+  let asked = 0
+  let tell: (id: string) => void = () => undefined
+  const state = { touch: (id: string) => !closed.has(id) }
+  const inFlight = createInFlight({
+    idle,
+    sessions: {
+      touch(id) {
+        touched.push(id)
+        return state.touch(id)
+      },
+      onEnd(listener) {
+        tell = listener
+      },
+    },
+    barred: (who, why) => barred.push([who?.name, why]),
   })
+  t.teardown(() => inFlight[Symbol.dispose]())
+  const judge = (bars: Judge['bars'] = () => undefined): Judge => ({
+    present(was) {
+      asked++
+      const now = changed.has(was.name) ? changed.get(was.name) : was
+      if (now === 'broken') throw new Fault('state-unavailable', { about: 'accounts' })
+      return was.proof.kind === 'session' && closed.has(was.proof.id) ? undefined : now
+    },
+    bars,
+  })
+  inFlight.judgeBy(judge())
+  const proofs: Readonly<Record<string, Proof>> = {
+    session: { kind: 'session', by: 'password', id: 's1' },
+    password: { kind: 'password', standing: '1' },
+  }
+  const who = (name: string, by: 'session' | 'password', groups: readonly string[] = []): Principal => ({
+    ...{ name, realm: 'local', groups: new Set(groups), proof: proofs[by] ?? { kind: 'password' } },
+  })
+  const add = (what: string, principal: Principal | undefined, moved?: () => boolean) => {
+    const route = {
+      ...({ label: 'routes[0]', host: undefined, path: '/', upstream: 'app', kind: 'generic', strip: false } as const),
+      access: principal === undefined ? ('everyone' as const) : ('authenticated' as const),
+    }
+    const answer = principal === undefined ? absent : proven(principal)
+    const permit = decide(route, { method: 'GET', needs: 'read', dangerous: false }, answer)
+    const exchange = { connection: { socket: {} } }
+    const work = { exchange, target: { path: '/' }, permit, ...(moved === undefined ? {} : { moved }) }
+    const end: Work['end'] = ({ code, reason }) => ended.push(`${what}: ${code} ${reason}`)
+    return inFlight.add({ ...work, end } as unknown as Work) // of an exchange, all that is looked at is its socket
+  }
+  return {
+    ...{ inFlight, ended, barred, touched, changed, closed, state, judge, who, add },
+    asked: () => asked,
+    tell: (id: string) => tell(id),
+    tick: (milliseconds: number) => mock.timers.tick(milliseconds),
+  }
 }
 
-t.test('what was locked or changed while the upstream took its time ends as it begins', async t => {
-  const { standings, ended, hold, add } = start(t)
-  const before = hold('alice')
-  standings.set('alice', '2')
-  add('changed', before)
-  standings.set('bob', undefined)
-  add('locked', hold('bob'))
-  t.same(ended, ['changed', 'locked'])
-})
-
-t.test('a name is asked once in a look, however much runs under it', async t => {
-  const { hold, add, tick, asked } = start(t)
-  const works = Array.from({ length: 300 }, () => add('one of many', hold('alice')))
-  const before = asked()
-  tick(1_000)
-  t.equal(asked() - before, 1)
-  for (const work of works) work[Symbol.dispose]()
-  tick(1_000)
-  t.equal(asked() - before, 1, 'and not at all when nothing runs')
-})
-
-t.test('an account that cannot be read ends nothing, and ends it when it can be read again', async t => {
-  const { standings, ended, hold, add, tick } = start(t)
-  const before = hold('alice')
-  standings.set('alice', 'unknown')
-  add('download', before)
-  tick(3_000)
+t.test('whoever is nobody any more loses what runs within a second, and nobody else does', async t => {
+  const { ended, changed, closed, who, add, tick } = start(t)
+  add('her download', who('alice', 'password'))
+  add('his download', who('bob', 'password'))
+  add('her socket', who('carol', 'session'), () => false)
+  add('an open route', undefined)
+  tick(5 * second)
   t.same(ended, [])
-  standings.set('alice', '2')
-  tick(1_000)
-  t.same(ended, ['download'])
+  changed.set('alice', undefined)
+  tick(second)
+  t.same(ended, ['her download: 1008 the account has changed'])
+  closed.add('s1')
+  tick(second)
+  t.same(ended.slice(1), ['her socket: 1008 the session has ended'])
+  tick(5 * second)
+  t.equal(ended.length, 2, 'and is told once')
+})
+
+t.test('who was put out while the upstream took its time gets no WebSocket at all', async t => {
+  const { ended, changed, who, add } = start(t)
+  changed.set('alice', undefined)
+  add('socket', who('alice', 'password'), () => false)
+  t.same(ended, ['socket: 1008 the account has changed'])
+})
+
+t.test('the end of a session that is told here is felt at once', async t => {
+  const { ended, who, add, tell } = start(t)
+  add('download', who('alice', 'session'))
+  add('another', who('alice', 'password'))
+  tell('s1')
+  t.same(ended, ['download: 1008 the session has ended'])
+})
+
+t.test('a person is asked for once in a look, however much runs, and judged again only by something new', async t => {
+  const { inFlight, judge, who, add, tick, asked, changed, ended, barred } = start(t)
+  const works = Array.from({ length: 300 }, (_, nth) => add(`download ${nth}`, who('alice', 'session', ['a', 'b'])))
+  const before = asked()
+  tick(second)
+  t.equal(asked() - before, 1)
+  let judged = 0
+  inFlight.judgeBy(
+    judge((_, principal) => {
+      judged++
+      return principal?.groups.has('a') ? undefined : 'not-a-member'
+    }),
+  )
+  tick(3 * second)
+  t.equal(judged, 300, 'once by the rules of a reload')
+  changed.set('alice', who('alice', 'session', ['b', 'a']))
+  tick(second)
+  t.equal(judged, 300, 'the same groups are nothing new')
+  changed.set('alice', who('alice', 'session', ['b']))
+  tick(second)
+  t.equal(ended.length, 300)
+  t.match(ended[0], '1008 not permitted any more')
+  t.same(barred, [['alice', 'not-a-member']], 'which is told once')
+  for (const work of works) work[Symbol.dispose]()
+  const after = asked()
+  tick(second)
+  t.equal(asked(), after, 'nobody is asked for when nothing runs')
+})
+
+t.test('what is open to everyone goes by the rules alone', async t => {
+  const { inFlight, judge, add, ended } = start(t)
+  add('open', undefined)
+  inFlight.judgeBy(judge(() => 'no-identity'))
+  t.same(ended, ['open: 1008 not permitted any more'], 'at once')
+})
+
+t.test('records that cannot be read end nothing, and keep nobody else from being looked at', async t => {
+  const { ended, changed, who, add, tick } = start(t)
+  add('hers', who('alice', 'password'))
+  add('his', who('bob', 'password'))
+  changed.set('alice', 'broken').set('bob', undefined)
+  tick(3 * second)
+  t.same(ended, ['his: 1008 the account has changed'])
+  changed.set('alice', undefined)
+  tick(second)
+  t.equal(ended.length, 2, 'and end it when they can be read again')
+})
+
+t.test('a mistake of ours is not passed over as if records could not be read', async t => {
+  const { state, who, add, tick } = start(t)
+  add('download', who('alice', 'session'))
+  state.touch = () => {
+    throw new TypeError('a bug')
+  }
+  t.throws(() => tick(second), TypeError)
+})
+
+t.test('traffic is use of the session; a WebSocket without messages is none', async t => {
+  const { touched, who, add, tick } = start(t)
+  let moves = false
+  const socket = add('socket', who('alice', 'session'), () => moves)
+  tick(60 * second)
+  t.same(touched, [])
+  moves = true
+  tick(second)
+  t.same(touched, ['s1'])
+  socket[Symbol.dispose]()
+  add('upload', who('alice', 'session'))
+  tick(second)
+  t.same(touched, ['s1', 's1'])
+})
+
+t.test('a session file that somebody keeps is left alone for a while', async t => {
+  const { touched, state, who, add, tick, ended } = start(t)
+  add('upload', who('alice', 'session'))
+  state.touch = () => {
+    throw new Fault('state-unavailable', { about: 'sessions' })
+  }
+  tick(61 * second)
+  t.equal(touched.length, 2, 'each try may wait for whoever keeps it')
+  t.same(ended, [])
+})
+
+t.test('a short idle time is looked at more often', async t => {
+  const { touched, who, add, tick } = start(t, 800)
+  add('upload', who('alice', 'session'))
+  tick(second)
+  t.equal(touched.length, 5)
+})
+
+t.test('a stop says goodbye to WebSockets, also to those that are just being opened, and to nothing else', async t => {
+  const { inFlight, ended, who, add } = start(t)
+  add('download', who('alice', 'session'))
+  add('socket', who('alice', 'session'), () => false)
+  inFlight.endLasting()
+  add('late', who('alice', 'session'), () => false)
+  t.same(ended, ['socket: 1001 the gateway is stopping', 'late: 1001 the gateway is stopping'])
 })

@@ -167,6 +167,7 @@ export async function startHouse(t: Test, options: HouseOptions = {}): Promise<H
         sessions,
         accounts: undefined,
         local,
+        provider: 'chained',
         basic: basic ? createBasicCheck({ passwords, standing, clock }) : undefined,
         now,
       },
