@@ -69,6 +69,7 @@ export async function checkOnline(config: Config, materials: Materials): Promise
           target: section.kind === 'orthanc' ? '/system' : '/',
           headers: [['host', section.url.host], ...authorization],
           body: undefined,
+          client: 'check',
           signal: AbortSignal.timeout(section.timeouts.connect * 2),
         })
         body.on('error', () => undefined).destroy()

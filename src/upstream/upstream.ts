@@ -13,6 +13,7 @@ import { UpstreamBody } from './body.ts'
 import { connectorOf, expectedOf } from './connector.ts'
 import { isStaleConnection, upstreamFault } from './failure.ts'
 import { createHealthRecord, type Health } from './health.ts'
+import { createLanes } from './lanes.ts'
 import { type Profile, profiles } from './profiles.ts'
 
 export interface UpstreamRequest {
@@ -21,6 +22,8 @@ export interface UpstreamRequest {
   readonly target: string
   readonly headers: HeaderList
   readonly body: Readable | undefined
+  /** Whose turn it is: one text for one client. */
+  readonly client: string
   /** Aborts when the client goes. */
   readonly signal: AbortSignal
 }
@@ -50,8 +53,6 @@ export interface Upstream extends AsyncDisposable {
 
 /** Interim answers (1xx) to one request. */
 const mostInformed = 100
-/** Requests that may wait for a connection, for each that is allowed at one time. */
-const queued = 50
 
 /** @param warn  told once of what is odd about a server that is believed: a pinned certificate that has expired */
 export function openUpstream(
@@ -82,24 +83,24 @@ export function openUpstream(
   })
   // Said with every request, because undici would take it from the Host that a client sends, and connect anew.
   const expected = expectedOf(section, trust)
-  let running = 0
+  const lanes = createLanes(name, section.connections)
 
-  const attempt = (request: UpstreamRequest) =>
+  /** @param ended  told when an answer that has begun is over */
+  const attempt = (request: UpstreamRequest, ended: () => void) =>
     new Promise<UpstreamResponse>((resolve, reject) => {
       let answer: UpstreamBody | undefined
       let informed = 0
       let control: Dispatcher.DispatchController | undefined
       const leave = () => {
         control?.abort(gone(request.signal))
-        // Still in the queue: the handler below turns it away when its turn comes.
+        // undici has not begun: the handler below turns it away when it does.
         if (control === undefined) reject(gone(request.signal))
       }
       request.signal.addEventListener('abort', leave, { once: true })
       const done = () => {
-        running--
         request.signal.removeEventListener('abort', leave)
+        if (answer !== undefined) ended()
       }
-      running++
       // `servername` is read by undici's client, though its types do not say so.
       const call: Dispatcher.DispatchOptions & { servername: string } = {
         method: request.method,
@@ -158,20 +159,18 @@ export function openUpstream(
       return record.health
     },
     async send(request) {
-      if (running >= section.connections * (1 + queued))
-        throw new Fault('upstream-busy', { about: `${name}, ${running} requests` })
+      const leave = await lanes.enter(request.client, request.signal).catch((cause: unknown) => {
+        throw request.signal.aborted ? gone(request.signal) : cause
+      })
       const repeatable = request.body === undefined && (request.method === 'GET' || request.method === 'HEAD')
       try {
-        return await attempt(request)
-      } catch (first) {
-        if (request.signal.aborted) throw gone(request.signal)
-        if (!repeatable || !isStaleConnection(first)) throw failed(first)
-      }
-      try {
-        return await attempt(request)
-      } catch (second) {
-        if (request.signal.aborted) throw gone(request.signal)
-        throw failed(second)
+        return await attempt(request, leave).catch((first: unknown) => {
+          if (!repeatable || request.signal.aborted || !isStaleConnection(first)) throw first
+          return attempt(request, leave)
+        })
+      } catch (cause) {
+        leave()
+        throw request.signal.aborted ? gone(request.signal) : failed(cause)
       }
     },
     async probe() {

@@ -24,6 +24,7 @@ export const asking = (more: Partial<UpstreamRequest> = {}): UpstreamRequest => 
   target: '/',
   headers: [['host', 'pacs.example.org']],
   body: undefined,
+  client: 'somebody',
   signal: new AbortController().signal,
   ...more,
 })

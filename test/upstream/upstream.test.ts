@@ -142,9 +142,11 @@ t.test('so many at one time, the rest waits, and past a limit nobody may', async
   })
   const upstream = open(t, there.url, ', connections: 2')
   const client = new AbortController()
-  const waiting = Array.from({ length: 101 }, () => upstream.send(asking()))
+  const waiting = Array.from({ length: 51 }, () => upstream.send(asking()))
   const leaver = upstream.send(asking({ target: '/leaver', signal: client.signal }))
-  t.equal(await faultOf(upstream.send(asking())), 'upstream-busy')
+  t.equal(await faultOf(upstream.send(asking())), 'upstream-busy', 'one client may fill half of the queue')
+  waiting.push(...Array.from({ length: 50 }, () => upstream.send(asking({ client: 'another' }))))
+  t.equal(await faultOf(upstream.send(asking({ client: 'a third' }))), 'upstream-busy', 'and then it is full')
   await pause(100)
   t.equal(there.received.length, 2)
   client.abort(new Error('left'))
@@ -157,4 +159,40 @@ t.test('so many at one time, the rest waits, and past a limit nobody may', async
     'and never reaches the upstream',
   )
   t.equal(await faultOf(upstream.send(asking()).then(({ body }) => textOf(body))), 'none', 'then there is room again')
+})
+
+t.test('nobody has all connections, and whoever has fewest is next', async t => {
+  const slow = Promise.withResolvers<void>()
+  const there = await startUpstream(t, ({ target }) => async line => {
+    if (target === '/slow') await slow.promise
+    await json({})(line)
+  })
+  const upstream = open(t, there.url, ', connections: 16')
+  const ask = async (client: string, target: string) =>
+    await textOf((await upstream.send(asking({ client, target }))).body)
+  const all = Array.from({ length: 30 }, () => ask('greedy', '/slow'))
+  t.ok(await eventually(() => there.received.length === 14))
+  all.push(...Array.from({ length: 5 }, () => ask('second', '/slow')))
+  t.ok(await eventually(() => there.received.length === 16), 'the last two are for those who have none')
+  await pause(50)
+  t.equal(there.received.length, 16)
+  slow.resolve()
+  await Promise.all(all)
+})
+
+t.test('whoever has fewest connections is next', async t => {
+  const first = Promise.withResolvers<void>()
+  const there = await startUpstream(t, ({ target }) => async line => {
+    if (target === '/1') await first.promise
+    else if (target !== '/late') await line.gone
+    await json({})(line)
+  })
+  const upstream = open(t, there.url, ', connections: 2')
+  const ask = (client: string, target: string) => upstream.send(asking({ client, target })).catch(() => undefined)
+  for (const target of ['/1', '/2', '/3', '/4']) void ask('greedy', target)
+  t.ok(await eventually(() => there.received.length === 2))
+  void ask('late', '/late')
+  first.resolve()
+  t.ok(await eventually(() => there.received.length > 2))
+  t.equal(there.received[2]?.target, '/late')
 })
