@@ -23,6 +23,10 @@ class Reply1 implements Reply {
   status: number | undefined
   body: OutgoingBody | undefined
   aborted = false
+  /** The connection ends behind this answer. */
+  last = false
+  /** The client was told to send its body. */
+  continued = false
   readonly #message: IncomingMessage
   readonly #response: ServerResponse
   readonly #isLeaving: () => boolean
@@ -38,6 +42,7 @@ class Reply1 implements Reply {
   }
 
   continue(): void {
+    this.continued = true
     if (!this.#response.destroyed && !this.#response.headersSent) this.#response.writeContinue()
   }
 
@@ -48,7 +53,7 @@ class Reply1 implements Reply {
     const sink = new OutgoingBody(response, clientLeft => this.#cut(!clientLeft))
     this.body = sink
     if (response.destroyed) return sink
-    if (this.#isLeaving()) response.shouldKeepAlive = false
+    if (this.last || this.#isLeaving()) response.shouldKeepAlive = false
     response.writeHead(status, STATUS_CODES[status] ?? '', flat(headers))
     if (!this.#message.complete) this.#linger()
     // Node holds the head back until a byte of the body comes, which may take its time.
@@ -96,6 +101,8 @@ class Reply1 implements Reply {
 /** @param connectionOf  the facts of a socket, kept by the listener since it came in */
 export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connection, limits: Limits): Engine<Socket> {
   let leaving = false
+  /** Of what stands behind these in the same read Node loses all: the next request would begin somewhere in the middle. */
+  const declined = new WeakSet<IncomingMessage>()
   const server: Server = createServer({
     maxHeaderSize: limits.headerSize,
     headersTimeout: limits.headers,
@@ -106,17 +113,38 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
     insecureHTTPParser: false,
     // Node would answer a request without Host by itself, and read on behind it.
     requireHostHeader: false,
-    shouldUpgradeCallback: isWebSocket,
+    shouldUpgradeCallback(message) {
+      const wanted = isWebSocket(message)
+      if (!wanted) declined.add(message)
+      return wanted
+    },
   })
   // Node would leave out what is over its count without a word; ours is counted and refused.
   server.maxHeadersCount = 0
 
-  /** Connections that have made a request, those that were told their last word, and those with an answer under way. */
-  const spoken = new WeakSet<Duplex>()
-  const told = new WeakSet<Duplex>()
-  /** Connections with a request that was refused before it was understood: where the next one begins is not certain. */
+  /** Connections that have made a request, and those that were told their last word. */
+  const [spoken, told] = [new WeakSet<Duplex>(), new WeakSet<Duplex>()]
+  /** Connections on which nothing more is read: where the next request begins is not certain (RFC 9112 6.3, 9.6). */
   const over = new WeakSet<Duplex>()
-  const answering = new WeakMap<Duplex, number>()
+  /** The last answer on a connection that was to tell a client to go on with its body. */
+  const expecting = new WeakMap<Duplex, Reply1>()
+  /** Answers under way. */
+  const answering = new WeakMap<Duplex, Set<ServerResponse>>()
+  const isAnswering = (socket: Duplex): boolean => (answering.get(socket)?.size ?? 0) > 0
+  /** Node has let go of a socket with an upgrade on it: of the answers under way only the first would learn of its end. */
+  const cutAll = (socket: Duplex): void => {
+    for (const response of answering.get(socket) ?? []) response.destroy()
+    socket.destroy()
+  }
+  const isOver = (socket: Duplex): boolean => {
+    // Who sends its body unasked, and another request behind it, may be refused with the end of the connection.
+    const first = expecting.get(socket)
+    if (first?.continued === false) {
+      first.last = true
+      over.add(socket)
+    }
+    return over.has(socket)
+  }
 
   const exchangeOf = (
     message: IncomingMessage,
@@ -124,8 +152,10 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
     expectsContinue: boolean,
   ): Exchange & { body: IncomingBody | undefined; reply: Reply1 } => {
     const { request, body } = readRequest(message, expectsContinue, limits)
-    const reply = new Reply1(message, response, () => leaving || request.malformed !== undefined)
-    if (request.malformed !== undefined) over.add(message.socket)
+    const reply = new Reply1(message, response, () => leaving)
+    reply.last = request.malformed !== undefined || declined.has(message)
+    if (reply.last) over.add(message.socket)
+    if (expectsContinue) expecting.set(message.socket, reply)
     const gone = new AbortController()
     const { promise: finished, resolve } = Promise.withResolvers<Ending>()
     response.once('close', () => {
@@ -153,32 +183,32 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
   const open = (message: IncomingMessage, response: ServerResponse, expectsContinue: boolean) => {
     response.on('error', () => undefined) // told by 'close'
     const { socket } = message
-    if (over.has(socket)) return // RFC 9112 6.3, 9.6: the answer before this one says close
+    if (isOver(socket)) return // the answer before this one says close
     spoken.add(socket)
-    // Counted: in a pipeline the next answer runs on when this one is over.
-    answering.set(socket, (answering.get(socket) ?? 0) + 1)
-    response.once('close', () => answering.set(socket, (answering.get(socket) ?? 1) - 1))
+    const running = (answering.get(socket) ?? new Set()).add(response)
+    answering.set(socket, running)
+    response.once('close', () => running.delete(response))
     const exchange = exchangeOf(message, response, expectsContinue)
     take.exchange(exchange, () => [exchange.body, exchange.reply.body])
   }
   server.on('request', (message, response) => open(message, response, false))
   server.on('checkContinue', (message, response) => open(message, response, true))
   server.on('checkExpectation', (message, response: ServerResponse) => {
-    if (over.has(message.socket)) return
+    if (isOver(message.socket)) return
     over.add(message.socket)
     response.writeHead(417, { connection: 'close', 'content-length': '0' }).end()
   })
   server.on('connect', (_message, socket) => {
-    if ((answering.get(socket) ?? 0) > 0) return socket.destroy()
+    if (isAnswering(socket)) return cutAll(socket)
     return sayLast(socket, 'HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
   })
   server.on('upgrade', (message, socket, early) => {
-    if (over.has(socket)) {
-      socket.on('error', () => undefined)
+    if (isOver(socket)) {
+      socket.on('error', () => undefined).once('close', () => cutAll(socket))
       return closeSoon(socket)
     }
     // It would overtake the answer under way, which would then be written into the tunnel.
-    if ((answering.get(socket) ?? 0) > 0) return void socket.destroy()
+    if (isAnswering(socket)) return cutAll(socket)
     spoken.add(socket)
     take.upgrade(upgradeOf(message, socket, early, connectionOf, limits))
   })
@@ -186,7 +216,7 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
     // What follows on a connection that was told its last word is wrong once more, and says nothing new.
     if (told.has(socket) || over.has(socket)) return
     // In the middle of an answer, a 400 would pass for more of its body.
-    if (!socket.writable || error.code === 'ECONNRESET' || (answering.get(socket) ?? 0) > 0) {
+    if (!socket.writable || error.code === 'ECONNRESET' || isAnswering(socket)) {
       socket.destroy()
       return
     }

@@ -106,6 +106,29 @@ t.test('H08: a handshake with a body is no handshake (CVE-2026-58055)', async t 
   t.equal(upstream.received.length, from, 'nothing arrived')
 })
 
+t.test('H10: behind an upgrade to anything else nothing is read, least of all from its middle', async t => {
+  const rider = head(gateway, 'GET /rider HTTP/1.1')
+  const post = `${head(gateway, 'POST /y HTTP/1.1', [`Content-Length: ${rider.length}`])}${rider}`
+  for (const lines of [['Connection: Upgrade', 'Upgrade: h2c'], webSocketLines]) {
+    for (const cut of [0, 1, 30, post.length - rider.length, post.length]) {
+      const from = upstream.received.length
+      using line = await openRaw(gateway)
+      await line.write(head(gateway, 'DELETE /x HTTP/1.1', lines) + post.slice(0, cut))
+      const first = await line.read({ until: 'upstream"}' })
+      await line.write(post.slice(cut) + rider).catch(() => undefined)
+      const rest = await line.read({ timeout: 3_000 })
+      t.same(statuses(first.text + rest.text), [200])
+      t.match(first.text.toLowerCase(), 'connection: close')
+      t.match(rest.ended, /end|error/, 'the connection is closed')
+      t.same(
+        upstream.received.slice(from).map(({ method, target }) => `${method} ${target}`),
+        ['DELETE /x'],
+        `cut at ${cut}`,
+      )
+    }
+  }
+})
+
 t.test('H10: an upgrade to anything else is an ordinary request, and Upgrade goes no further', async t => {
   for (const protocol of [
     'h2c',

@@ -69,6 +69,21 @@ t.test('H07: a request behind `Connection: close` is none', async t => {
   }
 })
 
+t.test('H07: behind a body that came unasked with an expectation, and is refused, comes nothing more', async t => {
+  const from = upstream.received.length
+  for (const follower of behind) {
+    using line = await openRaw(gateway)
+    const lines = ['Expect: 100-continue', 'Content-Length: 5']
+    await line.write(`${head(gateway, 'POST /x. HTTP/1.1', lines)}hello${follower}`)
+    const { text, ended } = await line.read({ timeout: 6_000 })
+    t.same(statuses(text), [400], 'one answer')
+    t.match(text.toLowerCase(), 'connection: close')
+    t.match(ended, /end|error/, 'the connection is closed')
+  }
+  await stillAnswers(t, gateway)
+  t.same(arrived(upstream, from), [], 'nothing arrived')
+})
+
 t.test('H07: an expectation is met by us, and goes no further', async t => {
   for (const lines of [['Content-Length: 5'], ['Transfer-Encoding: chunked']]) {
     const from = upstream.received.length
