@@ -2,6 +2,7 @@
  * Who is due to be asked for in the directory, and what becomes of open sessions.
  */
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import t, { type Test } from 'tap'
 import type { DirectoryAccount } from '../../src/identity/directory-account.ts'
 import { openDirectoryAccounts } from '../../src/identity/directory-accounts.ts'
@@ -57,7 +58,7 @@ function houseOf(t: Test, people: readonly string[]) {
       },
     },
   })
-  return { clock, sessions, accounts, accountOf, signIn, asked, askedAt, downloads, ended, look, answered }
+  return { file, clock, sessions, accounts, accountOf, signIn, asked, askedAt, downloads, ended, look, answered }
 }
 
 t.test('a login counts as a check, and so does every other answer', async t => {
@@ -171,4 +172,15 @@ t.test('what was said is followed in every session of theirs, and in nobody else
   t.same(ended, [['alice', 'session', 'moved']])
   answered('alice', out('moved', 'another entry'))
   t.equal(ended.length, 1, 'told once')
+})
+
+t.test('a record that is damaged keeps nobody behind it from being looked after', async t => {
+  const { clock, file, accounts, asked, ended, look } = houseOf(t, ['adam', 'bob', 'carol'])
+  using database = new DatabaseSync(file)
+  database.exec("update directory_account set groups = 'no list' where name = 'adam'")
+  accounts.update('bob', { locked: true })
+  clock.move(recheck)
+  look()
+  t.same(ended, [['bob', 'session', 'locked']])
+  t.same(asked, ['carol'])
 })
