@@ -10,6 +10,7 @@
 import type { X509Certificate } from 'node:crypto'
 import { isIP, type Socket } from 'node:net'
 import { type TLSSocket, connect as tlsConnect } from 'node:tls'
+import { sharedLookup } from '../kernel/shared-lookup.ts'
 import { type PeerTrust, platformTrust } from './peer-trust.ts'
 import { PeerRefusal, type PeerVerdict, peerProblem, peerVerdict, shownChain } from './peer-verdict.ts'
 
@@ -109,7 +110,7 @@ function shakeHands(
   if (over?.destroyed === true) return Promise.reject(over.errored ?? new Error('the connection was closed'))
   const name = expectedName(trust, { host, port })
   const socket = tlsConnect({
-    ...(over === undefined ? { host, port } : { socket: over }),
+    ...(over === undefined ? { host, port, lookup: sharedLookup } : { socket: over }),
     secureContext: trust.context,
     servername: isIP(name) === 0 ? name : '',
     ...(protocols === undefined ? {} : { ALPNProtocols: [...protocols] }),

@@ -1,16 +1,20 @@
 /**
- * How a connection to an upstream is made: plain, or over TLS with a server that has proved itself first.
+ * How a connection to an upstream is made: plain, or over TLS with a server that has proved itself first. And how long it is
+ * kept: a minute, whatever traffic there is, so that a name that moves to another address is followed.
  *
  * Not to forget: what the server must prove to be comes from the configuration. undici would take it from the Host that
  * a client sends.
  */
 import type { TLSSocket } from 'node:tls'
-import { buildConnector } from 'undici'
+import { buildConnector, Client, type Dispatcher } from 'undici'
 import type { HttpUpstreamSection } from '../config/upstream.ts'
+import { sharedLookup } from '../kernel/shared-lookup.ts'
 import { type Approach, connectPeer, type PeerAddress } from '../tls/connect-peer.ts'
 import type { PeerTrust } from '../tls/peer-trust.ts'
 
 const keepAliveAfter = 60_000
+/** Milliseconds that a connection is used. */
+const lifetime = 60_000
 
 export function addressOf({ url }: HttpUpstreamSection): PeerAddress {
   const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port)
@@ -39,7 +43,7 @@ export function connectorOf(
   trust: PeerTrust | undefined,
   warn: Approach['warn'],
 ): buildConnector.connector {
-  const plain = buildConnector({ timeout: section.timeouts.connect, allowH2: false })
+  const plain = buildConnector({ timeout: section.timeouts.connect, allowH2: false, lookup: sharedLookup })
   return (options, done) => {
     secureConnection(section, trust, { warn }).then(
       socket => {
@@ -49,5 +53,27 @@ export function connectorOf(
       },
       (cause: Error) => done(cause, null),
     )
+  }
+}
+
+/** One place in undici's pool. Its connection is closed behind the first answer that it gives after its lifetime. */
+export class AgeingClient extends Client {
+  readonly #now: () => number
+  #born: number | undefined
+
+  constructor(origin: URL, options: Client.Options, now: () => number) {
+    super(origin, options)
+    this.#now = now
+    this.on('connect', () => {
+      this.#born = now()
+    })
+    this.on('disconnect', () => {
+      this.#born = undefined
+    })
+  }
+
+  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    const isOld = this.#born !== undefined && this.#now() - this.#born >= lifetime
+    return super.dispatch(isOld ? { ...options, reset: true } : options, handler)
   }
 }

@@ -4,13 +4,13 @@
  * undici stands behind this small interface and can be replaced. It knows nothing of clients, identities or permits.
  */
 import type { Readable } from 'node:stream'
-import { type Dispatcher, Pool } from 'undici'
+import { type Client, type Dispatcher, Pool } from 'undici'
 import type { HttpUpstreamSection } from '../config/upstream.ts'
 import { Fault } from '../kernel/fault.ts'
 import type { HeaderList } from '../listener/exchange.ts'
 import type { PeerTrust } from '../tls/peer-trust.ts'
 import { UpstreamBody } from './body.ts'
-import { connectorOf, expectedOf } from './connector.ts'
+import { AgeingClient, connectorOf, expectedOf } from './connector.ts'
 import { isStaleConnection, upstreamFault } from './failure.ts'
 import { createHealthRecord, type Health } from './health.ts'
 import { createLanes } from './lanes.ts'
@@ -76,6 +76,7 @@ export function openUpstream(
     bodyTimeout: section.timeouts.idle,
     maxHeaderSize: 64 * 1024,
     connectTimeout: section.timeouts.connect,
+    factory: (origin, options: Client.Options) => new AgeingClient(origin, options, now),
     connect: connectorOf(section, trust, text => {
       if (!warned.has(text)) warn(`upstream ${name}: ${text}`)
       warned.add(text)

@@ -10,10 +10,10 @@ import type { PeerTrust } from '../../src/tls/peer-trust.ts'
 import { openUpstream, type Upstream, type UpstreamRequest } from '../../src/upstream/upstream.ts'
 import { configOf } from '../config/written.ts'
 
-export function open(t: Test, url: string, more = '', trust?: PeerTrust): Upstream {
+export function open(t: Test, url: string, more = '', trust?: PeerTrust, now = () => 0): Upstream {
   const section = configOf(`upstreams: { one: { kind: generic, url: "${url}"${more} } }`).upstreams['one']
   // The text above says generic, so it is one for HTTP.
-  const upstream = openUpstream('one', section as HttpUpstreamSection, trust, () => 0)
+  const upstream = openUpstream('one', section as HttpUpstreamSection, trust, now)
   t.teardown(() => upstream[Symbol.asyncDispose]())
   return upstream
 }

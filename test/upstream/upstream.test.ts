@@ -94,6 +94,27 @@ t.test('what may have been done is never done again', async t => {
   t.equal(there.received.length, 5)
 })
 
+t.test('a connection is kept for a minute, however busy it is: a name that moves is followed', async t => {
+  let time = 1_000_000
+  const there = await startUpstream(t)
+  const upstream = open(t, there.url, ', connections: 1', undefined, () => time)
+  const ask = async (method: string) => {
+    const body = method === 'POST' ? Readable.from([Buffer.from('an image')]) : undefined
+    await textOf((await upstream.send(asking({ method, body }))).body)
+    return there.received.at(-1)?.connection
+  }
+  for (const passed of [0, 30_000, 29_999]) {
+    time += passed
+    t.equal(await ask('POST'), 1, `${passed} ms later`)
+  }
+  time += 1
+  t.equal(await ask('POST'), 1, 'the last one')
+  t.equal(there.received.at(-1)?.header('connection'), 'close', 'and says so')
+  t.ok(await eventually(() => there.openConnections === 0))
+  for (const method of ['POST', 'GET']) t.equal(await ask(method), 2, 'the next one is as new')
+  t.equal(there.received.length, 6, 'nothing was asked twice')
+})
+
 t.test('a client that leaves takes its request along', async t => {
   const there = await startUpstream(t, ({ target }) => (target === '/slow' ? trickle('x'.repeat(100), 20) : hang))
   const upstream = open(t, there.url)
