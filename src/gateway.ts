@@ -9,7 +9,6 @@
  */
 import { acmeDir } from './acme/keystore-file.ts'
 import { createSupplies } from './acme/supplies.ts'
-import { createMemory } from './audit/noteworthy.ts'
 import { createStreamRecorder } from './audit/recorder.ts'
 import { type Problem, pathText } from './config/problem.ts'
 import type { Config } from './config/schema.ts'
@@ -25,7 +24,7 @@ import { trustedProxies } from './listener/client-address.ts'
 import type { Exchange, UpgradeExchange } from './listener/exchange.ts'
 import { fitConnections } from './listener/fit-connections.ts'
 import type { Bound } from './listener/secure-listener.ts'
-import { certificatesIn, readMetrics } from './monitoring.ts'
+import { certificatesIn, createTrouble, readMetrics } from './monitoring.ts'
 import type { Materials } from './preflight.ts'
 import { createExpiryWatch } from './tls/expiry.ts'
 
@@ -78,14 +77,7 @@ export async function startGateway(config: Config, materials: Materials, options
     house.access.open(exchange)
     current.handle(exchange)
   }
-  const fullness = createMemory(60_000, () => clock.now())
-  const trouble = (listener: string, kind: string, address: string, detail: string) => {
-    metrics.trouble.inc({ listener, kind })
-    // Who is shut out here may be anybody: that is for operators to see, once a minute.
-    if (['crowded', 'full', 'let-go'].includes(kind) && fullness.isNew(`${listener} ${kind}`))
-      log.warn({ listener, kind, address, detail }, 'connections are many, and not all find room')
-    log.debug({ listener, kind, address, detail }, 'client trouble')
-  }
+  const trouble = createTrouble(house)
   let trusts = trustedProxies(config.trustedProxies)
   const isProxy = (address: string) => trusts(address)
   const fitting = (wanted: Config) =>

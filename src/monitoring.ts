@@ -1,9 +1,30 @@
 /**
- * What monitors are told: metrics that are read when they are asked for, and the certificates whose end is watched.
+ * What monitors are told: what clients do wrong, metrics that are read when they are asked for, and the certificates
+ * whose end is watched.
  */
 import type { X509Certificate } from 'node:crypto'
+import { createMemory } from './audit/noteworthy.ts'
 import type { Generation } from './generation.ts'
 import type { House } from './house.ts'
+
+/** Who is shut out, or shuts others out, may be anybody: that is for operators to see, once a minute. */
+const toldOperators: Readonly<Record<string, string>> = {
+  crowded: 'connections are many, and not all find room',
+  full: 'connections are many, and not all find room',
+  'let-go': 'connections are many, and not all find room',
+  flood: 'connections are ended that cost more than their requests are worth',
+}
+
+/** Counts what clients do wrong. */
+export function createTrouble({ metrics, log, clock }: Pick<House, 'metrics' | 'log' | 'clock'>) {
+  const told = createMemory(60_000, () => clock.now())
+  return (listener: string, kind: string, address: string, detail: string) => {
+    metrics.trouble.inc({ listener, kind })
+    const words = toldOperators[kind]
+    if (words !== undefined && told.isNew(`${listener} ${kind}`)) log.warn({ listener, kind, address, detail }, words)
+    log.debug({ listener, kind, address, detail }, 'client trouble')
+  }
+}
 
 /** Ours, with what is sent behind them, and the authorities that clients are held against. */
 export function* certificatesIn({

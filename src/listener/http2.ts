@@ -1,139 +1,84 @@
 /**
  * HTTP/2 behind the Exchange interface: Node's core stream API, without the compatibility layer.
  *
- * Every call on a stream that is already gone throws, so each is guarded. Source: RFC 9113.
+ * A request is begun a moment after its head came (fair-start.ts), and not at all if it was taken back by then: a client
+ * that resets what it asks for in one breath (CVE-2023-44487) gets no further than the parser. Source: RFC 9113.
  */
 import { randomUUID } from 'node:crypto'
 import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
-import type { Writable } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import type { Limits } from '../config/listener.ts'
-import { originForm, parseAuthority } from './authority.ts'
-import { IncomingBody, OutgoingBody } from './bodies.ts'
+import { IncomingBody } from './bodies.ts'
 import type { Engine, Take } from './engine.ts'
-import type { Connection, Ending, Exchange, Header, HeaderList, Reply } from './exchange.ts'
-import { headerValues } from './exchange.ts'
+import type { Connection, Ending } from './exchange.ts'
+import { createFairStart } from './fair-start.ts'
+import { type Account, type Carrying, createGuard } from './http2-guard.ts'
+import { Reply2 } from './http2-reply.ts'
+import { headerBytes, readRequest } from './http2-request.ts'
 import { closeSoon } from './last-words.ts'
 
 /** Milliseconds in which streams still come in on a connection that was asked to leave. */
 const lastStreams = 10_000
 /** Fills a line of 1 Gbit/s with 10 ms of delay. */
 const windowSize = 2 * 1024 * 1024
+/** Requests that are begun before the network is looked at again. */
+const begunAtOnce = 16
+/**
+ * Streams that a client is told that it may open, for each that may run: Node counts those that were just cancelled, and
+ * turns away what is opened in their place.
+ */
+const openPerStream = 2
+/** Requests that may wait, for each that may run: a line that stood still brings what was cancelled meanwhile. */
+const waitingPerStream = 10
+/** More than the guard lets pass: it counts what is taken back, and knows what was answered. */
+const nativeResets = 100_000
+/** Node's hundred for as long as the connection lasts; their bytes carry nothing for the guard. */
+const nativeRejections = 10_000
+/** What nghttp2 and Node call a flood. */
+const flooding: ReadonlySet<number | string | undefined> = new Set([-904, -905, 'ERR_HTTP2_TOO_MANY_INVALID_FRAMES'])
+/** Pieces of a body between two looks at what they are worth: of one byte each, thousands come at one time. */
+const piecesPerLook = 64
 
-function readRequest(raw: readonly string[], ended: boolean, stream: ServerHttp2Stream, limits: Limits) {
-  const pseudo = new Map<string, string>()
-  const headers: Header[] = []
-  let doubled = false
-  for (let at = 0; at + 1 < raw.length; at += 2) {
-    const name = (raw[at] ?? '').toLowerCase()
-    const value = raw[at + 1] ?? ''
-    if (!name.startsWith(':')) headers.push([name, value])
-    else if (pseudo.has(name)) doubled = true
-    else pseudo.set(name, value)
-  }
-  const hosts = headerValues(headers, 'host')
-  const named = pseudo.get(':authority') ?? hosts[0] ?? ''
-  const authority = parseAuthority(named)
-  const target = originForm(pseudo.get(':path') ?? '', authority?.text ?? '')
-  const lengths = headerValues(headers, 'content-length')
-  const length = lengths.length === 1 && /^\d{1,15}$/.test(lengths[0] ?? '') ? Number(lengths[0]) : undefined
-  const method = pseudo.get(':method') ?? ''
-
-  let malformed: string | undefined
-  if (authority === undefined || hosts.length > 1 || (hosts[0] ?? named).toLowerCase() !== named.toLowerCase()) {
-    malformed = 'exactly one well-formed authority is needed'
-  } else if (doubled || !/^[A-Z]+$/.test(method)) malformed = 'the method or target is not clear'
-  else if ('malformed' in target) malformed = target.malformed
-  else if (headers.length > limits.headerCount) malformed = `more than ${limits.headerCount} headers`
-  // The size is announced in SETTINGS, and Node leaves it to the client to heed it.
-  else if (headerBytes(raw) > limits.headerSize) malformed = `more than ${limits.headerSize} bytes of headers`
-  else if (lengths.length > 0 && length === undefined) malformed = 'the length of the body is not clear'
-
-  const body = ended ? undefined : new IncomingBody(stream)
-  const request: Exchange['request'] = {
-    method,
-    target: 'target' in target ? target.target : '/',
-    authority: authority?.text ?? '',
-    headers,
-    body,
-    length: ended ? (length ?? 0) : length,
-    expectsContinue: headerValues(headers, 'expect').some(value => value.toLowerCase() === '100-continue'),
-    malformed,
-  }
-  return { request, body }
+export interface Take2 extends Take {
+  /** A connection that costs more than its requests are worth; it has been closed. */
+  flood(connection: Connection, why: string): void
 }
 
-/** As RFC 9113 6.5.2 counts them, without its 32 bytes for each field. */
-const headerBytes = (raw: readonly string[]): number => raw.reduce((sum, part) => sum + part.length, 0)
-
-/** Names with several values become a list. */
-function toRecord(status: number, headers: HeaderList): Record<string, string | string[]> {
-  const record: Record<string, string | string[]> = Object.assign(Object.create(null), { ':status': String(status) })
-  for (const [name, value] of headers) {
-    const earlier = record[name]
-    record[name] = earlier === undefined ? value : [...[earlier].flat(), value]
-  }
-  return record
+interface CarryingStream extends Carrying {
+  readonly stream: ServerHttp2Stream
+  reply?: Reply2
 }
 
-class Reply2 implements Reply {
-  status: number | undefined
-  body: OutgoingBody | undefined
-  aborted = false
-  /** END_STREAM goes out apart from the body. */
-  endsApart = false
-  readonly #stream: ServerHttp2Stream
-  readonly #method: string
+class Flood extends Error {
+  override readonly name = 'Flood'
+}
 
-  constructor(stream: ServerHttp2Stream, method: string) {
-    this.#stream = stream
-    this.#method = method
-  }
+interface Line {
+  readonly connection: Connection
+  readonly account: Account
+  readonly flooded: (why: string) => void
+}
 
-  get bytes(): number {
-    return this.body?.bytes ?? 0
-  }
-
-  continue(): void {
-    if (!this.#stream.destroyed && !this.#stream.headersSent) this.#stream.additionalHeaders({ ':status': 100 })
-  }
-
-  head(status: number, headers: HeaderList): Writable {
-    if (this.status !== undefined) throw new Error('the head of an answer goes out once')
-    this.status = status
-    const sink = new OutgoingBody(this.#stream, clientLeft => this.#cut(!clientLeft))
-    this.body = sink
-    if (this.#stream.destroyed || this.#stream.closed) return sink
-    const bodiless = this.#method === 'HEAD' || status === 204 || status === 304
-    // Node ends a stream before it resets it, and a body that was cut would look whole. Where no length says better, the
-    // end is sent by itself, once the body is out.
-    this.endsApart = !bodiless && headerValues(headers, 'content-length').length === 0
-    this.#stream.respond(toRecord(status, headers), { endStream: bodiless, waitForTrailers: this.endsApart })
-    return sink
-  }
-
-  send(status: number, headers: HeaderList, body: string | Uint8Array): void {
-    const bytes = typeof body === 'string' ? Buffer.from(body) : body
-    const bodiless = status === 204 || status === 304
-    const sink = this.head(status, bodiless ? headers : [...headers, ['content-length', String(bytes.length)]])
-    if (bodiless || this.#method === 'HEAD' || bytes.length === 0) sink.end()
-    else sink.end(bytes)
-  }
-
-  abort(): void {
-    this.#cut(true)
-  }
-
-  #cut(byUs: boolean): void {
-    // Gone already: then it was the client who went.
-    if (this.#stream.destroyed || this.#stream.closed) return
-    this.aborted = byUs
-    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+/** Node tells nobody of the pieces of a body that is not read yet. */
+function perPiece(stream: ServerHttp2Stream, { account, flooded }: Line): void {
+  const push = stream.push
+  let pieces = 0
+  stream.push = (chunk, encoding) => {
+    if (++pieces % piecesPerLook === 0) {
+      const why = account.look(performance.now())
+      if (why !== undefined) flooded(why)
+    }
+    return push.call(stream, chunk, encoding)
   }
 }
 
-export function createHttp2(take: Take, connectionOf: (socket: TLSSocket) => Connection, limits: Limits): Engine {
+const isComplete = (stream: ServerHttp2Stream): boolean =>
+  stream.rstCode === constants.NGHTTP2_NO_ERROR && stream.writableFinished
+
+export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Connection, limits: Limits): Engine {
   const sessions = new Set<ServerHttp2Session>()
+  const starts = createFairStart<ServerHttp2Session>(begunAtOnce, limits.streams)
+  const guard = createGuard()
   let leaving = false
   const askToLeave = (session: ServerHttp2Session) => {
     // RFC 9113 6.8: no stream is turned away by this first GOAWAY, so that none is lost that is on its way already.
@@ -141,20 +86,24 @@ export function createHttp2(take: Take, connectionOf: (socket: TLSSocket) => Con
     setTimeout(() => session.close(), lastStreams).unref()
   }
   const settings = {
-    maxConcurrentStreams: limits.streams,
+    maxConcurrentStreams: openPerStream * limits.streams,
     initialWindowSize: windowSize,
     maxHeaderListSize: limits.headerSize,
     enablePush: false,
   }
 
-  const open = (stream: ServerHttp2Stream, flags: number, raw: readonly string[], connection: Connection) => {
-    stream.on('error', () => undefined) // told by 'close'
-    const { request, body } = readRequest(raw, (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0, stream, limits)
+  const begin = (carrying: CarryingStream, flags: number, raw: readonly string[], { connection, account }: Line) => {
+    const { stream } = carrying
+    const body = (flags & constants.NGHTTP2_FLAG_END_STREAM) === 0 ? new IncomingBody(stream) : undefined
+    const request = readRequest(raw, limits, body)
+    if (request.malformed !== undefined) account.malformed(headerBytes(raw))
     const reply = new Reply2(stream, request.method)
+    carrying.body = body
+    carrying.reply = reply
     const gone = new AbortController()
     const { promise: finished, resolve } = Promise.withResolvers<Ending>()
     stream.once('close', () => {
-      const complete = stream.rstCode === constants.NGHTTP2_NO_ERROR && stream.writableFinished
+      const complete = isComplete(stream)
       resolve(complete ? 'complete' : reply.aborted ? 'aborted' : 'client-gone')
       if (complete) return
       body?.cut()
@@ -180,6 +129,37 @@ export function createHttp2(take: Take, connectionOf: (socket: TLSSocket) => Con
     )
   }
 
+  const arrive = (
+    session: ServerHttp2Session,
+    stream: ServerHttp2Stream,
+    flags: number,
+    raw: readonly string[],
+    line: Line,
+  ) => {
+    const { account, flooded } = line
+    stream.on('error', () => undefined) // told by 'close'
+    if (session.destroyed) return
+    const carrying: CarryingStream = { stream }
+    account.opened(headerBytes(raw), carrying)
+    if ((flags & constants.NGHTTP2_FLAG_END_STREAM) === 0) perPiece(stream, line)
+    stream.once('close', () => {
+      const now = performance.now()
+      const complete = isComplete(stream)
+      const byUs = complete || carrying.reply?.aborted === true
+      account.ended(carrying, byUs && !stream.readableEnded ? windowSize : 0, now)
+      if (complete) account.completed(now)
+      const why = byUs ? undefined : account.takenBack(now)
+      if (why !== undefined) flooded(why)
+    })
+    starts.add(session, () => {
+      if (stream.destroyed || stream.closed) return false
+      stream.once('close', () => starts.ended(session))
+      begin(carrying, flags, raw, line)
+      return true
+    })
+    if (starts.waiting(session) > waitingPerStream * limits.streams) flooded('requests that are taken back at once')
+  }
+
   return {
     accept(socket) {
       const session = performServerHandshake(socket, {
@@ -187,12 +167,23 @@ export function createHttp2(take: Take, connectionOf: (socket: TLSSocket) => Con
         maxHeaderListPairs: limits.headerCount + 4,
         maxSessionMemory: 32,
         maxSessionInvalidFrames: 100,
+        maxSessionRejectedStreams: nativeRejections,
         maxSettings: 32,
+        streamResetBurst: nativeResets,
+        streamResetRate: nativeResets,
         // What an upstream says twice (X-Content-Type-Options, behind another proxy) is passed on as it came.
         strictSingleValueFields: false,
       })
       sessions.add(session)
       const connection = connectionOf(socket)
+      const flooded = (why: string) => {
+        if (session.destroyed) return
+        starts.forget(session)
+        // Without an error Node would say that all is well.
+        session.destroy(new Flood(why), constants.NGHTTP2_ENHANCE_YOUR_CALM)
+        take.flood(connection, why)
+      }
+      const line: Line = { connection, account: guard.watch(session, socket, flooded), flooded }
       session.setTimeout(limits.keepAlive, () => {
         if (session.destroyed || busy.has(session)) return
         session.close()
@@ -207,12 +198,17 @@ export function createHttp2(take: Take, connectionOf: (socket: TLSSocket) => Con
           if (left === 0) busy.delete(session)
           else busy.set(session, left)
         })
-        open(stream, flags, raw, connection)
+        arrive(session, stream, flags, raw, line)
       })
-      session.on('error', (error: Error & { code?: string }) => {
-        if (error.code !== 'ECONNRESET') take.malformed(connection, error.code ?? error.message)
+      session.on('error', (error: Error & { code?: string; errno?: number }) => {
+        if (error.code === 'ECONNRESET' || error instanceof Flood) return
+        if (flooding.has(error.errno) || flooding.has(error.code)) take.flood(connection, error.message)
+        else take.malformed(connection, error.code ?? error.message)
       })
-      session.once('close', () => sessions.delete(session))
+      session.once('close', () => {
+        sessions.delete(session)
+        starts.forget(session)
+      })
     },
     retire() {
       leaving = true
@@ -221,7 +217,7 @@ export function createHttp2(take: Take, connectionOf: (socket: TLSSocket) => Con
     drain() {
       for (const session of sessions) session.close()
     },
-    close: () => undefined,
+    close: () => guard[Symbol.dispose](),
   }
 }
 

@@ -37,7 +37,7 @@ export interface ListenerEvents {
   exchange(exchange: Exchange): void
   upgrade(exchange: UpgradeExchange): void
   /** For log and metrics: handshakes that failed, bytes that were no request, clients that were too slow. */
-  trouble(listener: string, kind: DoorTrouble | 'malformed' | 'slow', address: string, detail: string): void
+  trouble(listener: string, kind: DoorTrouble | 'malformed' | 'slow' | 'flood', address: string, detail: string): void
   connections(listener: string, change: 1 | -1): void
   /** Whether many clients come from this address. Absent: from none. */
   readonly isProxy?: TrustsProxy
@@ -97,7 +97,8 @@ export async function listenSecure(
       malformed: (connection, code) => events.trouble(name, 'malformed', connection.address, code),
     }
     const http1 = createHttp1(take, connectionOf, limits)
-    const http2 = createHttp2(take, connectionOf, limits)
+    const flood = (connection: Connection, why: string) => events.trouble(name, 'flood', connection.address, why)
+    const http2 = createHttp2({ ...take, flood }, connectionOf, limits)
     const engines: readonly Engine[] = [http1, http2]
     return {
       accept(socket, address, place) {

@@ -1,0 +1,78 @@
+/**
+ * Work of many is begun in turns: one piece of each, and few between two looks at the network.
+ *
+ * Two hundred requests that one client opens at once would else be begun in one go, and everybody else waits for as long
+ * as that takes. What was taken back while it waited is never begun, and costs nobody a turn.
+ */
+
+export interface FairStart<Owner extends object> {
+  /** @param begin  false: there was nothing left to begin; true: `ended` is told when it is over */
+  add(owner: Owner, begin: () => boolean): void
+  ended(owner: Owner): void
+  /** How much of it waits. */
+  waiting(owner: Owner): number
+  /** Nothing that it waits for is begun any more. */
+  forget(owner: Owner): void
+}
+
+interface Line {
+  readonly queue: (() => boolean)[]
+  running: number
+}
+
+/**
+ * @param atOnce   how much is begun before the network is looked at again
+ * @param running  how much may run of one owner
+ */
+export function createFairStart<Owner extends object>(atOnce: number, running: number): FairStart<Owner> {
+  const lines = new Map<Owner, Line>()
+  /** Those with something to begin and room for it, in the order of their turns. */
+  const ready = new Set<Owner>()
+  let planned = false
+
+  const call = (owner: Owner, line: Line) => {
+    if (line.queue.length === 0 || line.running >= running) return
+    ready.add(owner)
+    if (planned) return
+    planned = true
+    setImmediate(turn)
+  }
+  function turn() {
+    planned = false
+    for (let left = atOnce; left > 0; left--) {
+      const [owner] = ready
+      if (owner === undefined) return
+      ready.delete(owner)
+      const line = lines.get(owner)
+      if (line === undefined) continue
+      while (line.queue.length > 0) {
+        line.running++
+        if (line.queue.shift()?.() === true) break
+        line.running--
+      }
+      call(owner, line)
+    }
+  }
+  return {
+    add(owner, begin) {
+      let line = lines.get(owner)
+      if (line === undefined) {
+        line = { queue: [], running: 0 }
+        lines.set(owner, line)
+      }
+      line.queue.push(begin)
+      call(owner, line)
+    },
+    ended(owner) {
+      const line = lines.get(owner)
+      if (line === undefined) return
+      line.running--
+      call(owner, line)
+    },
+    waiting: owner => lines.get(owner)?.queue.length ?? 0,
+    forget(owner) {
+      lines.delete(owner)
+      ready.delete(owner)
+    },
+  }
+}

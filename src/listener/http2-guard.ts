@@ -1,0 +1,182 @@
+/**
+ * What an HTTP/2 connection may cost beside its requests: streams that are taken back, and bytes that carry nothing.
+ *
+ * Most floods are wrong by the letter, and Node's parser (nghttp2) ends them at the first frames. What is left is right
+ * by the letter and worth nothing: requests that are reset again and again (CVE-2023-44487), PING, SETTINGS and
+ * WINDOW_UPDATE without end, headers over the limit, DATA of one byte. None of it is told by Node frame by frame, so the
+ * bytes are looked at: those that came, less what requests and bodies account for.
+ */
+import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
+import { closeSoon } from './last-words.ts'
+
+/** Milliseconds between two looks; each is at a part of the connections, where there are many. */
+const lookEvery = 50
+const looksAtOnce = 1_000
+
+/**
+ * Streams that a client may take back: OHIF opens 200 at once and cancels them as somebody scrolls. Fifty times in a row
+ * is well inside; without an end it is ten times a second at most.
+ */
+const resets = { most: 16_000, perSecond: 400 }
+/** Bytes that may carry nothing: a request with too many headers, and a ping now and then. */
+const idle = { most: 128 * 1024, perSecond: 32 * 1024 }
+/** What a request accounts for beside its headers: frames of its own, its window, its priority, its reset. */
+const perStream = 128
+/** What a body accounts for: frames may be as small as 72 bytes, and a client may acknowledge every one. */
+const frameShare = 1 / 8
+/** Bytes that requests and bodies may account for beyond what came: HPACK says a long head in a few bytes. */
+const inStore = 1024 * 1024
+/** Bytes of a body that may still come after it was answered early; more is forgiven only in the course of time. */
+const afterAnswer = { most: 8 * 1024 * 1024, perSecond: 1024 * 1024 }
+
+/** A bucket that leaks: what is poured into it runs out in the course of time. */
+class Bucket {
+  level = 0
+  #at: number
+  readonly #size: { readonly most: number; readonly perSecond: number }
+
+  constructor(size: { readonly most: number; readonly perSecond: number }, now: number) {
+    this.#size = size
+    this.#at = now
+  }
+
+  /** @returns whether it holds all that was poured in; below nothing it does not go */
+  pour(amount: number, now: number): boolean {
+    const leaked = ((now - this.#at) * this.#size.perSecond) / 1000
+    this.#at = now
+    this.level = Math.max(0, Math.max(0, this.level - leaked) + amount)
+    return this.level <= this.#size.most
+  }
+
+  get room(): number {
+    return Math.max(0, this.#size.most - this.level)
+  }
+}
+
+/** The bodies of one exchange. */
+export interface Carrying {
+  readonly stream: Pick<ServerHttp2Stream, 'readableLength'>
+  body?: { readonly bytes: number } | undefined
+  reply?: { readonly bytes: number } | undefined
+}
+
+const worthOf = ({ stream, body, reply }: Carrying): number =>
+  ((body?.bytes ?? 0) + stream.readableLength) * (1 + frameShare) + (reply?.bytes ?? 0) * frameShare
+
+export class Account {
+  readonly #socket: { readonly bytesRead: number }
+  readonly #carrying = new Set<Carrying>()
+  readonly #resets: Bucket
+  readonly #idle: Bucket
+  readonly #afterAnswer: Bucket
+  #seen = 0
+  /** Bytes that requests and ended streams account for. */
+  #worth = 0
+  /** Bytes that nothing accounts for; below zero, there is more in store. */
+  #useless = 0
+
+  constructor(socket: { readonly bytesRead: number }, now: number) {
+    this.#socket = socket
+    this.#resets = new Bucket(resets, now)
+    this.#idle = new Bucket(idle, now)
+    this.#afterAnswer = new Bucket(afterAnswer, now)
+  }
+
+  /** @param headers  bytes of its head */
+  opened(headers: number, carrying: Carrying): void {
+    this.#worth += perStream + headers
+    this.#carrying.add(carrying)
+  }
+
+  /** Its head accounts for nothing. */
+  malformed(headers: number): void {
+    this.#worth -= headers
+  }
+
+  /** @param onTheWay  bytes of its body that may come still */
+  ended(carrying: Carrying, onTheWay: number, now: number): void {
+    this.#carrying.delete(carrying)
+    this.#afterAnswer.pour(0, now)
+    const forgiven = Math.min(onTheWay, this.#afterAnswer.room)
+    this.#afterAnswer.pour(forgiven, now)
+    this.#worth += worthOf(carrying) + forgiven
+  }
+
+  /** @returns why the connection is to end, if it is */
+  takenBack(now: number): string | undefined {
+    return this.#resets.pour(1, now) ? undefined : 'streams are taken back without end'
+  }
+
+  /** A stream that was answered to its end pays for one that was taken back. */
+  completed(now: number): void {
+    this.#resets.pour(-1, now)
+  }
+
+  /** @returns why the connection is to end, if it is */
+  look(now: number): string | undefined {
+    const received = this.#socket.bytesRead
+    if (received === this.#seen) return undefined
+    this.#seen = received
+    let worth = this.#worth
+    for (const carrying of this.#carrying) worth += worthOf(carrying)
+    this.#afterAnswer.pour(0, now)
+    const least = -inStore - this.#afterAnswer.level
+    if (received - worth < least) this.#worth -= least - (received - worth)
+    const before = Math.max(0, this.#useless)
+    this.#useless = Math.max(least, received - worth)
+    return this.#idle.pour(Math.max(0, this.#useless) - before, now) ? undefined : 'frames that carry nothing'
+  }
+}
+
+interface Watched {
+  readonly account: Account
+  readonly socket: GuardedSocket
+  readonly end: (why: string) => void
+}
+
+interface GuardedSocket {
+  readonly bytesRead: number
+  destroy(): unknown
+}
+
+export interface Guard extends Disposable {
+  /** @param end  called when the connection is to end, with the reason */
+  watch(session: ServerHttp2Session, socket: GuardedSocket, end: (why: string) => void): Account
+}
+
+export function createGuard(): Guard {
+  const watched = new Map<ServerHttp2Session, Watched>()
+  let order = watched.entries()
+  let timer: NodeJS.Timeout | undefined
+
+  function look() {
+    const now = performance.now()
+    for (let left = Math.min(looksAtOnce, watched.size); left > 0; left--) {
+      let next = order.next()
+      if (next.done === true) {
+        order = watched.entries()
+        next = order.next()
+      }
+      if (next.done === true) return
+      const [session, { account, socket, end }] = next.value
+      const why = session.destroyed ? undefined : account.look(now)
+      if (why !== undefined) end(why)
+      if (!session.destroyed) continue
+      // Node waits with the end of the connection until its last words are taken.
+      watched.delete(session)
+      closeSoon(socket)
+    }
+    if (watched.size > 0) return
+    clearInterval(timer)
+    timer = undefined
+  }
+  return {
+    watch(session, socket, end) {
+      const account = new Account(socket, performance.now())
+      watched.set(session, { account, socket, end })
+      timer ??= setInterval(look, lookEvery).unref()
+      return account
+    },
+    [Symbol.dispose]: () => clearInterval(timer),
+  }
+}
