@@ -44,7 +44,11 @@ export function upgradeOf(
       // Nothing but a tunnel may be quiet for long here.
       message.socket.setTimeout(limits.idle, () => socket.destroy())
       const sink = new OutgoingBody(socket, () => reply.abort())
-      sink.once('finish', () => closeSoon(socket))
+      sink.once('finish', () => {
+        // Nobody reads here any more, and what is not read has no end: the client would seem to stay.
+        socket.resume()
+        closeSoon(socket)
+      })
       return sink
     },
     send(status, headers, body) {

@@ -1,6 +1,7 @@
 // H08, H09 and H10: only a WebSocket handshake that the upstream has really accepted becomes a tunnel. Whatever the
 // client sent behind it goes nowhere, is read as no request, and the connection is closed.
 import t from 'tap'
+import { within } from '../behaviour/app.ts'
 import { startTestGateway } from '../fixture/gateway.ts'
 import { startUpstream } from '../fixture/upstream.ts'
 import {
@@ -68,6 +69,26 @@ for (const [title, declined] of Object.entries(declining)) {
     answer = upgradeEcho()
   })
 }
+
+t.test('H09: who leaves behind a declined handshake is gone at once', async t => {
+  answer = reply({ status: 404, body: 'no' })
+  const before = gateway.log().length
+  using line = await openRaw(gateway)
+  await line.write(handshake)
+  t.same(statuses((await line.read({ until: '\r\n\r\n' })).text), [404])
+  await line.write(secret)
+  line.close()
+  t.ok(
+    await within(1_000, () =>
+      gateway
+        .log()
+        .slice(before)
+        .some(({ path }) => path === '/ws'),
+    ),
+    'and so is its exchange',
+  )
+  answer = upgradeEcho()
+})
 
 t.test('H09: bytes behind a handshake that we refuse go nowhere either', async t => {
   const from = upstream.received.length
