@@ -7,6 +7,7 @@
  * bytes are looked at: those that came, less what requests and bodies account for.
  */
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
+import { addressKey } from './client-address.ts'
 import { closeSoon } from './last-words.ts'
 
 /** Milliseconds between two looks; each is at a part of the connections, where there are many. */
@@ -18,8 +19,23 @@ const looksAtOnce = 1_000
  * is well inside; without an end it is ten times a second at most.
  */
 const resets = { most: 16_000, perSecond: 400 }
-/** Bytes that may carry nothing: a request with too many headers, and a ping now and then. */
-const idle = { most: 128 * 1024, perSecond: 32 * 1024 }
+
+/** What a connection may cost at one time. */
+export interface Budget {
+  /** Bytes that may carry nothing: a request with too many headers, and a ping now and then. */
+  readonly idle: { readonly most: number; readonly perSecond: number }
+  /** Requests that may wait, for each that may run: a line that stood still brings what was cancelled meanwhile. */
+  readonly waiting: number
+  /** Streams that Node turns away before the guard hears of them. */
+  readonly rejected: number
+}
+
+const trusting: Budget = { idle: { most: 128 * 1024, perSecond: 32 * 1024 }, waiting: 10, rejected: 10_000 }
+/** For an address that has just flooded: whoever comes again and again costs little, and others behind it get by. */
+const wary: Budget = { idle: { most: 16 * 1024, perSecond: 8 * 1024 }, waiting: 1, rejected: 100 }
+/** Milliseconds in which an address is not trusted, and how many are kept in mind. */
+const waryFor = 60_000
+const mostSuspects = 10_000
 /** What a request accounts for beside its headers: frames of its own, its window, its priority, its reset. */
 const perStream = 128
 /** What a body accounts for: frames may be as small as 72 bytes, and a client may acknowledge every one. */
@@ -75,7 +91,7 @@ export class Account {
   /** Bytes that nothing accounts for; below zero, there is more in store. */
   #useless = 0
 
-  constructor(socket: { readonly bytesRead: number }, now: number) {
+  constructor(socket: { readonly bytesRead: number }, { idle }: Budget, now: number) {
     this.#socket = socket
     this.#resets = new Bucket(resets, now)
     this.#idle = new Bucket(idle, now)
@@ -140,14 +156,19 @@ interface GuardedSocket {
 }
 
 export interface Guard extends Disposable {
+  budget(address: string): Budget
+  /** A connection from there has flooded. */
+  suspect(address: string): void
   /** @param end  called when the connection is to end, with the reason */
-  watch(session: ServerHttp2Session, socket: GuardedSocket, end: (why: string) => void): Account
+  watch(session: ServerHttp2Session, socket: GuardedSocket, budget: Budget, end: (why: string) => void): Account
 }
 
 export function createGuard(): Guard {
   const watched = new Map<ServerHttp2Session, Watched>()
   let order = watched.entries()
   let timer: NodeJS.Timeout | undefined
+  /** Until when, by address; the latest last. */
+  const suspects = new Map<string, number>()
 
   function look() {
     const now = performance.now()
@@ -171,8 +192,16 @@ export function createGuard(): Guard {
     timer = undefined
   }
   return {
-    watch(session, socket, end) {
-      const account = new Account(socket, performance.now())
+    budget: address => ((suspects.get(addressKey(address)) ?? 0) > performance.now() ? wary : trusting),
+    suspect(address) {
+      const key = addressKey(address)
+      suspects.delete(key)
+      suspects.set(key, performance.now() + waryFor)
+      const [first] = suspects.keys()
+      if (suspects.size > mostSuspects && first !== undefined) suspects.delete(first)
+    },
+    watch(session, socket, budget, end) {
+      const account = new Account(socket, budget, performance.now())
       watched.set(session, { account, socket, end })
       timer ??= setInterval(look, lookEvery).unref()
       return account

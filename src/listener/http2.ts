@@ -28,12 +28,8 @@ const begunAtOnce = 16
  * turns away what is opened in their place.
  */
 const openPerStream = 2
-/** Requests that may wait, for each that may run: a line that stood still brings what was cancelled meanwhile. */
-const waitingPerStream = 10
 /** More than the guard lets pass: it counts what is taken back, and knows what was answered. */
 const nativeResets = 100_000
-/** Node's hundred for as long as the connection lasts; their bytes carry nothing for the guard. */
-const nativeRejections = 10_000
 /** What nghttp2 and Node call a flood. */
 const flooding: ReadonlySet<number | string | undefined> = new Set([-904, -905, 'ERR_HTTP2_TOO_MANY_INVALID_FRAMES'])
 /** Pieces of a body between two looks at what they are worth: of one byte each, thousands come at one time. */
@@ -56,6 +52,8 @@ class Flood extends Error {
 interface Line {
   readonly connection: Connection
   readonly account: Account
+  /** Requests that may wait. */
+  readonly waiting: number
   readonly flooded: (why: string) => void
 }
 
@@ -157,17 +155,19 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
       begin(carrying, flags, raw, line)
       return true
     })
-    if (starts.waiting(session) > waitingPerStream * limits.streams) flooded('requests that are taken back at once')
+    if (starts.waiting(session) > line.waiting) flooded('requests that are taken back at once')
   }
 
   return {
     accept(socket) {
+      const connection = connectionOf(socket)
+      const budget = guard.budget(connection.address)
       const session = performServerHandshake(socket, {
         settings,
         maxHeaderListPairs: limits.headerCount + 4,
         maxSessionMemory: 32,
         maxSessionInvalidFrames: 100,
-        maxSessionRejectedStreams: nativeRejections,
+        maxSessionRejectedStreams: budget.rejected,
         maxSettings: 32,
         streamResetBurst: nativeResets,
         streamResetRate: nativeResets,
@@ -175,15 +175,16 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
         strictSingleValueFields: false,
       })
       sessions.add(session)
-      const connection = connectionOf(socket)
       const flooded = (why: string) => {
         if (session.destroyed) return
         starts.forget(session)
         // Without an error Node would say that all is well.
         session.destroy(new Flood(why), constants.NGHTTP2_ENHANCE_YOUR_CALM)
+        guard.suspect(connection.address)
         take.flood(connection, why)
       }
-      const line: Line = { connection, account: guard.watch(session, socket, flooded), flooded }
+      const account = guard.watch(session, socket, budget, flooded)
+      const line: Line = { connection, account, waiting: budget.waiting * limits.streams, flooded }
       session.setTimeout(limits.keepAlive, () => {
         if (session.destroyed || busy.has(session)) return
         session.close()
@@ -202,6 +203,7 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
       })
       session.on('error', (error: Error & { code?: string; errno?: number }) => {
         if (error.code === 'ECONNRESET' || error instanceof Flood) return
+        guard.suspect(connection.address)
         if (flooding.has(error.errno) || flooding.has(error.code)) take.flood(connection, error.message)
         else take.malformed(connection, error.code ?? error.message)
       })
