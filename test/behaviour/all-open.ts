@@ -12,6 +12,7 @@ import type { TestClient } from '../fixture/authority.ts'
 import type { TestGateway } from '../fixture/gateway.ts'
 import type { Respond } from '../fixture/upstream.ts'
 import { hang, reply, upgradeEcho } from '../fixture/upstream-answers.ts'
+import { within } from './app.ts'
 
 export const respondToAll: Respond = ({ target }) =>
   target === '/hang' ? hang : target === '/socket' ? upgradeEcho() : reply({ body: 'in' })
@@ -19,6 +20,8 @@ export const respondToAll: Respond = ({ target }) =>
 export interface Open {
   readonly what: string
   readonly isOpen: () => boolean
+  /** Of a WebSocket: the code that it was closed with. */
+  readonly code?: () => number | undefined
 }
 
 /** Everything that a client can have open at one time. */
@@ -57,6 +60,10 @@ export async function openAll(t: Test, gateway: TestGateway, client: TestClient)
 
   const socket = new WebSocket(`wss://localhost:${gateway.port}/socket`, tls)
   socket.on('error', () => undefined) // told by its state
+  let code: number | undefined
+  socket.once('close', closed => {
+    code = closed
+  })
   t.teardown(() => socket.terminate())
   await once(socket, 'open')
 
@@ -68,7 +75,15 @@ export async function openAll(t: Test, gateway: TestGateway, client: TestClient)
     watched('a connection that is kept open', idle),
     watched('a request that waits for its answer', waiting),
     { what: 'a session of HTTP/2', isOpen: () => !session.destroyed && !session.closed },
-    { what: 'a WebSocket', isOpen: () => socket.readyState === WebSocket.OPEN },
+    { what: 'a WebSocket', isOpen: () => socket.readyState === WebSocket.OPEN, code: () => code },
     watched('a stream', bytes),
   ]
+}
+
+/** All of it is cut within so many milliseconds, and a WebSocket is told by what right. */
+export async function seeCut(t: Test, all: readonly Open[], milliseconds: number): Promise<void> {
+  for (const { what, isOpen, code } of all) {
+    t.ok(await within(milliseconds, () => !isOpen()), `${what} is cut`)
+    if (code !== undefined) t.ok(await within(1_000, () => code() === 1008), `${what}: ${code()}`)
+  }
 }

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { requireReal } from '../fixture/real.ts'
 import { slapdTools } from '../fixture/slapd.ts'
-import { openAll } from './all-open.ts'
+import { openAll, seeCut } from './all-open.ts'
 import { within } from './app.ts'
 import { type DirectoryHouse, startDirectoryHouse } from './directory-house.ts'
 
@@ -11,6 +11,9 @@ if (!requireReal(t, slapdTools)) process.exit(0)
 const minute = 60_000
 /** Everything must be felt within this. */
 const patience = 5_000
+
+/** A connection on which nothing is under way. */
+const stays = /kept open|HTTP\/2/
 
 const people = { people: { dora: { uid: 'dora', password: 'x' } }, groups: { radiology: ['alice', 'dora'] } }
 
@@ -38,7 +41,7 @@ t.test('what happens to the account', async t => {
       clock.move(14 * minute)
       t.equal((await gateway.ask('/', { client: alice })).status, 200, 'not asked yet')
       clock.move(2 * minute)
-      for (const { what, isOpen } of hers) t.ok(await within(patience, () => !isOpen()), `${what} is cut`)
+      await seeCut(t, hers, patience)
       for (const { what, isOpen } of others) t.ok(isOpen(), `${what} of somebody else goes on`)
       t.equal((await gateway.ask('/', { client: alice })).status, 401)
       t.equal((await gateway.ask('/', { client: dora })).status, 200)
@@ -55,9 +58,25 @@ t.test('locked here, by a command', async t => {
   const house = await startDirectoryHouse(t, { slapd: people })
   const { hers, others } = await openBoth(t, house)
   house.accounts.update('alice', { locked: true })
-  for (const { what, isOpen } of hers) t.ok(await within(patience, () => !isOpen()), `${what} is cut`)
+  await seeCut(t, hers, patience)
   for (const { what, isOpen } of others) t.ok(isOpen(), `${what} of somebody else goes on`)
   t.equal(house.asked(), 2, 'and the directory was not asked again')
+})
+
+t.test('one of several groups is taken away: streams and what is under way end, and she stays in', async t => {
+  const house = await startDirectoryHouse(t, {
+    slapd: { ...people, groups: { ...people.groups, cardiology: ['alice'] } },
+    holders: 'groups: []',
+  })
+  const { gateway, clock, slapd } = house
+  const { alice, hers, others } = await openBoth(t, house)
+  await house.regroup('delete', 'radiology', slapd.people.alice.dn)
+  clock.move(16 * minute)
+  const [kept, lost] = [hers.filter(one => stays.test(one.what)), hers.filter(one => !stays.test(one.what))]
+  await seeCut(t, lost, patience)
+  for (const { what, isOpen } of [...kept, ...others]) t.ok(isOpen(), `${what} goes on`)
+  t.equal((await gateway.ask('/open', { client: alice })).status, 200)
+  t.equal((await gateway.ask('/', { client: alice })).status, 403)
 })
 
 t.test('while the directory is down nothing is cut, and afterwards it is', async t => {
@@ -84,6 +103,6 @@ t.test('a reload to a directory that does not know them', async t => {
   const { hers, others } = await openBoth(t, house)
   const yaml = house.yaml({ directory: 'userFilter: "(&(objectClass=person)(uid=dora))"' })
   t.same(await house.gateway.reload({ yaml }), { ok: true })
-  for (const { what, isOpen } of hers) t.ok(await within(patience, () => !isOpen()), `${what} is cut`)
+  await seeCut(t, hers, patience)
   for (const { what, isOpen } of others) t.ok(isOpen(), `${what} of somebody else goes on`)
 })

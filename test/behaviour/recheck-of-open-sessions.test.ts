@@ -61,6 +61,7 @@ t.test('a session', async t => {
       const { gateway, clock } = house
       const others = await gateway.signIn('dora', 'dora pass-word')
       const socket = await openSocket(t, house, cookie)
+      const closed = once(socket, 'close')
       const before = house.asked()
       await change(house)
       clock.move(10 * minute)
@@ -69,6 +70,7 @@ t.test('a session', async t => {
       t.equal(house.asked(), before, 'no request asks the directory')
       clock.move(6 * minute)
       t.ok(await within(patience, () => socket.readyState === WebSocket.CLOSED), 'the WebSocket is closed')
+      t.equal((await closed)[0], 1008)
       t.equal(await ask(), 401)
       t.equal((await gateway.ask('/', { cookie: others })).status, 200, 'somebody else stays in')
       t.ok(await within(patience, () => gateway.audit().some(({ kind }) => kind === 'access-ended')))
@@ -104,18 +106,22 @@ t.test('what runs by Basic ends like a session, and what runs for somebody else 
   t.match(ends(), [{ who: { name: 'alice', realm: 'directory', proof: 'password' }, reason: 'not-found' }])
 })
 
-t.test('a smaller set of groups counts for the next request, in every session', async t => {
+t.test('a smaller set of groups counts for the next request, in every session, and for what is open', async t => {
   const { house, cookie, ask } = await startSignedIn(t, {
     slapd: { groups: { radiology: ['alice', 'bob'], cardiology: ['alice'] } },
   })
   const { gateway, clock, slapd, upstream } = house
   t.equal(await ask(), 200)
   t.equal(upstream.received.at(-1)?.header('x-remote-groups'), 'radiology,cardiology')
+  const socket = await openSocket(t, house, cookie)
+  const closed = once(socket, 'close')
   await house.regroup('delete', 'radiology', slapd.people.alice.dn)
   clock.move(16 * minute)
   const smaller = () => house.accounts.find('alice')?.groups.length === 1
   t.ok(await within(patience, smaller))
   t.equal(await ask(), 403)
+  const [code, reason] = await closed
+  t.same([code, String(reason)], [1008, 'not permitted any more'])
   t.equal((await gateway.ask('/open', { cookie })).status, 200, 'still signed in')
   t.equal(upstream.received.at(-1)?.header('x-remote-groups'), 'cardiology')
 })

@@ -8,8 +8,7 @@ import { startAuthority, type TestClient } from '../fixture/authority.ts'
 import { startTestGateway, type TestGateway } from '../fixture/gateway.ts'
 import { startTcpUpstream } from '../fixture/tcp-upstream.ts'
 import { startUpstream } from '../fixture/upstream.ts'
-import { openAll, respondToAll } from './all-open.ts'
-import { within } from './app.ts'
+import { openAll, respondToAll, seeCut } from './all-open.ts'
 
 /** A revocation must be felt within this. */
 const patience = 5_000
@@ -51,7 +50,7 @@ async function seeTaken(
 ) {
   const [hers, his] = [await openAll(t, gateway, people.alice), await openAll(t, gateway, people.bob)]
   await take()
-  for (const { what, isOpen } of hers) t.ok(await within(patience, () => !isOpen()), `${what} is cut`)
+  await seeCut(t, hers, patience)
   for (const { what, isOpen } of his) t.ok(isOpen(), `${what} of somebody else goes on`)
   const refused = await gateway.ask('/', { client: people.alice })
   t.match([refused.status, JSON.parse(refused.text).reason], [401, 'certificate-revoked'])
