@@ -89,22 +89,24 @@ export function createInFlight({ sessions, idle, barred }: InFlightOptions): InF
   const passwordOf = ({ permit: { principal } }: Work) => (principal?.proof.kind === 'password' ? principal : undefined)
 
   function look(works: Iterable<Work>) {
-    const presentOf = judge === undefined ? undefined : askedOnce(judge)
+    const by = judge
+    if (by === undefined) return
+    const presentOf = askedOnce(by)
     const told = new Set<unknown>()
     for (const work of works) {
-      const judged = running.get(work)
       const was = work.permit.principal
-      if (judge === undefined || presentOf === undefined || judged === undefined) return
       const principal = was && presentOf(was, work)
-      if (principal === 'unknown') continue
+      // Asking for a session that is over ends all that runs under it.
+      const judged = running.get(work)
+      if (judged === undefined || principal === 'unknown') continue
       if (was !== undefined && principal === undefined) {
         end(work, goodbyes[was.proof.kind])
         continue
       }
       const groups = JSON.stringify([...(principal?.groups ?? [])].toSorted())
-      if (judged.judge === judge && judged.groups === groups) continue
-      Object.assign(judged, { judge, groups })
-      const why = judge.bars(work, principal)
+      if (judged.judge === by && judged.groups === groups) continue
+      Object.assign(judged, { judge: by, groups })
+      const why = by.bars(work, principal)
       if (why === undefined) continue
       end(work, goodbyes.barred)
       const who = holderOf(principal, work)

@@ -105,6 +105,30 @@ t.test('the end of a session that is told here is felt at once', async t => {
   t.same(ended, ['download: 1008 the session has ended'])
 })
 
+t.test('an end that is found in a look is told once, and the look goes on to everybody else', async t => {
+  const { inFlight, ended, closed, changed, judge, who, add, tell, tick } = start(t)
+  add('first', who('alice', 'session'))
+  add('second', who('alice', 'session'))
+  add('his', who('bob', 'password'))
+  closed.add('s1')
+  changed.set('bob', undefined)
+  // As the store does it: whoever asks for a session that is over has it end.
+  const { present, bars } = judge()
+  inFlight.judgeBy({
+    present(was, passed) {
+      if (was.name === 'alice') tell('s1')
+      return present(was, passed)
+    },
+    bars,
+  })
+  tick(second)
+  t.same(ended, [
+    'first: 1008 the session has ended',
+    'second: 1008 the session has ended',
+    'his: 1008 the account has changed',
+  ])
+})
+
 t.test('a person is asked for once in a look, however much runs, and judged again only by something new', async t => {
   const { inFlight, judge, who, add, tick, asked, changed, ended, barred } = start(t)
   const works = Array.from({ length: 300 }, (_, nth) => add(`download ${nth}`, who('alice', 'session', ['a', 'b'])))
