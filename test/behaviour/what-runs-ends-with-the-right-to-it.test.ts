@@ -5,6 +5,8 @@ import t from 'tap'
 import { changeAccountFile } from '../../src/identity/account-file.ts'
 import { startAuthority } from '../fixture/authority.ts'
 import { startTestGateway } from '../fixture/gateway.ts'
+import { rawTls } from '../fixture/raw-tls.ts'
+import { startTcpUpstream } from '../fixture/tcp-upstream.ts'
 import { startUpstream } from '../fixture/upstream.ts'
 import { movedClock } from '../identity/moved-clock.ts'
 import { respondToRunning, startRunning } from './all-running.ts'
@@ -18,23 +20,36 @@ const passwords = { alice: 'alice pass-word', bob: 'bob pass-word' }
 const authority = await startAuthority(t)
 const upstream = await startUpstream(t, respondToRunning)
 
+const echo = await startTcpUpstream(t, { keeps: false, onConnection: socket => socket.pipe(socket) })
+const { certFile, keyFile } = await authority.server(['localhost'], ['127.0.0.1'])
+
 interface Changed {
   readonly heart?: string
   readonly open?: string
+  readonly stream?: string
   readonly basic?: boolean
 }
 const yaml = ({
   heart = '[{ groups: [cardiology], may: everything }]',
   open = 'everyone',
-  ...realms
+  stream = 'everyone',
+  basic = true,
 }: Changed = {}) => `
-realms: { basic: ${realms.basic ?? true}, local: { file: state-users.yaml } }
+realms: { basic: ${basic}, local: { file: state-users.yaml } }
 sessions: { idle: 12 h, absolute: 12 h }
 upstreams: { app: { kind: generic, url: "${upstream.url}" } }
 routes:
   - { path: /heart, upstream: app, access: ${heart} }
   - { path: /open, upstream: app, access: ${open} }
   - { path: /, upstream: app, access: authenticated }
+streams:
+  raw:
+    bind: 127.0.0.1:0
+    protocol: raw
+    keystore: { certificate: ${certFile}, key: ${keyFile} }
+    clients: { certificate: optional, truststore: ${authority.caFile} }
+    upstream: "tcp://127.0.0.1:${echo.port}"
+    access: ${stream}
 `
 const clock = movedClock(Date.now())
 const groups = ['radiology', 'cardiology']
@@ -127,6 +142,25 @@ t.test('a reload whose rules deny it', async t => {
   rest.seeOpen(t)
   t.same(await gateway.reload({ yaml: yaml().replace(/^ {2}- { path: \/,.*$/m, '') }), { ok: true })
   await rest.seeEnded(t, 3_000)
+})
+
+t.test('connections of a stream, by a reload', async t => {
+  const port = Number(new URL(gateway.gateway.listeners.find(({ name }) => name === 'raw')?.urls[0] ?? '').port)
+  const open = async (name?: string) => {
+    const pair = name === undefined ? undefined : await authority.client(name)
+    const line = await rawTls(port, { ca: authority.caPem, ...(pair && { cert: pair.chainPem, key: pair.keyPem }) })
+    t.teardown(() => line.close())
+    await line.write('hello')
+    t.equal((await line.read({ until: 'hello' })).ended, 'until')
+    return line
+  }
+  const [nobody, ann, ben] = [await open(), await open('ann'), await open('ben')]
+  t.same(await gateway.reload({ yaml: yaml({ stream: 'authenticated' }) }), { ok: true })
+  t.match(await nobody.read(), { ended: /end|error/ })
+  t.same(await gateway.reload({ yaml: yaml({ stream: '[{ people: [ann] }]' }) }), { ok: true })
+  t.match(await ben.read(), { ended: /end|error/ })
+  await ann.write('again')
+  t.equal((await ann.read({ until: 'again' })).ended, 'until', 'who is still named goes on')
 })
 
 t.test('a reload that switches Basic off', async t => {
