@@ -82,8 +82,9 @@ export function createEntrances(parts: EntranceParts): Entrances {
     const bind = placeOf(wanted)
     const { name } = wanted
     if (wanted.kind === 'plain') {
-      const bound = await listenPlain(name, wanted.section, redirectOf(name), parts.challenge, address =>
-        parts.listenerEvents.trouble(name, 'let-go', address, 'a plain connection made room for another'),
+      const { trouble } = parts.listenerEvents
+      const bound = await listenPlain(name, wanted.section, redirectOf(name), parts.challenge, (kind, address) =>
+        trouble(name, kind, address, 'on a listener that redirects'),
       )
       return { kind: 'plain', bind, bound }
     }

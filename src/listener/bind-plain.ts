@@ -10,7 +10,7 @@ import type { AddressInfo } from 'node:net'
 import type { BindAddress } from '../config/scalars.ts'
 import { plainAddress } from './client-address.ts'
 import { listenOptions } from './listen-options.ts'
-import { createPlaces } from './places.ts'
+import { createPlaces, type NoRoom } from './places.ts'
 import type { Bound } from './secure-listener.ts'
 
 const limits: ServerOptions = {
@@ -24,12 +24,12 @@ const limits: ServerOptions = {
 export const plainPlaces = 256
 const share = plainPlaces / 2
 
-/** @param letGo  told of a connection that made room for another */
+/** @param crowd  told of a connection that found no room, or made it for another */
 export async function bindPlain(
   name: string,
   binds: readonly BindAddress[],
   answer: RequestListener,
-  letGo: (address: string) => void = () => undefined,
+  crowd: (kind: NoRoom | 'let-go', address: string) => void = () => undefined,
 ): Promise<Bound> {
   const places = createPlaces(
     () => ({ places: plainPlaces, perAddress: share }),
@@ -40,11 +40,12 @@ export async function bindPlain(
     server.on('connection', socket => {
       const address = plainAddress(socket.remoteAddress)
       const place = places.take(address, () => {
-        letGo(address)
+        crowd('let-go', address)
         socket.destroy()
       })
-      if (typeof place === 'string') socket.destroy()
-      else socket.once('close', place.leave)
+      if (typeof place !== 'string') return void socket.once('close', place.leave)
+      crowd(place, address)
+      socket.destroy()
     })
     return { bind, server }
   })

@@ -12,6 +12,12 @@ import { handshakePlacesOf } from './tls-door.ts'
 /** State, logs, directory, certificates that are read, files of a viewer, and what Node has open itself. */
 const ownFiles = 128
 
+/** Of all that was asked for, some is always granted. */
+const least = 1 / 1_000
+
+const sum = (numbers: readonly number[]) => numbers.reduce((all, one) => all + one, 0)
+const fewerOf = (connections: number, share: number) => Math.max(1, Math.floor(connections * share))
+
 /**
  * @param descriptors  that the process may have open; undefined: no limit is known
  * @param tell         of the connections that each entrance keeps, by its name, when they are fewer than it was given
@@ -22,21 +28,28 @@ export function fitConnections(
   tell: (facts: { readonly openFiles: number; readonly connections: Readonly<Record<string, number>> }) => void,
 ): Config {
   if (descriptors === undefined) return config
-  const needOf = (connections: number, each: number) => connections * each + handshakePlacesOf({ connections }).places
   const listeners = Object.values(config.listeners)
-  const needs = [
-    ...listeners.flatMap(one => (one.kind === 'secure' ? [needOf(one.limits.connections, 1)] : [])),
-    ...Object.values(config.streams).map(({ limits }) => needOf(limits.connections, 2)),
+  const asked = [
+    ...listeners.flatMap(one => (one.kind === 'secure' ? [{ each: 1, connections: one.limits.connections }] : [])),
+    ...Object.values(config.streams).map(({ limits }) => ({ each: 2, connections: limits.connections })),
   ]
+  const needOf = (share: number) =>
+    sum(
+      asked.map(({ each, connections }) => {
+        const fewer = fewerOf(connections, share)
+        return fewer * each + handshakePlacesOf({ connections: fewer }).places
+      }),
+    )
   const upstreams = Object.values(config.upstreams).map(one => (one.kind === 'ohif' ? 0 : one.connections))
   const plain = (1 + listeners.filter(one => one.kind === 'plain').length) * plainPlaces
-  const sum = (numbers: readonly number[]) => numbers.reduce((all, one) => all + one, 0)
-  const share = (descriptors - ownFiles - plain - sum(upstreams)) / Math.max(1, sum(needs))
-  if (share >= 1) return config
+  const room = descriptors - ownFiles - plain - sum(upstreams)
+  let share = 1
+  while (needOf(share) > room && share > least) share *= 0.95
+  if (share === 1) return config
 
   const kept: Record<string, number> = {}
   const fit = <T extends { readonly limits: { readonly connections: number } }>(name: string, section: T): T => {
-    const connections = Math.max(1, Math.floor(section.limits.connections * share))
+    const connections = fewerOf(section.limits.connections, share)
     kept[name] = connections
     return { ...section, limits: { ...section.limits, connections } }
   }

@@ -3,7 +3,8 @@
  *
  * A connection with nothing under way gives its place to a newcomer: an archive that cannot be reached is worse than a
  * connection that has to be made once more. It is taken from whoever holds most, the one that has been quiet for longest
- * first: a flood pays with its own. What is under way is never cut to make room.
+ * first: a flood pays with its own. What is under way is never cut to make room, and neither is what was a moment ago: when
+ * all come at one time, as after a restart, those who came first get to the end of their handshake.
  */
 import { addressKey } from './client-address.ts'
 
@@ -32,8 +33,13 @@ export interface Places {
   take(address: string, letGo: () => void): Place | NoRoom
 }
 
+/** Milliseconds for which a connection must have been quiet before it makes room. */
+const moment = 1_000
+
 interface Held {
   readonly letGo: () => void
+  /** By the clock of the process. */
+  quietSince: number
   underWay: number
   width: number
 }
@@ -70,7 +76,7 @@ export function createPlaces(limits: () => PlaceLimits, isExempt: (address: stri
   /** @param key  of the one holder who may lose a place; absent: whoever has most of them */
   const letOneGo = (key: string | undefined) => {
     const [from = '', holder] = key === undefined ? largest(holders) : [key, holders.get(key)]
-    const [first] = holder?.quiet ?? []
+    const first = holder && oldest(holder)
     if (holder === undefined || first === undefined) return false
     leave(holder, from, first)
     first.letGo()
@@ -92,8 +98,9 @@ export function createPlaces(limits: () => PlaceLimits, isExempt: (address: stri
       const key = addressKey(address)
       const holder = holders.get(key) ?? { places: 0, quiet: new Set() }
       holders.set(key, holder)
-      const held: Held = { letGo, underWay: 0, width: 1 }
+      const held: Held = { letGo, quietSince: 0, underWay: 0, width: 1 }
       const isQuiet = () => {
+        held.quietSince = performance.now()
         holder.quiet.add(held)
         quiet++
       }
@@ -122,14 +129,20 @@ export function createPlaces(limits: () => PlaceLimits, isExempt: (address: stri
   }
 }
 
+/** What it can lose first. */
+function oldest({ quiet }: Holder): Held | undefined {
+  const [first] = quiet
+  return first !== undefined && performance.now() - first.quietSince >= moment ? first : undefined
+}
+
 /** Of those who have something to lose. */
 function largest(holders: ReadonlyMap<string, Holder>): readonly [string, Holder] | [] {
   let found: readonly [string, Holder] | [] = []
   let most = 0
   for (const entry of holders) {
-    const [, { places, quiet }] = entry
-    if (places <= most || quiet.size === 0) continue
-    most = places
+    const [, holder] = entry
+    if (holder.places <= most || oldest(holder) === undefined) continue
+    most = holder.places
     found = entry
   }
   return found

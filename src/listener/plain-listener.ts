@@ -10,6 +10,7 @@ import type { RequestListener } from 'node:http'
 import type { PlainListener } from '../config/listener.ts'
 import { originForm, parseAuthority } from './authority.ts'
 import { bindPlain } from './bind-plain.ts'
+import type { NoRoom } from './places.ts'
 import type { Bound } from './secure-listener.ts'
 
 export interface RedirectTarget {
@@ -46,7 +47,7 @@ export function listenPlain(
   section: PlainListener,
   target: RedirectTarget,
   challenge: ChallengeAnswer = () => undefined,
-  letGo?: (address: string) => void,
+  crowd?: (kind: NoRoom | 'let-go', address: string) => void,
 ): Promise<Bound> {
   const answer: RequestListener = (message, response) => {
     response.shouldKeepAlive = false
@@ -64,7 +65,7 @@ export function listenPlain(
     const safe = message.method === 'GET' || message.method === 'HEAD'
     response.writeHead(safe ? 301 : 308, { location, ...type }).end(`This server is at ${location}\n`)
   }
-  return bindPlain(name, section.bind, answer, letGo)
+  return bindPlain(name, section.bind, answer, crowd)
 }
 
 /** Empty when the target is no challenge; as a token that is nobody's. */

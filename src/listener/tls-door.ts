@@ -77,6 +77,8 @@ const originOf = ({ remoteAddress, remotePort, localAddress, localPort }: Socket
 
 /** So many may always come from one address, or be without a handshake: a small listener is nobody's fault. */
 const few = 16
+/** So many may be without a handshake where there are as many connections: all come at one time after a restart. */
+const usual = 256
 
 /** Half of all places may come from one address, unless its share was written down. */
 export const placesOf = ({ connections, connectionsPerAddress }: ConnectionLimits): PlaceLimits => ({
@@ -84,13 +86,13 @@ export const placesOf = ({ connections, connectionsPerAddress }: ConnectionLimit
   perAddress: connectionsPerAddress ?? Math.max(few, Math.ceil(connections / 2)),
 })
 
-/** Connections without a handshake have places of their own: a quarter as many. */
+/** Connections without a handshake have places of their own: a quarter as many, or more where that would be few. */
 export const handshakePlacesOf = ({
   connections,
   connectionsPerAddress = connections,
 }: ConnectionLimits): PlaceLimits => {
-  const share = placesOf({ connections: Math.max(few, Math.ceil(connections / 4)) })
-  return { ...share, perAddress: Math.min(connectionsPerAddress, share.perAddress) }
+  const all = placesOf({ connections: Math.max(few, Math.min(usual, connections), Math.ceil(connections / 4)) })
+  return { ...all, perAddress: Math.min(connectionsPerAddress, all.perAddress) }
 }
 
 export async function openDoor(binds: readonly BindAddress[], trust: ServerTrust, parts: DoorParts): Promise<Door> {

@@ -30,7 +30,7 @@ t.test('one address that never finishes its handshakes leaves room for the other
   t.ok(60 - cut >= 8, 'some may wait: people stand behind one address too')
   for (let at = 0; at < 5; at++) t.equal((await gateway.ask('/')).status, 200, 'everybody else gets in')
   t.ok(
-    gateway.log().some(({ level, kind }) => level === 'warn' && kind === 'let-go'),
+    gateway.log().some(({ level, kind }) => level === 'warn' && kind === 'crowded'),
     'and the operator is told',
   )
 })

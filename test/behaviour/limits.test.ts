@@ -1,6 +1,7 @@
 // What one request may cost is bounded, and what is over the bound is refused by its own status.
 import { connect as connectHttp2 } from 'node:http2'
 import { Readable } from 'node:stream'
+import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { rawTls } from '../fixture/raw-tls.ts'
 import { hang, json, upgradeEcho } from '../fixture/upstream-answers.ts'
@@ -102,12 +103,17 @@ t.test('no more than the allowed connections are at work at one time, and one th
     return line
   }
   const [first, second, third] = [await open(), await open(), await open()]
+  await pause(1_100)
   t.equal((await gateway.ask('/x')).status, 200, 'the fourth comes in')
   t.match((await first.read({ timeout: 2_000 })).ended, /end|error/, 'for the one that was quiet for longest')
   t.notOk(second.socket.destroyed || third.socket.destroyed)
 
-  const working = [second, third, await open()]
-  for (const line of working) await line.write('GET /held HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  const working: Awaited<ReturnType<typeof open>>[] = []
+  for (const line of [second, third, undefined]) {
+    working.push(line ?? (await open()))
+    await working.at(-1)?.write('GET /held HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    await pause(100)
+  }
   t.ok(await within(2_000, () => upstream.received.length === 4))
   await t.rejects(gateway.ask('/x'), 'while all three wait for their answers, nobody else does')
   t.ok(

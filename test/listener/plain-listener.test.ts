@@ -3,9 +3,11 @@
  */
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { listenAdmin } from '../../src/listener/admin-listener.ts'
 import { listenPlain, redirectLocation } from '../../src/listener/plain-listener.ts'
+import { within } from '../behaviour/app.ts'
 
 const anywhere = [{ host: '127.0.0.1', port: 0 }]
 
@@ -109,6 +111,31 @@ t.test('an ACME authority finds the answer to a token, and everything else is se
   }
   answers.clear()
   t.equal((await get(ours)).status, 301, 'once the order is over, as well')
+})
+
+t.test('who says nothing makes room for others', async t => {
+  const from: string[] = []
+  const bound = await listenPlain(
+    'plain',
+    { kind: 'plain', bind: anywhere, redirect: 'web' },
+    { publicOrigin: undefined, port: 8443 },
+    () => undefined,
+    (kind, address) => {
+      if (kind === 'let-go') from.push(address)
+    },
+  )
+  t.teardown(() => bound[Symbol.asyncDispose]())
+  const port = Number(new URL(bound.urls[0] ?? '').port)
+  let cut = 0
+  for (let at = 0; at < 400; at++) {
+    const silent = connect({ host: '127.0.0.1', port, localAddress: `127.0.8.${(at % 3) + 1}` })
+    silent.on('error', () => undefined).on('close', () => cut++)
+    t.teardown(() => silent.destroy())
+  }
+  t.ok(await within(5_000, () => cut >= 144), `${cut} of 400 were cut`)
+  await pause(1_100)
+  t.equal((await fetch(bound.urls[0] ?? '', { redirect: 'manual' })).status, 301)
+  t.match(from[0], /^127\.0\.8\./, 'in place of one of them')
 })
 
 t.test('health and metrics are told, and nothing else', async t => {
