@@ -34,7 +34,7 @@ export interface Stations {
   /** Whether this name may be asked for on this listener. */
   readonly hostFits: (exchange: Exchange) => boolean
   readonly clientOf: (exchange: Exchange) => string
-  readonly identify: (exchange: Exchange, client: string, route: Route | undefined) => Promise<Identity>
+  readonly identify: (understood: Understood, route: Route | undefined) => Promise<Identity>
   /** Who somebody is now for whom something runs. */
   readonly present: Judge['present']
   readonly sites: (exchange: Exchange) => SiteRules
@@ -95,7 +95,7 @@ export function createPipeline(stations: Stations): Pipeline {
       if (override !== undefined) return pages.badRequest(exchange, override)
       if (isPreflight(exchange) && route?.access !== 'everyone') return pages.options(exchange, sites(exchange))
 
-      const identity = await stations.identify(exchange, client, route)
+      const identity = await stations.identify(understood, route)
       const decision = judge(understood, route, identity, webSocket)
       if (decision !== undefined) note(exchange, { decision })
       await stations.record(understood, route, decision, identity)

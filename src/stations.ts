@@ -16,6 +16,8 @@ import { type Exchange, headerValues } from './listener/exchange.ts'
 import type { createPages } from './pages.ts'
 import type { Stations, Understood } from './pipeline.ts'
 import type { Permit } from './policy/decide.ts'
+import type { CanonicalTarget } from './route/canonical-path.ts'
+import { type Route, upstreamPath } from './route/route.ts'
 import type { RouteTable } from './route/route-table.ts'
 import type { Log } from './telemetry/log.ts'
 import type { Metrics } from './telemetry/metrics.ts'
@@ -59,6 +61,9 @@ export function createStations(parts: StationParts): Stations {
     if (found === undefined) throw new Error(`${route.label} leads to an upstream that was never opened`)
     return found
   }
+  const isPing = (route: Route, { path }: CanonicalTarget): boolean =>
+    destinations.get(route.upstream)?.upstream.profile.pings?.test(upstreamPath(route, path)) === true
+
   return {
     routes,
     pages,
@@ -71,14 +76,15 @@ export function createStations(parts: StationParts): Stations {
       access.note(exchange, { client })
       return client
     },
-    identify: ({ connection, request }, address, route) =>
+    identify: ({ exchange: { connection, request }, target, client }, route) =>
       parts.identify(
         {
           headers: request.headers,
           peer: connection.socket,
-          address,
+          address: client,
           certificate: connection.certificate,
           authorizationPasses: destinations.get(route?.upstream ?? '')?.upstream.section.authorization === 'pass',
+          isPing: route !== undefined && isPing(route, target),
           place: route === undefined ? 'own-page' : route.access === 'everyone' ? 'open' : 'closed',
         },
         connection.listener,
@@ -91,7 +97,9 @@ export function createStations(parts: StationParts): Stations {
       const viewer = viewers.get(permit.route.upstream)
       if (viewer !== undefined) return await viewer.serve(understood.exchange, understood.target.path)
       const passed = passage(understood, permit)
-      using _running = inFlight.add({ ...passed, end: () => passed.exchange.reply.abort() })
+      // Under way it is use: it has an end of its own, and one that stands still is cut by its limits.
+      const moved = () => !isPing(permit.route, understood.target)
+      using _running = inFlight.add({ ...passed, moved, lasting: false, end: () => passed.exchange.reply.abort() })
       await forward(passed, destinationOf(permit))
     },
     async tunnel(understood, permit) {
@@ -103,7 +111,7 @@ export function createStations(parts: StationParts): Stations {
       const passed = passage(understood, permit)
       metrics.tunnels.inc({ route: label })
       try {
-        await tunnel(passed, destinationOf(permit), carried => inFlight.add({ ...passed, ...carried }))
+        await tunnel(passed, destinationOf(permit), carried => inFlight.add({ ...passed, ...carried, lasting: true }))
       } finally {
         metrics.tunnels.dec({ route: label })
       }

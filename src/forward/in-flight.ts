@@ -19,8 +19,10 @@ export type Passed = Pick<Passage, 'exchange' | 'target' | 'permit'>
 export interface Work extends Passed {
   /** Cuts it; a WebSocket says goodbye first. */
   end(goodbye: Goodbye): void
-  /** A WebSocket, which has no end of its own: whether messages passed since this was asked last. Absent: an exchange. */
-  readonly moved?: () => boolean
+  /** A WebSocket: it has no end of its own. */
+  readonly lasting: boolean
+  /** Whether anything went on, since this was asked last, that counts as use of the session. */
+  moved(): boolean
 }
 
 /** Why somebody would not be let through now; `no-route`: nothing leads there any more. */
@@ -116,10 +118,9 @@ export function createInFlight({ sessions, idle, barred }: InFlightOptions): InF
   }
   function touch() {
     const used = new Set<string>()
-    for (const { permit, moved } of running.keys()) {
-      // An exchange under way is use: it has an end of its own, and one that stands still is cut by its limits.
-      const isUse = moved === undefined || moved()
-      if (isUse && permit.principal?.proof.kind === 'session') used.add(permit.principal.proof.id)
+    for (const work of running.keys()) {
+      const proof = work.permit.principal?.proof
+      if (proof?.kind === 'session' && work.moved()) used.add(proof.id)
     }
     if (resting-- > 0) return
     resting = 0
@@ -138,7 +139,7 @@ export function createInFlight({ sessions, idle, barred }: InFlightOptions): InF
   return {
     add(work) {
       running.set(work, {})
-      if (work.moved !== undefined) {
+      if (work.lasting) {
         // Much may have changed since the decision, while the upstream took its time.
         if (isStopping) end(work, goodbyes.stop)
         else look([work])
@@ -151,11 +152,11 @@ export function createInFlight({ sessions, idle, barred }: InFlightOptions): InF
     },
     endLasting() {
       isStopping = true
-      endAll(({ moved }) => moved !== undefined, goodbyes.stop)
+      endAll(({ lasting }) => lasting, goodbyes.stop)
     },
     endOver(peer) {
       const ended = endAll(({ exchange }) => exchange.connection.socket === peer, goodbyes.certificate)
-      return ended.some(({ moved }) => moved !== undefined)
+      return ended.some(({ lasting }) => lasting)
     },
     byPassword(realm) {
       const holders = [...running.keys()].map(passwordOf)

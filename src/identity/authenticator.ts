@@ -37,6 +37,8 @@ export interface Credentials {
   readonly certificate: 'none' | 'optional' | 'required'
   /** Authorization belongs to the application behind, and is never tried on our realms. */
   readonly authorizationPasses: boolean
+  /** A page asks by itself: nobody is there for it. */
+  readonly isPing: boolean
   /** Our own pages, and routes open to everyone, are there also where the holder of the certificate cannot be looked up. */
   readonly place: 'own-page' | 'open' | 'closed'
 }
@@ -60,7 +62,7 @@ function stillHolds({ answer, session }: SessionAnswer, parts: AuthenticatorPart
 
 export async function identify(credentials: Credentials, parts: AuthenticatorParts): Promise<Identity> {
   const { certificates, sessions, basic, now } = parts
-  const { headers, peer, address, certificate, authorizationPasses, place } = credentials
+  const { headers, peer, address, certificate, authorizationPasses, isPing, place } = credentials
   const loggedOutMark = hasLoggedOutMark(headers)
 
   if (certificate === 'required') {
@@ -71,7 +73,7 @@ export async function identify(credentials: Credentials, parts: AuthenticatorPar
       return { answer, certificateAnswer, loggedOutMark, session: undefined }
     }
   }
-  const { answer: sessionAnswer, session } = stillHolds(bySession(headers, sessions), parts)
+  const { answer: sessionAnswer, session } = stillHolds(bySession(headers, sessions, !isPing), parts)
   if (sessionAnswer.kind === 'proven' && place !== 'own-page') {
     const certificateAnswer = certificates.known(peer, now()) ?? absent
     return { answer: sessionAnswer, certificateAnswer, loggedOutMark, session }

@@ -25,8 +25,11 @@ export interface SessionStore extends Disposable {
     by: 'password',
     from: string,
   ): { cookie: string; session: Session }
-  /** @param cookie  from outside, may hold anything. Finding it counts as use */
-  find(cookie: string): Session | undefined
+  /**
+   * @param cookie  from outside, may hold anything
+   * @param isUse   whether finding it counts as use; absent: it does
+   */
+  find(cookie: string, isUse?: boolean): Session | undefined
   /** Does not count as use. */
   peek(id: string): Session | undefined
   /** Counts as use, for traffic that goes on without new requests. False: it has ended. */
@@ -127,7 +130,10 @@ export function openSessionStore({ file, idle, absolute, clock, perPerson = 20 }
       living.add(id)
       return { cookie, session: withEnd(record) }
     },
-    find: cookie => (cookiePattern.test(cookie) ? used(alive(records.byCookie(cookie))) : undefined),
+    find(cookie, isUse = true) {
+      const found = cookiePattern.test(cookie) ? alive(records.byCookie(cookie)) : undefined
+      return isUse ? used(found) : found
+    },
     peek: id => alive(records.byId(id)),
     touch: id => used(alive(records.byId(id))) !== undefined,
     close: end,

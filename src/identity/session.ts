@@ -13,10 +13,10 @@ export interface SessionAnswer {
   readonly session: Session | undefined
 }
 
-/** Counts as use of the session. May throw Fault('state-unavailable'). */
-export function bySession(headers: HeaderList, store: Pick<SessionStore, 'find'>): SessionAnswer {
+/** @param isUse  whether it counts as use of the session. May throw Fault('state-unavailable') */
+export function bySession(headers: HeaderList, store: Pick<SessionStore, 'find'>, isUse: boolean): SessionAnswer {
   const cookie = readCookie(headers, sessionCookie)
-  const session = typeof cookie === 'string' ? store.find(cookie) : undefined
+  const session = typeof cookie === 'string' ? store.find(cookie, isUse) : undefined
   if (session === undefined) return { answer: absent, session }
   const { id, name, realm, groups, by } = session
   return { answer: proven({ name, realm, groups, proof: { kind: 'session', by, id } }), session }

@@ -2,7 +2,7 @@
  * What each kind of server behind the gate needs. Data; the code that acts on it is in forward/.
  *
  * Source: Orthanc Configuration.json (KeepAliveTimeout 1 s, 50 threads), orthanc-dicomweb Configuration.cpp (RetrieveURL);
- * OMERO.web nginx template, gunicorn message.py; measured with Orthanc 1.10.1 and DICOMweb 1.7.
+ * OMERO.web nginx template and webclient/urls.py, gunicorn message.py; measured with Orthanc 1.10.1 and DICOMweb 1.7.
  */
 import type { HttpUpstreamSection } from '../config/upstream.ts'
 
@@ -21,6 +21,8 @@ export interface Profile {
   readonly checksEndMark: boolean
   /** 502 is shown as maintenance, with Retry-After. */
   readonly maintenance: boolean
+  /** Paths, as the server sees them, that a page asks for by itself, again and again: they keep nobody signed in. */
+  readonly pings?: RegExp
 }
 
 const generic: Profile = {
@@ -44,6 +46,12 @@ export const profiles: Record<HttpUpstreamSection['kind'], Profile> = {
     checksEndMark: true,
     maintenance: false,
   },
-  // gunicorn keeps idle connections for 2 s.
-  'omero-web': { ...generic, idleConnection: 1_500, maintenance: true },
+  'omero-web': {
+    ...generic,
+    // gunicorn keeps idle connections for 2 s.
+    idleConnection: 1_500,
+    maintenance: true,
+    // omero.web.ping_interval, once a minute; behind whatever prefix it runs under.
+    pings: /\/webclient\/keepalive_ping\/$/,
+  },
 }

@@ -1,5 +1,6 @@
 // Traffic under way is use: an upload of ten idle times is not cut though its person asks for nothing else, and messages on
-// a WebSocket keep their session too. Pings do not: a page that was forgotten does not stay signed in.
+// a WebSocket keep their session too. Pings do not, neither those of a WebSocket nor the requests with which OMERO.web's
+// pages keep its own sessions alive: a page that was forgotten does not stay signed in.
 import { once } from 'node:events'
 import { request } from 'node:https'
 import { join } from 'node:path'
@@ -19,7 +20,8 @@ const { gateway, upstream } = await startApp(
   received => (received.header('upgrade') === undefined ? json({ bytes: received.bodyLength }) : upgradeEcho()),
   {
     clock,
-    accounts: { uploads: { password }, talks: { password }, forgot: { password } },
+    kind: 'omero-web',
+    accounts: { uploads: { password }, talks: { password }, forgot: { password }, pings: { password } },
     yaml: `
 sessions: { idle: ${idle} ms, absolute: 12 h }
 routes: [{ path: /, upstream: app, access: authenticated }]`,
@@ -44,6 +46,7 @@ t.test('for ten idle times nothing else is asked for', async t => {
   const [talks, forgot] = [await openSocket('talks'), await openSocket('forgot')]
   const goodbye = once(forgot, 'close')
   const cookie = await gateway.signIn('uploads', password)
+  const page = { cookie: await gateway.signIn('pings', password) }
   const upload = request({
     ...{ host: '127.0.0.1', servername: 'localhost', ca: gateway.authority.caPem, agent: false },
     ...{ port: gateway.port, path: '/upload', method: 'POST' },
@@ -56,12 +59,14 @@ t.test('for ten idle times nothing else is asked for', async t => {
   body.write('x')
   t.ok(await within(2_000, () => upstream.received.some(({ bodyLength }) => bodyLength === 1)))
 
+  const pinged: number[] = []
   let sent = 1
   for (let passed = 0; passed < 10 * idle; passed += 0.75 * idle) {
     clock.move(0.75 * idle)
     body.write('x')
     sent++
     talks.send('hello')
+    if (pinged.at(-1) !== 401) pinged.push((await gateway.ask('/webclient/keepalive_ping/', page)).status)
     if (forgot.readyState === WebSocket.OPEN) forgot.ping()
     for (const name of ['uploads', 'talks'])
       t.ok(await within(3_000, () => lastUse(name) === clock.now()), `${name}, after ${passed / idle} idle times`)
@@ -76,6 +81,7 @@ t.test('for ten idle times nothing else is asked for', async t => {
   t.equal(talks.readyState, WebSocket.OPEN)
   const [code, reason] = await goodbye
   t.same([code, String(reason)], [1008, 'the session has ended'], 'pings alone are no use')
+  t.same(pinged, [200, 401], 'and neither are those of OMERO.web')
 
   clock.move(1.1 * idle)
   t.equal((await gateway.ask('/x', { cookie })).status, 401, 'and when the upload is over, idling counts again')

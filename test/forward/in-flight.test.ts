@@ -60,7 +60,8 @@ function start(t: Pick<Test, 'teardown'>, idle = 30 * 60 * second) {
     const answer = principal === undefined ? absent : proven(principal)
     const permit = decide(route, { method: 'GET', needs: 'read', dangerous: false }, answer)
     const exchange = { connection: { socket: {} } }
-    const work = { exchange, target: { path: '/' }, permit, ...(moved === undefined ? {} : { moved }) }
+    const isUse = { lasting: moved !== undefined, moved: moved ?? (() => true) }
+    const work = { exchange, target: { path: '/' }, permit, ...isUse }
     const end: Work['end'] = ({ code, reason }) => ended.push(`${what}: ${code} ${reason}`)
     return inFlight.add({ ...work, end } as unknown as Work) // of an exchange, all that is looked at is its socket
   }

@@ -160,6 +160,7 @@ export async function startHouse(t: Test, options: HouseOptions = {}): Promise<H
         address: connection.address,
         certificate,
         authorizationPasses: false,
+        isPing: false,
         place: 'own-page',
       },
       {
