@@ -7,6 +7,7 @@
  * bytes are looked at: those that came, less what requests and bodies account for.
  */
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
+import { giveBackSoon } from '../kernel/give-back.ts'
 import { addressKey } from './client-address.ts'
 import { closeSoon } from './last-words.ts'
 
@@ -194,6 +195,7 @@ export function createGuard(): Guard {
   return {
     budget: address => ((suspects.get(addressKey(address)) ?? 0) > performance.now() ? wary : trusting),
     suspect(address) {
+      giveBackSoon()
       const key = addressKey(address)
       suspects.delete(key)
       suspects.set(key, performance.now() + waryFor)

@@ -1,38 +1,24 @@
 /**
- * HTTP/2 frames written byte by byte, for what no well-behaved client sends: names with blanks, capitals, line ends.
- *
- * It writes plain literals and reads frame types only. Source: RFC 9113 4.1, 6.2; RFC 7541 5.1 (numbers), 6.2.3 (never
- * indexed).
+ * One HTTP/2 request written byte by byte, for what no well-behaved client sends: names with blanks, capitals, line ends.
  */
 import type { TestGateway } from '../fixture/gateway.ts'
+import {
+  block,
+  data,
+  endHeaders,
+  endStream,
+  frame,
+  goAway,
+  type Http2Field,
+  headers,
+  preface,
+  readFrames,
+  reset,
+  settings,
+} from './http2-frames.ts'
 import { openRaw } from './raw-request.ts'
 
-export type Http2Field = readonly [name: string, value: string]
-
-export const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
-export const [data, headers, reset, settings, goAway] = [0x0, 0x1, 0x3, 0x4, 0x7]
-export const [endStream, endHeaders] = [0x1, 0x4]
-
-export function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
-  const lead = Buffer.alloc(9)
-  lead.writeUIntBE(payload.length, 0, 3)
-  lead.writeUInt8(type, 3)
-  lead.writeUInt8(flags, 4)
-  lead.writeUInt32BE(stream, 5)
-  return Buffer.concat([lead, payload])
-}
-
-function text(value: string): Buffer {
-  const bytes = Buffer.from(value, 'latin1')
-  if (bytes.length < 127) return Buffer.concat([Buffer.of(bytes.length), bytes])
-  const length = [127]
-  let rest = bytes.length - 127
-  for (; rest > 127; rest >>>= 7) length.push((rest & 127) | 128)
-  return Buffer.concat([Buffer.of(...length, rest), bytes])
-}
-
-export const block = (fields: readonly Http2Field[]): Buffer =>
-  Buffer.concat(fields.flatMap(([name, value]) => [Buffer.of(0x10), text(name), text(value)]))
+export { block, data, endHeaders, endStream, frame, goAway, type Http2Field, headers, preface, reset, settings }
 
 export interface Http2Outcome {
   /** How the gateway took it: an answer, a reset of the stream, the end of the connection, or silence. */
@@ -68,8 +54,7 @@ export async function talkHttp2(
 }
 
 function outcomeOf(bytes: Buffer): Http2Outcome['came'] | undefined {
-  for (let at = 0; at + 9 <= bytes.length; at += 9 + bytes.readUIntBE(at, 3)) {
-    const type = bytes.readUInt8(at + 3)
+  for (const { type } of readFrames(bytes).frames) {
     if (type === headers) return 'answer'
     if (type === reset) return 'reset'
     if (type === goAway) return 'goaway'

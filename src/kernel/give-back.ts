@@ -1,0 +1,33 @@
+/**
+ * Memory that a burst of work left behind, given back to the system once it is over.
+ *
+ * V8 collects when it needs room, not when it has time, and keeps what it once had: after a flood the process would hold
+ * three times of what it needs, for as long as nothing presses it. Source: `node --v8-options` (--expose-gc).
+ */
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+
+/** Milliseconds without a further call, after which the burst is over. */
+const quiet = 1_000
+/** Collecting takes this part of the time at most, whatever comes. */
+const mostOfTime = 1 / 50
+
+// One for the process, as its memory is.
+let collector: NodeJS.GCFunction | undefined
+let timer: NodeJS.Timeout | undefined
+let notBefore = 0
+
+/** To be called again and again while the burst lasts. */
+export function giveBackSoon(): void {
+  clearTimeout(timer)
+  timer = setTimeout(giveBack, Math.max(quiet, notBefore - performance.now())).unref()
+}
+
+function giveBack(): void {
+  setFlagsFromString('--expose-gc')
+  collector ??= runInNewContext('gc') as NodeJS.GCFunction // there since the flag is set
+  const before = process.threadCpuUsage()
+  collector({ type: 'major', execution: 'sync', flavor: 'last-resort' })
+  const { user, system } = process.threadCpuUsage(before)
+  notBefore = performance.now() + (user + system) / 1_000 / mostOfTime
+}
