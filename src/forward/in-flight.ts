@@ -62,7 +62,7 @@ const lookEvery = 1_000
 /** Looks that are left out after a session could not be written: each waits for whoever keeps the file. */
 const afterFault = 30
 
-export const goodbyes = {
+const goodbyes = {
   session: { code: 1008, reason: 'the session has ended' },
   password: { code: 1008, reason: 'the account has changed' },
   certificate: { code: 1008, reason: 'the certificate no longer counts' },

@@ -27,7 +27,7 @@ export interface Goodbye {
   readonly reason: string
 }
 
-export interface WebSocketSides {
+interface WebSocketSides {
   readonly client: Duplex
   readonly upstream: Duplex
   /** What came behind the handshakes. */

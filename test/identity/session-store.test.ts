@@ -57,6 +57,17 @@ t.test('a session ends when nobody uses it, and use keeps it', async t => {
   t.equal(store.find(cookie), undefined, 'what has ended does not come back')
 })
 
+t.test('looking at a session is no use of it', async t => {
+  const { store, clock } = storeOf(t)
+  const { cookie, session } = store.open(alice, 'password', '')
+  clock.move(20 * minute)
+  t.ok(store.find(cookie, false))
+  t.ok(store.peek(session.id))
+  clock.move(11 * minute)
+  t.equal(store.peek(session.id), undefined)
+  t.equal(store.find(cookie, false), undefined)
+})
+
 t.test('a session ends at its absolute age, however much it is used', async t => {
   const { store, clock } = storeOf(t)
   const { cookie, session } = store.open(alice, 'password', '')
