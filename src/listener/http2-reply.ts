@@ -70,5 +70,7 @@ export class Reply2 implements Reply {
     if (this.#stream.destroyed || this.#stream.closed) return
     this.aborted = byUs
     this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+    // Node would wait until a client that reads nothing has taken the reset, and the upstream with it.
+    this.#stream.destroy()
   }
 }
