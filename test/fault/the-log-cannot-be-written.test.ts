@@ -1,7 +1,9 @@
 // Whoever reads the log has gone, or its disk is full: the gateway serves on, heeds its operator, and ends as usual. What
 // it had to say meanwhile is lost, and the audit trail, which is no log, is not.
-import { readFileSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { within } from '../behaviour/app.ts'
 import { askSite, makeSite, type Site, serveSite } from '../fixture/site.ts'
@@ -78,3 +80,33 @@ for (const format of ['json', 'pretty'] as const) {
     t.match(await served.ended, { exitCode: 0, signal: null })
   })
 }
+
+t.test('the disk of the log is full for a while', async t => {
+  const site = await makeHouse(t)
+  const log = join(site.dir, 'log')
+  // A limit of the size of files stands in for the disk; with this before the log, it meets no other file.
+  writeFileSync(log, `${'-'.repeat(1023)}\n`.repeat(4 * 1024))
+  const shell = join(site.dir, 'to-a-file')
+  writeFileSync(shell, `#!/bin/sh\nexec '${process.execPath}' "$@" 2>>'${log}'\n`, { mode: 0o700 })
+  const heard = "process.on('SIGXFSZ',()=>{})"
+  const served = await serveSite(t, site, {
+    node: shell,
+    env: { NODE_OPTIONS: `--import=data:text/javascript,${heard}` },
+  })
+  const allow = (bytes: number | 'unlimited') =>
+    execFileSync('/usr/bin/prlimit', [`--pid=${served.pid}`, `--fsize=${bytes}:unlimited`])
+  const told = (path: string) => readFileSync(log, 'utf8').includes(`"path":"${path}"`)
+  const ask = async (path: string) => (await askSite(site, served, path)).resume().statusCode
+  t.equal(await ask('/before'), 401)
+  t.ok(await within(3_000, () => told('/before')))
+  allow(statSync(log).size + 10)
+  await keepsServing(t, site, served, 0)
+  t.equal(await ask('/meanwhile'), 401)
+  await pause(500)
+  t.notOk(told('/meanwhile'))
+  allow('unlimited')
+  t.equal(await ask('/after'), 401)
+  t.ok(await within(5_000, () => told('/after')), 'with room it is written again, without a restart')
+  served.signal('SIGTERM')
+  t.match(await served.ended, { exitCode: 0, signal: null })
+})
