@@ -1,12 +1,12 @@
 // F05: an upstream that is silent, slow or gone in the middle of its handshake, its head or its body. Silence has an end, which
 // the site sets (`connect`, `idle`); slowness has none while bytes come; afterwards the same upstream is good again.
-import { once } from 'node:events'
-import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net'
+import { createConnection, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { endingOf, protocols, startApp, within } from '../behaviour/app.ts'
 import { startAuthority } from '../fixture/authority.ts'
 import { startTestGateway } from '../fixture/gateway.ts'
+import { startTcpUpstream } from '../fixture/tcp-upstream.ts'
 import { startUpstream } from '../fixture/upstream.ts'
 import { type Answer, json, trickle } from '../fixture/upstream-answers.ts'
 
@@ -31,24 +31,17 @@ const handshakes: Readonly<Record<string, readonly [act: (socket: Socket) => voi
 async function startDoor(t: Pick<Test, 'teardown'>, behind: number) {
   let act: ((socket: Socket) => void) | undefined
   let connections = 0
-  const open = new Set<Socket>()
-  const server = createServer({ allowHalfOpen: true }, socket => {
+  const onConnection = (socket: Socket) => {
     connections++
-    open.add(socket)
-    socket.on('error', () => undefined).once('close', () => open.delete(socket))
     const doing = act
     if (doing !== undefined) return void socket.once('data', () => doing(socket)).once('end', () => socket.end())
     const through = socket.pipe(createConnection(behind, '127.0.0.1'))
     through.on('error', () => socket.destroy()).pipe(socket)
     socket.once('close', () => through.destroy())
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    for (const socket of open) socket.destroy()
-    server.close()
-  })
+  }
+  const server = await startTcpUpstream(t, { keeps: false, onConnection })
   return {
-    port: (server.address() as AddressInfo).port, // a bound TCP server has one
+    port: server.port,
     get connections() {
       return connections
     },
@@ -56,7 +49,7 @@ async function startDoor(t: Pick<Test, 'teardown'>, behind: number) {
       act = next
       connections = 0
     },
-    isAlone: () => within(1_000, () => open.size === 0),
+    isAlone: () => within(1_000, () => server.came.every(({ socket }) => socket.destroyed)),
   }
 }
 

@@ -3,11 +3,12 @@
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import t, { type Test } from 'tap'
 import { within } from '../behaviour/app.ts'
 import { askSite, makeSite, type ServedSite, type Site, serveSite } from '../fixture/site.ts'
+import { startTcpUpstream } from '../fixture/tcp-upstream.ts'
 
 const large = 2 * 1024 * 1024
 /** How far an upstream comes before it fails. */
@@ -21,10 +22,7 @@ type Leaving = (typeof leavings)[number]
 
 /** The path says how far it comes and how it fails. */
 async function startFailing(t: Pick<Test, 'teardown'>) {
-  const open = new Set<Socket>()
-  const server = createServer({ noDelay: true, allowHalfOpen: true }, socket => {
-    open.add(socket)
-    socket.on('error', () => undefined).once('close', () => open.delete(socket))
+  const onConnection = (socket: Socket) => {
     socket.once('end', () => socket.end())
     let seen = ''
     socket.on('data', bytes => {
@@ -42,14 +40,9 @@ async function startFailing(t: Pick<Test, 'teardown'>) {
         else if (!socket.destroyed && !socket.readableEnded) socket.resetAndDestroy()
       }
     })
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    for (const socket of open) socket.destroy()
-    server.close()
-  })
-  const { port } = server.address() as AddressInfo // a bound TCP server has one
-  return { port, connections: () => open.size }
+  }
+  const { port, came } = await startTcpUpstream(t, { keeps: false, onConnection })
+  return { port, connections: () => came.filter(({ socket }) => !socket.destroyed).length }
 }
 
 interface Visit {

@@ -1,14 +1,14 @@
 // F05: an upstream that hangs up, orderly or by a reset, at every point at which it can: what the client gets, and how often the
 // upstream is asked. Whatever happened, the connection of the client lives (HTTP/2), and the next request is answered.
-import { once } from 'node:events'
 import type { ClientRequest } from 'node:http'
 import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2 } from 'node:http2'
 import { request } from 'node:https'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import t, { type Test } from 'tap'
 import { protocols, within } from '../behaviour/app.ts'
 import { startTestGateway, type TestGateway } from '../fixture/gateway.ts'
+import { startTcpUpstream } from '../fixture/tcp-upstream.ts'
 
 /** When the upstream hangs up. */
 type When =
@@ -82,16 +82,13 @@ interface Play {
 async function startBreaking(t: Pick<Test, 'teardown'>) {
   let play: Play | undefined
   let asked = 0
-  const open = new Set<Socket>()
   const hangUp = (socket: Socket) => {
     if (play?.hangUp === 'FIN') socket.end()
     // One that is over already has nothing to reset.
     else if (socket.readableEnded) socket.destroy()
     else socket.resetAndDestroy()
   }
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, socket => {
-    open.add(socket)
-    socket.on('error', () => undefined).once('close', () => open.delete(socket))
+  const onConnection = (socket: Socket) => {
     socket.once('end', () => socket.end())
     if (play?.phase.when === 'accepted') {
       asked++ // it would not be told of what it does not read
@@ -113,14 +110,11 @@ async function startBreaking(t: Pick<Test, 'teardown'>) {
       if (says !== undefined) socket.write(says)
       if (when === 'request' || when === 'asked') hangUp(socket)
     })
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    for (const socket of open) socket.destroy()
-    server.close()
-  })
+  }
+  const server = await startTcpUpstream(t, { keeps: false, onConnection })
+  const open = () => server.came.map(({ socket }) => socket).filter(({ destroyed }) => !destroyed)
   return {
-    port: (server.address() as AddressInfo).port, // a bound TCP server has one
+    port: server.port,
     get asked() {
       return asked
     },
@@ -130,9 +124,9 @@ async function startBreaking(t: Pick<Test, 'teardown'>) {
     },
     /** All connections, as the play says. */
     hangUp() {
-      for (const socket of open) hangUp(socket)
+      for (const socket of open()) hangUp(socket)
     },
-    isAlone: () => within(1_000, () => open.size === 0),
+    isAlone: () => within(1_000, () => open().length === 0),
   }
 }
 
