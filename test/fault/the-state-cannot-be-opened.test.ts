@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { signIn } from '../cli/signed-in.ts'
 import { runCommand } from '../fixture/command.ts'
-import { requireReal, requireRoot } from '../fixture/real.ts'
+import { requireMounts, requireReal } from '../fixture/real.ts'
 import { askSite, makeSite, serveSite } from '../fixture/site.ts'
 import { startUpstream } from '../fixture/upstream.ts'
 
@@ -17,7 +17,7 @@ interface Case {
 }
 
 t.test('a state that cannot be opened', async t => {
-  if (!requireReal(t, ['unshare', 'mount', 'setpriv']) || !requireRoot(t, 'a read-only mount')) return
+  if (!requireReal(t, ['setpriv']) || !requireMounts(t)) return
   const upstream = await startUpstream(t)
   const site = await makeSite(t, {
     accounts: { alice: { password: 'alice-password' } },
