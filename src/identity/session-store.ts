@@ -71,6 +71,8 @@ export function openSessionStore({ file, idle, absolute, clock, perPerson = 20 }
   const listeners: ((id: string) => void)[] = []
   /** Those whose end has still to be told. */
   const living = new Set<string>()
+  /** Told, and still to be removed from the file: what is over is over, also while somebody keeps the file. */
+  const over = new Set<string>()
 
   const tell = (id: string) => {
     living.delete(id)
@@ -78,7 +80,7 @@ export function openSessionStore({ file, idle, absolute, clock, perPerson = 20 }
   }
   const end = (id: string): boolean => {
     if (!records.remove(id)) return false
-    tell(id)
+    if (!over.delete(id)) tell(id)
     return true
   }
   const withEnd = (record: SessionRecord): Session => ({
@@ -86,11 +88,12 @@ export function openSessionStore({ file, idle, absolute, clock, perPerson = 20 }
     endsAt: Math.min(record.createdAt + absolute, record.lastUsedAt + idle),
   })
   const alive = (record: SessionRecord | undefined): Session | undefined => {
-    if (record === undefined) return undefined
+    if (record === undefined || over.has(record.id)) return undefined
     const session = withEnd(record)
     const now = clock.now()
     if (now < session.endsAt && now > session.createdAt - clockSlip) return session
-    end(session.id)
+    over.add(session.id)
+    tell(session.id)
     return undefined
   }
   const used = (session: Session | undefined): Session | undefined => {
@@ -106,6 +109,10 @@ export function openSessionStore({ file, idle, absolute, clock, perPerson = 20 }
     const ids = new Set(present(records.all()).map(({ id }) => id))
     for (const id of living) if (!ids.has(id)) tell(id)
     for (const id of ids) living.add(id)
+    for (const id of over) {
+      records.remove(id)
+      over.delete(id)
+    }
   }
   const timer = setInterval(() => {
     try {

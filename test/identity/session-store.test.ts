@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import t, { type Test } from 'tap'
 import { bySession } from '../../src/identity/session.ts'
 import { openSessionStore, type SessionStoreOptions } from '../../src/identity/session-store.ts'
@@ -189,6 +190,36 @@ t.test('every end is told once: on request, by idling, and when another process 
   store.sweep()
   t.same(ended, [one, two, three])
 })
+
+t.test(
+  'what is over is over while another program keeps the file, nobody waits for it, and it does not come back',
+  async t => {
+    const { store, clock, file } = storeOf(t)
+    const ended: string[] = []
+    store.onEnd(id => ended.push(id))
+    const opened = [1, 2, 3].map(() => store.open(alice, 'password', ''))
+    const holder = new DatabaseSync(file)
+    t.teardown(() => holder.close())
+    const rows = () => holder.prepare('select count(*) as count from session').get()?.['count']
+    holder.exec('begin immediate')
+    clock.move(31 * minute)
+    const began = Date.now()
+    for (const { session } of opened) t.equal(store.peek(session.id), undefined)
+    t.ok(Date.now() - began < 500, 'a look waits for nobody')
+    t.same(
+      ended,
+      opened.map(({ session }) => session.id),
+    )
+    t.throws(() => store.sweep(), { code: 'state-unavailable' })
+    holder.exec('rollback')
+    clock.move(-30 * minute)
+    for (const { cookie } of opened) t.equal(store.find(cookie), undefined)
+    t.equal(rows(), 3)
+    store.sweep()
+    t.equal(rows(), 0)
+    t.equal(ended.length, 3, 'told once')
+  },
+)
 
 t.test('a clock set back far ends sessions instead of lengthening them', async t => {
   const { store, clock } = storeOf(t)
