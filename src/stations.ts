@@ -110,8 +110,12 @@ export function createStations(parts: StationParts): Stations {
       const { label } = permit.route
       const passed = passage(understood, permit)
       metrics.tunnels.inc({ route: label })
+      using opening = inFlight.add({ ...passed, moved: () => true, lasting: false, end: () => exchange.reply.abort() })
       try {
-        await tunnel(passed, destinationOf(permit), carried => inFlight.add({ ...passed, ...carried, lasting: true }))
+        await tunnel(passed, destinationOf(permit), carried => {
+          opening[Symbol.dispose]()
+          return inFlight.add({ ...passed, ...carried, lasting: true })
+        })
       } finally {
         metrics.tunnels.dec({ route: label })
       }

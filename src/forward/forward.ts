@@ -74,7 +74,7 @@ export const upstreamTarget = ({ permit, target }: Pick<Passage, 'permit' | 'tar
   `${upstreamPath(permit.route, target.path)}${target.query === undefined ? '' : `?${target.query}`}`
 
 /** A person is one client from wherever, and many stand behind one address. */
-const whose = ({ permit: { principal }, client }: Passage): string =>
+export const whose = ({ permit: { principal }, client }: Passage): string =>
   principal === undefined ? `at ${addressKey(client)}` : `${principal.realm} ${principal.name}`
 
 export async function forward(passage: Passage, destination: Destination): Promise<void> {
@@ -114,13 +114,18 @@ export async function forward(passage: Passage, destination: Destination): Promi
   }
 }
 
-async function passOn(answer: UpstreamResponse, passage: Passage, { upstream, password }: Destination): Promise<void> {
-  const { exchange, permit, allowedOrigin } = passage
-  if (answer.status === 401 && password !== undefined) {
+/** Throws a Fault for a status that no client may see as it is. */
+export function checkStatus(status: number, { upstream, password }: Destination): void {
+  if (status === 401 && password !== undefined)
     throw new Fault('upstream-broken', { about: `${upstream.name} refuses the gateway's own credentials (401)` })
-  }
-  if (answer.status < 200 || answer.status > 599)
-    throw new Fault('upstream-broken', { about: `${upstream.name} answered with status ${answer.status}` })
+  if (status < 200 || status > 599)
+    throw new Fault('upstream-broken', { about: `${upstream.name} answered with status ${status}` })
+}
+
+async function passOn(answer: UpstreamResponse, passage: Passage, destination: Destination): Promise<void> {
+  const { exchange, permit, allowedOrigin } = passage
+  const { upstream } = destination
+  checkStatus(answer.status, destination)
   const { request, connection } = exchange
   const headers = clientResponseHeaders(answer.headers, {
     id: exchange.id,

@@ -1,18 +1,21 @@
 /**
  * A WebSocket: the handshake is forwarded, and only after a checked 101 do bytes flow (web-socket.ts).
  *
- * Without that 101 nothing that the client sent behind its handshake goes further, and its connection is closed. Source: RFC 6455 4.2.2 (Sec-WebSocket-Accept), CVE-2026-2833 (Pingora), 0ang3el/websocket-smuggle.
+ * Without that 101 nothing that the client sent behind its handshake goes further, and its connection is closed. Until then
+ * it is a request like any other, and waits for its turn at the upstream; an answer that declines is a few words, and no
+ * way to a study past all that is watched in forward.ts.
+ *
+ * Source: RFC 6455 4.2.2 (Sec-WebSocket-Accept), CVE-2026-2833 (Pingora), 0ang3el/websocket-smuggle.
  */
 import { createHash } from 'node:crypto'
 import { type IncomingMessage, request as requestPlain } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { Fault } from '../kernel/fault.ts'
 import { type HeaderList, soleHeader, type UpgradeExchange } from '../listener/exchange.ts'
 import { secureConnection } from '../upstream/connector.ts'
 import { upstreamFault } from '../upstream/failure.ts'
-import { type Destination, type Passage, requestTerms, upstreamTarget } from './forward.ts'
+import { checkStatus, type Destination, type Passage, requestTerms, upstreamTarget, whose } from './forward.ts'
 import { upstreamRequestHeaders } from './request-headers.ts'
 import { clientResponseHeaders } from './response-headers.ts'
 import { type CarriedWebSocket, carryWebSocket } from './web-socket.ts'
@@ -41,12 +44,42 @@ type Outcome =
   | { readonly kind: 'switched'; readonly message: IncomingMessage; readonly socket: Duplex; readonly first: Buffer }
   | { readonly kind: 'answered'; readonly message: IncomingMessage }
 
+/** Bytes. */
+const mostDeclined = 64 * 1024
+
 /** @param onOpen  told when bytes begin to flow */
 export async function tunnel(
   passage: Passage & { readonly exchange: UpgradeExchange },
   destination: Destination,
   onOpen: (carried: CarriedWebSocket) => Disposable,
 ): Promise<void> {
+  const leave = await turnOf(passage, destination)
+  let carried: CarriedWebSocket | undefined
+  try {
+    carried = await open(passage, destination)
+  } finally {
+    leave()
+  }
+  if (carried === undefined) return
+  using _open = onOpen(carried)
+  await carried.closed
+}
+
+/** Who has sent more behind a handshake leaves unheard, because nobody reads there: it cannot wait for as long as others. */
+async function turnOf(passage: Passage, { upstream }: Destination): Promise<() => void> {
+  const { signal } = passage.exchange
+  const patience = AbortSignal.timeout(upstream.section.timeouts.connect)
+  return await upstream.enter(whose(passage), AbortSignal.any([signal, patience])).catch(cause => {
+    const isOver = patience.aborted && !signal.aborted
+    throw isOver ? new Fault('upstream-busy', { about: `${upstream.name}, at a WebSocket handshake` }) : cause
+  })
+}
+
+/** @returns undefined: it was declined, and the client has been told */
+async function open(
+  passage: Passage & { readonly exchange: UpgradeExchange },
+  destination: Destination,
+): Promise<CarriedWebSocket | undefined> {
   const { exchange, permit, forwardedFor } = passage
   const { upstream } = destination
   const { section, trust } = upstream
@@ -95,8 +128,14 @@ export async function tunnel(
   })
   if (outcome.kind === 'answered') {
     // The upstream declined: its answer goes back, the connection is closed behind it.
-    await pipeline(outcome.message, exchange.reply.head(outcome.message.statusCode ?? 502, response))
-    return
+    const { message } = outcome
+    const status = message.statusCode ?? 0
+    checkStatus(status, destination)
+    const body = await wholeOf(message, about)
+    // It is framed anew.
+    const rest = response.filter(([header]) => header !== 'content-length')
+    exchange.reply.send(status, rest, body)
+    return undefined
   }
   const key = soleHeader(request.headers, 'sec-websocket-key') ?? ''
   const expected = createHash('sha1').update(`${key}${suffix}`).digest('base64')
@@ -107,11 +146,26 @@ export async function tunnel(
     })
   }
   const { upgrade } = exchange
-  const carried = carryWebSocket({
+  return carryWebSocket({
     client: upgrade.accept([...response, ['connection', 'Upgrade'], ['upgrade', 'websocket']]),
     upstream: outcome.socket,
     first: { fromClient: upgrade.early, fromUpstream: outcome.first },
   })
-  using _open = onOpen(carried)
-  await carried.closed
+}
+
+/** Leaving off closes the connection. */
+async function wholeOf(message: IncomingMessage, about: string): Promise<Buffer> {
+  const parts: Buffer[] = []
+  let length = 0
+  try {
+    for await (const part of message as AsyncIterable<Buffer>) {
+      // no encoding is set
+      parts.push(part)
+      length += part.length
+      if (length > mostDeclined) throw new Fault('upstream-broken', { about: `${about}, declined at length` })
+    }
+  } catch (cause) {
+    throw upstreamFault(cause, about)
+  }
+  return Buffer.concat(parts)
 }

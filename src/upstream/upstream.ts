@@ -44,6 +44,15 @@ export interface Upstream extends AsyncDisposable {
   /** For tunnels, which need a connection of their own. */
   readonly trust: PeerTrust | undefined
   readonly health: Health
+  /**
+   * Waits for a turn, for a connection that is made elsewhere; `send` does so by itself.
+   *
+   * Rejects with a Fault; with the signal's reason when the client went first.
+   *
+   * @param client  whose turn it is, see UpstreamRequest
+   * @returns       gives the turn back; once
+   */
+  enter(client: string, signal: AbortSignal): Promise<() => void>
   /** Rejects with a Fault; with the signal's reason when the client went first. */
   send(request: UpstreamRequest): Promise<UpstreamResponse>
   /** Asks the server whether it answers at all; any HTTP answer will do. Updates `health`. */
@@ -85,6 +94,10 @@ export function openUpstream(
   // Said with every request, because undici would take it from the Host that a client sends, and connect anew.
   const expected = expectedOf(section, trust)
   const lanes = createLanes(name, section.connections)
+  const enter: Upstream['enter'] = (client, signal) =>
+    lanes.enter(client, signal).catch((cause: unknown) => {
+      throw signal.aborted ? gone(signal) : cause
+    })
 
   /** @param ended  told when an answer that has begun is over */
   const attempt = (request: UpstreamRequest, ended: () => void) =>
@@ -159,10 +172,9 @@ export function openUpstream(
     get health() {
       return record.health
     },
+    enter,
     async send(request) {
-      const leave = await lanes.enter(request.client, request.signal).catch((cause: unknown) => {
-        throw request.signal.aborted ? gone(request.signal) : cause
-      })
+      const leave = await enter(request.client, request.signal)
       const repeatable = request.body === undefined && (request.method === 'GET' || request.method === 'HEAD')
       try {
         return await attempt(request, leave).catch((first: unknown) => {

@@ -1,6 +1,8 @@
 // H08, H09 and H10: only a WebSocket handshake that the upstream has really accepted becomes a tunnel. Whatever the
 // client sent behind it goes nowhere, is read as no request, and the connection is closed.
+import { join } from 'node:path'
 import t from 'tap'
+import { changeAccountFile } from '../../src/identity/account-file.ts'
 import { within } from '../behaviour/app.ts'
 import { startTestGateway } from '../fixture/gateway.ts'
 import { startUpstream } from '../fixture/upstream.ts'
@@ -12,15 +14,19 @@ import {
   raw,
   reply,
   resetBeforeHead,
+  trickle,
   upgradeEcho,
 } from '../fixture/upstream-answers.ts'
-import { head, openRaw, statuses, stillAnswers, talk, webSocketKey, webSocketLines } from './raw-request.ts'
+import { basic, head, openRaw, statuses, stillAnswers, talk, webSocketKey, webSocketLines } from './raw-request.ts'
 
 let answer: Answer = upgradeEcho()
-const upstream = await startUpstream(t, request => (request.target === '/ws' ? answer : json({ from: 'upstream' })))
+const upstream = await startUpstream(t, request =>
+  request.target.endsWith('/ws') ? answer : json({ from: 'upstream' }),
+)
 const gateway = await startTestGateway(t, {
+  accounts: { alice: { password: 'alice pass-word' } },
   yaml: `
-upstreams: { app: { kind: generic, url: "${upstream.url}", timeouts: { connect: 500 ms } } }
+upstreams: { app: { kind: generic, url: "${upstream.url}", connections: 1, timeouts: { connect: 500 ms } } }
 routes:
   - { path: /, upstream: app, access: everyone }
   - { path: /admin, upstream: app, access: authenticated }
@@ -87,6 +93,38 @@ t.test('H09: who leaves behind a declined handshake is gone at once', async t =>
     ),
     'and so is its exchange',
   )
+  answer = upgradeEcho()
+})
+
+t.test('H09: a declined handshake is no second way to what the upstream has', async t => {
+  answer = reply({ body: Buffer.alloc(65 * 1024, 'study') })
+  const { text } = await talk(gateway, handshake)
+  t.same(statuses(text), [502])
+  t.notMatch(text, /study/, 'a few words may come back, and nothing else')
+  t.ok(await within(1_000, () => upstream.openConnections === 0))
+
+  answer = trickle('x'.repeat(1_000), 20)
+  const from = upstream.connections
+  using first = await openRaw(gateway)
+  await first.write(handshake)
+  t.ok(await within(1_000, () => upstream.connections > from))
+  t.same(statuses((await talk(gateway, handshake)).text), [503], 'it waits for its turn like anything else')
+  t.equal(upstream.connections, from + 1)
+  first.close()
+  answer = upgradeEcho()
+})
+
+t.test('H09: a handshake under way ends with the right to it', async t => {
+  answer = trickle('x'.repeat(1_000), 20)
+  const from = upstream.received.length
+  using line = await openRaw(gateway)
+  await line.write(head(gateway, 'GET /admin/ws HTTP/1.1', [...webSocketLines, basic('alice:alice pass-word')]))
+  t.ok(await within(2_000, () => upstream.received.length > from))
+  await changeAccountFile(join(gateway.dir, 'state-users.yaml'), accounts =>
+    accounts.map(account => ({ ...account, locked: true })),
+  )
+  t.match(await line.read({ timeout: 5_000 }), { text: '', ended: /end|error/ })
+  t.ok(await within(1_000, () => upstream.openConnections === 0))
   answer = upgradeEcho()
 })
 
