@@ -75,6 +75,8 @@ export function createInFlight({ sessions, idle, barred }: InFlightOptions): InF
   const running = new Map<Work, { judge?: Judge; groups?: string }>()
   let judge: Judge | undefined
   let isStopping = false
+  /** Sessions whose use is still to be written. */
+  const used = new Set<string>()
   let resting = 0
 
   const end = (work: Work, goodbye: Goodbye) => {
@@ -94,6 +96,7 @@ export function createInFlight({ sessions, idle, barred }: InFlightOptions): InF
     const by = judge
     if (by === undefined) return
     const presentOf = askedOnce(by)
+    const groupsOf = writtenOnce()
     const told = new Set<unknown>()
     for (const work of works) {
       const was = work.permit.principal
@@ -105,19 +108,19 @@ export function createInFlight({ sessions, idle, barred }: InFlightOptions): InF
         end(work, goodbyes[was.proof.kind])
         continue
       }
-      const groups = JSON.stringify([...(principal?.groups ?? [])].toSorted())
+      const groups = groupsOf(principal)
       if (judged.judge === by && judged.groups === groups) continue
+      const why = unlessUnknown(() => by.bars(work, principal))
+      if (why === 'unknown') continue
       Object.assign(judged, { judge: by, groups })
-      const why = by.bars(work, principal)
       if (why === undefined) continue
       end(work, goodbyes.barred)
-      const who = holderOf(principal, work)
+      const who = principal && JSON.stringify([principal.realm, principal.name, principal.proof.kind, why])
       if (!told.has(who)) barred(principal, why, work)
       told.add(who)
     }
   }
   function touch() {
-    const used = new Set<string>()
     for (const work of running.keys()) {
       const proof = work.permit.principal?.proof
       if (proof?.kind === 'session' && work.moved()) used.add(proof.id)
@@ -125,9 +128,11 @@ export function createInFlight({ sessions, idle, barred }: InFlightOptions): InF
     if (resting-- > 0) return
     resting = 0
     for (const id of used) {
-      if (unlessUnknown(() => sessions.touch(id)) !== 'unknown') continue
-      resting = afterFault
-      return
+      if (unlessUnknown(() => sessions.touch(id)) === 'unknown') {
+        resting = afterFault
+        return
+      }
+      used.delete(id)
     }
   }
 
@@ -181,11 +186,20 @@ function unlessUnknown<T>(ask: () => T): T | 'unknown' {
 }
 
 /** The same for all that hangs on one thing. */
-function holderOf(principal: Principal | undefined, { exchange }: Passed): unknown {
-  if (principal?.proof.kind === 'session') return principal.proof.id
-  if (principal?.proof.kind === 'password')
-    return JSON.stringify([principal.realm, principal.name, principal.proof.standing])
-  return principal === undefined ? undefined : exchange.connection.socket
+function holderOf({ realm, name, proof }: Principal, { exchange }: Passed): unknown {
+  if (proof.kind === 'session') return proof.id
+  if (proof.kind === 'password') return JSON.stringify([realm, name, proof.standing])
+  return exchange.connection.socket
+}
+
+/** Groups as text, in whatever order they come; a person of the directory may have hundreds. */
+function writtenOnce(): (principal: Principal | undefined) => string {
+  const texts = new Map<Principal | undefined, string>()
+  return principal => {
+    const text = texts.get(principal) ?? JSON.stringify([...(principal?.groups ?? [])].toSorted())
+    texts.set(principal, text)
+    return text
+  }
 }
 
 /** A viewer has hundreds of downloads under one name; each is asked for once in a look. */

@@ -48,8 +48,13 @@ function start(t: Pick<Test, 'teardown'>, idle = 30 * 60 * second) {
   const proofs: Readonly<Record<string, Proof>> = {
     session: { kind: 'session', by: 'password', id: 's1' },
     password: { kind: 'password', standing: '1' },
+    certificate: { kind: 'certificate', fingerprint: 'AB' },
   }
-  const who = (name: string, by: 'session' | 'password', groups: readonly string[] = []): Principal => ({
+  const who = (
+    name: string,
+    by: 'session' | 'password' | 'certificate',
+    groups: readonly string[] = [],
+  ): Principal => ({
     ...{ name, realm: 'local', groups: new Set(groups), proof: proofs[by] ?? { kind: 'password' } },
   })
   const add = (what: string, principal: Principal | undefined, moved?: () => boolean) => {
@@ -159,6 +164,18 @@ t.test('a person is asked for once in a look, however much runs, and judged agai
   t.equal(asked(), after, 'nobody is asked for when nothing runs')
 })
 
+t.test('who is barred on a hundred connections is told of once', async t => {
+  const { inFlight, judge, who, add, ended, barred } = start(t)
+  for (let nth = 0; nth < 100; nth++) add(`download ${nth}`, who('script', 'certificate'))
+  add('hers', who('alice', 'certificate'))
+  inFlight.judgeBy(judge(() => 'not-a-member'))
+  t.equal(ended.length, 101)
+  t.same(barred, [
+    ['script', 'not-a-member'],
+    ['alice', 'not-a-member'],
+  ])
+})
+
 t.test('what is open to everyone goes by the rules alone', async t => {
   const { inFlight, judge, add, ended } = start(t)
   add('open', undefined)
@@ -208,9 +225,16 @@ t.test('a session file that somebody keeps is left alone for a while', async t =
   state.touch = () => {
     throw new Fault('state-unavailable', { about: 'sessions' })
   }
-  tick(61 * second)
+  let moves = true
+  add('socket', { ...who('bob', 'session'), proof: { kind: 'session', by: 'password', id: 's2' } }, () => moves)
+  tick(second)
+  moves = false
+  tick(60 * second)
   t.equal(touched.length, 2, 'each try may wait for whoever keeps it')
   t.same(ended, [])
+  state.touch = () => true
+  tick(31 * second)
+  t.ok(touched.includes('s2'), 'use of that time is written afterwards')
 })
 
 t.test('a short idle time is looked at more often', async t => {
