@@ -196,6 +196,7 @@ export async function openGeneration(config: Config, materials: Materials, house
         ...{ ...sessionAccounts, sessions, standing, basic: realms.basic, now },
         certificatesOf: listener => certificatesOf('listeners', listener),
       }),
+      certificateOf: ({ listener, socket }) => certificatesOf('listeners', listener).known(socket, now()),
       metrics,
       log,
       async identify(credentials, listener) {

@@ -37,6 +37,8 @@ export interface Stations {
   readonly identify: (understood: Understood, route: Route | undefined) => Promise<Identity>
   /** Who somebody is now for whom something runs. */
   readonly present: Judge['present']
+  /** Whether the listener insists on a certificate now, and none that counts came over this connection. */
+  readonly lacksCertificate: (exchange: Exchange) => boolean
   readonly sites: (exchange: Exchange) => SiteRules
   /** Rejects only where the site wants nothing done that cannot be recorded. */
   readonly record: (
@@ -149,6 +151,7 @@ export function createPipeline(stations: Stations): Pipeline {
       bars({ exchange, target }, principal) {
         const route = routes.match(hostOf(exchange), target.path)
         if (route === undefined || route === 'ambiguous') return 'no-route'
+        if (stations.lacksCertificate(exchange)) return 'certificate-missing'
         const decision = decideOn(route, exchange, target, principal === undefined ? absent : proven(principal))
         return decision.outcome === 'deny' ? decision.reason : undefined
       },

@@ -6,13 +6,14 @@ import type { Recorded } from './audit/recorder.ts'
 import { BodyTooLarge, type Destination, forward } from './forward/forward.ts'
 import type { InFlight } from './forward/in-flight.ts'
 import { handshakeProblem, tunnel } from './forward/tunnel.ts'
+import type { Answer } from './identity/answer.ts'
 import type { Credentials, Identity } from './identity/authenticator.ts'
 import type { Presence } from './identity/presence.ts'
 import { asFault, causeLine } from './kernel/fault.ts'
 import { parseAuthority } from './listener/authority.ts'
 import { ClientGone } from './listener/bodies.ts'
 import { clientOf, forwardedFor, type TrustsProxy } from './listener/client-address.ts'
-import { type Exchange, headerValues } from './listener/exchange.ts'
+import { type Connection, type Exchange, headerValues } from './listener/exchange.ts'
 import type { createPages } from './pages.ts'
 import type { Stations, Understood } from './pipeline.ts'
 import type { Permit } from './policy/decide.ts'
@@ -38,6 +39,8 @@ export interface StationParts {
   readonly viewers: ReadonlyMap<string, Viewer>
   readonly inFlight: InFlight
   readonly presence: Presence
+  /** What the certificate of a connection says now. Undefined: the directory is being asked. */
+  readonly certificateOf: (connection: Connection) => Answer | undefined
   readonly metrics: Metrics
   readonly log: Log
   readonly identify: (credentials: Credentials, listener: string) => Promise<Identity>
@@ -90,6 +93,10 @@ export function createStations(parts: StationParts): Stations {
         connection.listener,
       ),
     present: (was, { exchange: { connection } }) => parts.presence(was, connection.socket, connection.listener),
+    lacksCertificate({ connection }) {
+      const answer = connection.certificate === 'required' ? parts.certificateOf(connection) : undefined
+      return answer !== undefined && answer.kind !== 'proven'
+    },
     sites: ({ connection }) => ({ allowed, publicOrigin: connection.publicOrigin }),
     record: ({ exchange, target, client }, route, decision, identity) =>
       record({ id: exchange.id, method: exchange.request.method, target, client, route, decision, identity }),

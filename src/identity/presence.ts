@@ -36,8 +36,8 @@ export interface PresenceParts extends SessionAccounts {
 export type Presence = (was: Principal, peer: TlsPeer & object, listener: string) => Principal | undefined
 
 /**
- * The groups that the account behind a session has now; undefined: the session holds no longer, because its account is
- * locked or gone, or its realm vouches for nobody any more.
+ * The groups that the account behind a session or a password has now; undefined: it holds no longer, because its account
+ * is locked or gone, or its realm vouches for nobody any more.
  */
 export function groupsNow(
   { name, realm }: Pick<Principal, 'name' | 'realm'>,
@@ -63,7 +63,10 @@ export function createPresence(parts: PresenceParts): Presence {
       return groups && { ...was, groups }
     }
     // Its text is another one with every change of the account, groups included.
-    if (proof.kind === 'password') return basic && isUnchanged(standingThen(was), standing(name)) ? was : undefined
+    if (proof.kind === 'password') {
+      const holds = basic && isUnchanged(standingThen(was), standing(name)) && groupsNow(was, parts) !== undefined
+      return holds ? was : undefined
+    }
     const answer = certificatesOf(listener).known(peer, now())
     return answer?.kind === 'proven' ? answer.principal : was
   }

@@ -175,9 +175,19 @@ t.test('a reload that switches Basic off', async t => {
   session.seeOpen(t)
 })
 
+t.test('a reload after which the listener insists on a certificate', async t => {
+  t.same(await gateway.reload({ yaml: yaml() }), { ok: true })
+  const session = await startRunning(t, gateway, await signIn('alice'))
+  const both = await startRunning(t, gateway, { ...(await signIn('bob')), client: await authority.client('ben') })
+  t.same(await gateway.reload({ certificate: 'required' }), { ok: true })
+  await session.seeEnded(t, 3_000)
+  t.same(session.goodbye(), [1008, 'not permitted any more'])
+  both.seeOpen(t)
+})
+
 t.test('no upload that was cut was whole at the upstream', async t => {
   const uploads = upstream.received.filter(({ method }) => method === 'POST')
-  t.equal(uploads.length, 30)
+  t.equal(uploads.length, 34)
   t.same(
     uploads.filter(({ complete }) => complete),
     [],

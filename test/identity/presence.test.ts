@@ -65,6 +65,7 @@ t.test('each proof is asked in its own way', async t => {
   t.same(ask(password), ['before'])
   t.equal(ask(password, { standing: () => 'now' }), undefined)
   t.equal(ask(password, { basic: false }), undefined)
+  t.equal(ask(password, { provider: 'directory' }), undefined, 'a reload has taken its realm away')
   t.equal(ask(principal({ kind: 'password' }), { standing: () => undefined }), undefined)
   t.same(ask(certificate), ['before'], 'the directory is being asked')
   const known = proven({ ...certificate, groups: new Set(['now']) })
