@@ -1,7 +1,5 @@
-// F08: five hundred reloads under load, every tenth one of them wrong (YAML, a file that is missing, one that may not be read):
-// what is wrong changes nothing, an upload runs through all of them, and what the old states held is let go. What the process
-// holds grows for the first three hundred, by pages that V8 and the allocator keep for later; what is reachable does not.
-
+// F08: a hundred reloads under load, every tenth one of them wrong (YAML, a file that is missing, one that may not be read):
+// what is wrong changes nothing, an upload runs through all of them, and what the old states held is let go.
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
@@ -18,14 +16,14 @@ import { startUpstream } from '../fixture/upstream.ts'
 import { reply } from '../fixture/upstream-answers.ts'
 import { scalesFor, weighable } from '../fixture/weigh.ts'
 
-const [first, second, all] = [100, 300, 500]
+const [first, all] = [20, 100]
 /** Connections that have ended are held by their last timers for so long. */
 const settles = 7_000
 
-t.setTimeout(600_000)
+t.setTimeout(180_000)
 
-t.test('five hundred reloads', async t => {
-  t.setTimeout(600_000)
+t.test('a hundred reloads', async t => {
+  t.setTimeout(180_000)
   const upstream = await startUpstream(t, ({ method, body, header }) =>
     reply({
       body: method === 'POST' ? createHash('sha256').update(body).digest('hex') : (header('x-generation') ?? ''),
@@ -124,17 +122,12 @@ routes: [{ path: /, upstream: app, access: everyone }]`,
   }
   await reloads(1, first)
   const early = await settled()
-  await reloads(first + 1, second)
-  const later = await settled()
-  await reloads(second + 1, all)
+  await reloads(first + 1, all)
   isOver = true
   t.equal(await upload, digest.digest('hex'), 'the upload that saw them all arrived whole')
   const late = await settled()
   t.ok(late.heap < early.heap * 1.1, `${early.heap} MB are reachable after ${first}, ${late.heap} after ${all}`)
-  t.ok(
-    late.rss < later.rss * 1.1,
-    `${early.rss} MB after ${first}, ${later.rss} after ${second}, ${late.rss} after ${all}`,
-  )
+  t.ok(late.rss < early.rss * 1.1, `${early.rss} MB after ${first}, ${late.rss} after ${all}`)
   t.equal(outcomes().filter(isTaken => !isTaken).length, all / 10, 'each tenth was refused')
   served.signal('SIGTERM')
   t.equal((await served.ended).exitCode, 0)
