@@ -31,6 +31,13 @@ type Wanted =
   | { readonly kind: 'secure'; readonly name: string; readonly section: SecureListener; readonly trust: ServerTrust }
   | { readonly kind: 'stream'; readonly name: string; readonly section: StreamSection; readonly trust: ServerTrust }
 
+/** A connection whose handshake is over, and where it came in. */
+export interface Entered {
+  readonly kind: 'listeners' | 'streams'
+  readonly name: string
+  readonly socket: TLSSocket
+}
+
 export interface Entrances extends AsyncDisposable {
   readonly bound: readonly Pick<Bound, 'name' | 'urls'>[]
   /**
@@ -38,7 +45,7 @@ export interface Entrances extends AsyncDisposable {
    * cannot be bound; then everything is as before.
    */
   follow(config: Config, materials: Materials, change: () => void): Promise<void>
-  sockets(): Iterable<{ kind: 'listeners' | 'streams'; name: string; socket: TLSSocket }>
+  sockets(): Iterable<Entered>
   drain(milliseconds: number): Promise<void>
 }
 

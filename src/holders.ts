@@ -10,7 +10,7 @@
 import { randomUUID } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import type { Config } from './config/schema.ts'
-import type { Entrances } from './entrances.ts'
+import type { Entered, Entrances } from './entrances.ts'
 import type { Generation } from './generation.ts'
 import type { House } from './house.ts'
 import type { Answer } from './identity/answer.ts'
@@ -72,29 +72,30 @@ export function watchHolders({ house, entrances, current }: HolderWatchParts): H
     if (inFlight.endOver(socket)) setTimeout(() => socket.destroy(), goodbye).unref()
     else socket.destroy()
   }
-  function lookAtAll() {
-    for (const { kind, name, socket } of entrances.sockets()) {
-      const isHolder = holders.has(socket)
-      if (!isHolder && !streaming.has(socket)) continue
-      const { certificatesOf, config } = current()
-      const answer = certificatesOf(kind, name).known(socket, clock.now())
-      // Undefined: a reload has brought another directory, which is being asked, and whose answer brings another look.
-      if (answer === undefined) continue
-      if (isHolder && answer.kind !== 'proven') {
-        putOut(name, socket, answer)
-      } else if (streaming.has(socket) && isBarred(config, name, answer)) {
-        streaming.delete(socket)
-        log.info({ entrance: name }, 'a connection was cut: it would not be permitted now')
-        socket.destroy()
-      }
+  function lookAt({ kind, name, socket }: Entered) {
+    const isHolder = holders.has(socket)
+    if (!isHolder && !streaming.has(socket)) return
+    const { certificatesOf, config } = current()
+    const answer = certificatesOf(kind, name).known(socket, clock.now())
+    // Undefined: a reload has brought another directory, which is being asked, and whose answer brings another look.
+    if (answer === undefined) return
+    if (isHolder && answer.kind !== 'proven') {
+      putOut(name, socket, answer)
+    } else if (streaming.has(socket) && isBarred(config, name, answer)) {
+      streaming.delete(socket)
+      log.info({ entrance: name }, 'a connection was cut: it would not be permitted now')
+      socket.destroy()
     }
   }
   function look() {
-    try {
-      lookAtAll()
-    } catch (fault) {
-      // Records that cannot be read now end nothing; the next request meets the same fault, and reports it.
-      if (!(fault instanceof Fault)) throw fault
+    for (const entered of entrances.sockets()) {
+      try {
+        lookAt(entered)
+      } catch (fault) {
+        // A record that cannot be read now ends nothing, and keeps nobody else from being looked at; the next request
+        // meets the same fault, and reports it.
+        if (!(fault instanceof Fault)) throw fault
+      }
     }
   }
   const looks = every(ownLook, look)

@@ -1,4 +1,6 @@
 // A holder whom the directory lets in no longer loses all that is open, within seconds of the answer.
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'
 import { requireReal } from '../fixture/real.ts'
 import { slapdTools } from '../fixture/slapd.ts'
@@ -54,9 +56,12 @@ t.test('what happens to the account', async t => {
   }
 })
 
-t.test('locked here, by a command', async t => {
+t.test('locked here, by a command, behind somebody whose record is damaged', async t => {
   const house = await startDirectoryHouse(t, { slapd: people })
+  await openAll(t, house.gateway, await house.authority.client('dora'))
   const { hers, others } = await openBoth(t, house)
+  using state = new DatabaseSync(join(house.gateway.dir, 'state', 'sallyport.db'))
+  state.exec("update directory_account set groups = 'no list' where name = 'dora'")
   house.accounts.update('alice', { locked: true })
   await seeCut(t, hers, patience)
   for (const { what, isOpen } of others) t.ok(isOpen(), `${what} of somebody else goes on`)
