@@ -105,10 +105,11 @@ export async function startGateway(config: Config, materials: Materials, options
       },
       streamParts: name => ({
         readCertificate: () => {
+          const { config: judgedBy } = current
           const certificates = current.certificatesOf('streams', name)
           return async (peer, now) => {
             const answer = await certificates.read(peer, now)
-            noteArrival(house, current.config, name, peer, answer)
+            noteArrival(house, judgedBy, name, peer, answer)
             return answer
           }
         },

@@ -2,6 +2,8 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'
+import { startDirectoryProxy } from '../fixture/directory-proxy.ts'
+import { rawTls } from '../fixture/raw-tls.ts'
 import { requireReal } from '../fixture/real.ts'
 import { slapdTools } from '../fixture/slapd.ts'
 import { openAll, seeCut } from './all-open.ts'
@@ -110,4 +112,23 @@ t.test('a reload to a directory that does not know them', async t => {
   t.same(await house.gateway.reload({ yaml }), { ok: true })
   await seeCut(t, hers, patience)
   for (const { what, isOpen } of others) t.ok(isOpen(), `${what} of somebody else goes on`)
+})
+
+t.test('a reload in the middle of a lookup reaches the stream that it was for', async t => {
+  const house = await startDirectoryHouse(t, { slapd: people })
+  const { gateway, slapd, authority } = house
+  const proxy = await startDirectoryProxy(t, slapd.url)
+  const yaml = house.yaml().replace(slapd.url, proxy.url)
+  t.same(await gateway.reload({ yaml }), { ok: true })
+  await proxy.switchTo({ slow: 250 })
+  const { chainPem: cert, keyPem: key } = await authority.client('alice')
+  const port = Number(new URL(gateway.gateway.listeners.find(({ name }) => name === 'raw')?.urls[0] ?? '').port)
+  using line = await rawTls(port, { ca: authority.caPem, cert, key })
+  await line.write('hello')
+  t.ok(await within(patience, () => proxy.passed.some(({ request }) => request().includes('alice'))))
+  t.same(await gateway.reload({ yaml: yaml.replace('[{ groups: [radiology] }]', '[{ groups: [others] }]') }), {
+    ok: true,
+  })
+  t.equal((await line.read({ until: 'hello' })).ended, 'until', 'let in by the rules that it came under')
+  t.match((await line.read({ timeout: patience })).ended, /end|error/)
 })
