@@ -14,7 +14,10 @@ export interface Lanes {
   enter(client: string, signal: AbortSignal): Promise<() => void>
 }
 
-/** Requests that may wait for a connection, for each that is allowed at one time; half of them of one client. */
+/**
+ * Requests that may wait for a connection, for each that is allowed at one time; half of them of one client. However many
+ * wait, one may wait for each connection of everybody: a few who fill the queue must not keep all others out of it.
+ */
 const queued = 50
 /** The part of all connections that is kept for those who have fewer than that. */
 const keptFor = 1 / 8
@@ -64,11 +67,11 @@ export function createLanes(name: string, connections: number): Lanes {
   return {
     async enter(client, signal) {
       const lane = lanes.get(client) ?? { running: 0, waiting: new Set() }
-      lanes.set(client, lane)
       if (lane.waiting.size === 0 && mayStart(lane)) start(client, lane)
       else {
         const most = connections * queued
-        if (waiting >= most || lane.waiting.size >= most / 2)
+        const mine = lane.waiting.size
+        if (mine >= most / 2 || (waiting >= most && mine >= connections))
           throw new Fault('upstream-busy', { about: `${name}, ${waiting} requests wait` })
         signal.throwIfAborted()
         await wait(client, lane, signal)
@@ -93,6 +96,7 @@ export function createLanes(name: string, connections: number): Lanes {
       forget(client, lane)
       reject(signal.reason)
     }
+    if (!lanes.has(client)) lanes.set(client, lane)
     lane.waiting.add(wake)
     waiting++
     signal.addEventListener('abort', leave, { once: true })
