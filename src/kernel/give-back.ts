@@ -9,25 +9,31 @@ import { runInNewContext } from 'node:vm'
 
 /** Milliseconds without a further call, after which the burst is over. */
 const quiet = 1_000
-/** Collecting takes this part of the time at most, whatever comes. */
+/** Collecting takes this part of the time at most, whatever comes; and nothing is collected for less than a tenth more. */
 const mostOfTime = 1 / 50
+const worthwhile = 1.1
 
 // One for the process, as its memory is.
 let collector: NodeJS.GCFunction | undefined
 let timer: NodeJS.Timeout | undefined
 let notBefore = 0
+/** Bytes that the process held before the burst. */
+let before = Number.POSITIVE_INFINITY
 
 /** To be called again and again while the burst lasts. */
 export function giveBackSoon(): void {
+  before = Math.min(before, process.memoryUsage.rss())
   clearTimeout(timer)
   timer = setTimeout(giveBack, Math.max(quiet, notBefore - performance.now())).unref()
 }
 
 function giveBack(): void {
+  if (process.memoryUsage.rss() < before * worthwhile) return
   setFlagsFromString('--expose-gc')
   collector ??= runInNewContext('gc') as NodeJS.GCFunction // there since the flag is set
-  const before = process.threadCpuUsage()
+  const spent = process.threadCpuUsage()
   collector({ type: 'major', execution: 'sync', flavor: 'last-resort' })
-  const { user, system } = process.threadCpuUsage(before)
+  const { user, system } = process.threadCpuUsage(spent)
   notBefore = performance.now() + (user + system) / 1_000 / mostOfTime
+  before = process.memoryUsage.rss()
 }

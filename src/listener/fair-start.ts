@@ -33,12 +33,16 @@ export function createFairStart<Owner extends object>(atOnce: number, running: n
   const call = (owner: Owner, line: Line) => {
     if (line.queue.length === 0 || line.running >= running) return
     ready.add(owner)
+    plan()
+  }
+  const plan = () => {
     if (planned) return
     planned = true
     setImmediate(turn)
   }
   function turn() {
     planned = false
+    if (ready.size > atOnce) plan()
     for (let left = atOnce; left > 0; left--) {
       const [owner] = ready
       if (owner === undefined) return

@@ -1,12 +1,12 @@
 /**
- * A worker that floods: opens connections, says what a flood says as fast as it is taken, and tells how each one ended.
+ * A process that floods: opens connections, says what a flood says as fast as it is taken, and tells how each one ended.
  *
- * In a thread of its own, so that whoever measures how others are served is not the one who attacks. Each flood comes from
- * an address of its own, as the gateway remembers those that flood.
+ * One of its own, so that whoever measures how others are served is not the one who attacks. Each flood comes from an
+ * address of its own, as the gateway remembers those that flood.
  */
+import { fork } from 'node:child_process'
 import { connect as connectTcp } from 'node:net'
 import { connect } from 'node:tls'
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { begins, type Flood, type FloodName, floods } from './http2-floods.ts'
 import { goAway, headers, readFrames, reset } from './http2-frames.ts'
 
@@ -67,8 +67,12 @@ async function floodOnce(
   for (const line of [wire, socket]) line.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? 'error'))
   socket.once('close', () => end('end'))
   socket.once('end', () => end('end'))
-  await Promise.race([new Promise(resolve => socket.once('secureConnect', resolve)), gone])
-  if (ended !== '') return ended
+  const left = () => new Promise(resolve => setTimeout(resolve, Math.max(0, until - Date.now())))
+  await Promise.race([new Promise(resolve => socket.once('secureConnect', resolve)), gone, left()])
+  if (ended !== '' || Date.now() >= until) {
+    socket.destroy()
+    return ended || 'no handshake'
+  }
   seen.connections++
 
   let [rest, code]: [Buffer, number | undefined] = [Buffer.alloc(0), undefined]
@@ -83,7 +87,6 @@ async function floodOnce(
         if (type === reset) seen.resets++
       }
     })
-  const left = () => new Promise(resolve => setTimeout(resolve, Math.max(0, until - Date.now())))
   const to = { authority: `localhost:${port}`, path: pathOf(name) }
   let piece = begins(flood, to)
   for (let n = 0; ended === '' && Date.now() < until; n++) {
@@ -92,6 +95,7 @@ async function floodOnce(
     if (flood.cut === true && n === 1) {
       await new Promise(resolve => setTimeout(resolve, 2))
       wire.resetAndDestroy()
+      socket.destroy()
       return 'cut by the flood'
     }
     if (!taken) await Promise.race([new Promise(resolve => socket.once('drain', resolve)), gone, left()])
@@ -125,17 +129,21 @@ async function floodAll(order: FloodOrder): Promise<FloodOutcomes> {
   return outcomes as FloodOutcomes // each of the order has its own
 }
 
-/** Floods from a thread of its own. */
+/** Floods from a process of its own. */
 export async function floodBy(order: FloodOrder): Promise<FloodOutcomes> {
-  const worker = new Worker(new URL(import.meta.url), { workerData: order })
+  // NODE_OPTIONS: tap has every process of a test load what only a measurement of coverage needs.
+  const { NODE_OPTIONS, ...env } = process.env
+  const child = fork(import.meta.filename, ['flood'], { env, execArgv: [] })
   try {
     return await new Promise((resolve, reject) => {
-      worker.once('message', resolve)
-      worker.once('error', reject)
+      child.once('message', outcomes => resolve(outcomes as FloodOutcomes)) // what the last lines here send
+      child.once('exit', code => reject(new Error(`the flooder ended with ${code}`)))
+      child.send(order)
     })
   } finally {
-    await worker.terminate()
+    child.kill('SIGKILL')
   }
 }
 
-if (!isMainThread && workerData?.floods !== undefined) parentPort?.postMessage(await floodAll(workerData as FloodOrder)) // started by floodBy alone
+if (process.argv[2] === 'flood' && process.send !== undefined)
+  process.once('message', async order => process.send?.(await floodAll(order as FloodOrder))) // floodBy sends it
