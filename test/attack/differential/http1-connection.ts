@@ -6,7 +6,7 @@
  */
 import { connect, type SecureContext, type TLSSocket } from 'node:tls'
 import { type Aim, behind, draftRequest } from './grammar.ts'
-import { knownCases } from './known-cases.ts'
+import { afterwards, knownCases } from './known-cases.ts'
 import { mutated } from './mutations.ts'
 import { type Sent, show } from './oracle.ts'
 import { type Random, randomOf } from './random.ts'
@@ -38,8 +38,8 @@ export function scriptOf(seed: number, connection: number, aim: Aim): Message[] 
   const random = randomOf(seed, connection)
   if (connection < knownCount) {
     const known = knownCases(aim, markerOf(seed, connection, 0))[connection] ?? ''
-    const text = known + behind(markerOf(seed, connection, 1), aim)
-    return [{ pieces: inPieces(text, random), requests: 2 }]
+    const parts = `${known}${behind(markerOf(seed, connection, 1), aim)}`.split(afterwards)
+    return parts.map((text, at) => ({ pieces: inPieces(text, random), requests: at === 0 ? 2 : 0 }))
   }
   let place = 0
   return Array.from({ length: 1 + random.below(6) }, () => {

@@ -8,6 +8,9 @@ import { webSocketLines } from '../raw-request.ts'
 import { type Aim, smuggled } from './grammar.ts'
 import { oddCodings, oddLengths } from './mutations.ts'
 
+/** Stands where the first part is to be taken, or answered, before the rest is sent; no byte can be this. */
+export const afterwards = '\u2192'
+
 type Known = (aim: Aim, marker: string) => readonly string[]
 
 const request = (line: string, { host }: Aim, lines: readonly string[] = [], body = ''): string =>
@@ -70,6 +73,7 @@ const riders: Known = (aim, marker) => {
     request(at('POST'), aim, ['Expect: 100-continue', `Content-Length: ${rider.length}`], rider),
     request(at('POST'), aim, ['Expect: garbage', 'Content-Length: 5'], `hello${rider}`),
     request(at('GET'), aim, ['Connection: close'], rider),
+    request(`POST /fuzz/${marker}/x. HTTP/1.1`, aim, ['Expect: 100-continue', 'Content-Length: 5'], 'hello'),
     // H08 to H10
     request(at('GET'), aim, [...webSocketLines, `Content-Length: ${rider.length}`], rider),
     request(at('GET'), aim, [...webSocketLines, coding], chunk(rider)),
@@ -77,6 +81,12 @@ const riders: Known = (aim, marker) => {
     request(at('GET'), aim, ['Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABk'], rider),
     request(at('POST'), aim, ['Connection: Upgrade', 'Upgrade: foo', `Content-Length: ${rider.length}`], rider),
     request(at('GET'), aim, [...webSocketLines.slice(0, 2), 'Sec-WebSocket-Version: 777'], rider),
+    request(
+      at('DELETE'),
+      aim,
+      webSocketLines,
+      request(at('POST'), aim, [`Content-Length: ${rider.length}`], afterwards + rider),
+    ),
     request(`GET /fuzz/${marker}?switch HTTP/1.1`, aim, webSocketLines, rider),
     // H12
     request(at('POST'), aim, [coding], '5\r\nhel'),
