@@ -102,21 +102,31 @@ export interface FileContent {
 }
 
 const missing: FileContent = { accounts: [], stamp: 'missing' }
+/** Milliseconds. Editors empty a file, or move it away, before they write it: nobody is signed out in between. */
+const saving = 2_000
 
 /** @param known  what was read before; given back if the file has not changed */
 export function readAccountFile(file: string, known?: FileContent): FileContent {
+  const refuseToLose = (changedAt: number) => {
+    if (known !== undefined && known.accounts.length > 0 && Math.abs(Date.now() - changedAt) < saving)
+      throw broken(file, undefined, 'held accounts a moment ago, and is empty or gone')
+  }
   try {
     const descriptor = openSync(file, 'r')
     try {
       const { ino, size, mtimeNs } = fstatSync(descriptor, { bigint: true })
       const stamp = `${ino} ${size} ${mtimeNs}`
       if (known?.stamp === stamp) return known
+      if (size === 0n) refuseToLose(Number(mtimeNs / 1_000_000n))
       return { accounts: parseAccounts(readFileSync(descriptor, 'utf8'), file), stamp }
     } finally {
       closeSync(descriptor)
     }
   } catch (cause) {
-    if (hasCode(cause, 'ENOENT')) return missing
+    if (hasCode(cause, 'ENOENT')) {
+      refuseToLose(statSync(dirname(file), { throwIfNoEntry: false })?.mtimeMs ?? 0)
+      return missing
+    }
     if (cause instanceof Error && 'syscall' in cause)
       throw new Fault('state-unavailable', { cause, about: 'local accounts' })
     throw cause

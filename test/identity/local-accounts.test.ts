@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
-import { existsSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { openLocalAccounts } from '../../src/identity/local-accounts.ts'
@@ -166,6 +166,25 @@ t.test('a lock that a dead writer left is taken over, a fresh one is waited for'
     message: /users\.yaml\.lock is held/,
   })
   t.equal(accounts.find('admin')?.locked, true)
+})
+
+t.test('a file that an editor empties, or moves away, to write it anew signs nobody out', async t => {
+  const { accounts, file } = accountsOf(t)
+  await accounts.add(admin)
+  const good = readFileSync(file, 'utf8')
+  const dir = dirname(file)
+  for (const takeAway of [() => writeFileSync(file, ''), () => rmSync(file)]) {
+    t.ok(accounts.find('admin'))
+    takeAway()
+    t.throws(() => accounts.find('admin'), { code: 'state-unavailable' })
+    writeFileSync(file, good)
+    t.ok(accounts.find('admin'))
+    takeAway()
+    const old = Date.now() / 1000 - 3
+    for (const one of [file, dir]) if (existsSync(one)) utimesSync(one, old, old)
+    t.equal(accounts.find('admin'), undefined, 'what stays so is meant')
+    writeFileSync(file, good)
+  }
 })
 
 t.test('a broken file is a fault that names the line, and nobody is signed in or out by it', async t => {
