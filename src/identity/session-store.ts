@@ -78,8 +78,19 @@ export function openSessionStore({ file, idle, absolute, clock, perPerson = 20 }
     living.delete(id)
     for (const listener of listeners) listener(id)
   }
+  const putOut = (id: string) => {
+    if (over.has(id)) return
+    over.add(id)
+    tell(id)
+  }
   const end = (id: string): boolean => {
-    if (!records.remove(id)) return false
+    try {
+      if (!records.remove(id)) return false
+    } catch (fault) {
+      // Whoever asked is told that it may come back with a restart.
+      putOut(id)
+      throw fault
+    }
     if (!over.delete(id)) tell(id)
     return true
   }
@@ -92,8 +103,7 @@ export function openSessionStore({ file, idle, absolute, clock, perPerson = 20 }
     const session = withEnd(record)
     const now = clock.now()
     if (now < session.endsAt && now > session.createdAt - clockSlip) return session
-    over.add(session.id)
-    tell(session.id)
+    putOut(session.id)
     return undefined
   }
   const used = (session: Session | undefined): Session | undefined => {
@@ -147,7 +157,13 @@ export function openSessionStore({ file, idle, absolute, clock, perPerson = 20 }
     closeAllOf(name, realm) {
       const theirs =
         realm === undefined ? records.all().filter(record => record.name === name) : records.ofPerson(name, realm)
-      return theirs.filter(({ id }) => end(id)).length
+      const left = new Set(theirs.map(({ id }) => id))
+      try {
+        return theirs.filter(({ id }) => left.delete(id) && end(id)).length
+      } finally {
+        // Each that cannot be written would be waited for.
+        for (const id of left) putOut(id)
+      }
     },
     regroup: (name, realm, groups) => records.regroup(name, realm, groups),
     list: () => present(records.all()),

@@ -221,6 +221,21 @@ t.test(
   },
 )
 
+t.test('who is put out while the file cannot be written is out, and whoever did it is told', async t => {
+  const { store, file } = storeOf(t)
+  const opened = [1, 2, 3].map(() => store.open(alice, 'password', ''))
+  const ended: string[] = []
+  store.onEnd(id => ended.push(id))
+  using holder = new DatabaseSync(file)
+  holder.exec('begin immediate')
+  t.throws(() => store.closeAllOf('alice'), { code: 'state-unavailable' })
+  holder.exec('rollback')
+  for (const { cookie } of opened) t.equal(store.find(cookie), undefined)
+  t.equal(ended.length, 3)
+  store.sweep()
+  t.equal(holder.prepare('select count(*) as count from session').get()?.['count'], 0)
+})
+
 t.test('a clock set back far ends sessions instead of lengthening them', async t => {
   const { store, clock } = storeOf(t)
   const { cookie } = store.open(alice, 'password', '')
