@@ -16,7 +16,7 @@ export interface Progress {
 const nobodyReads = (): void => undefined
 
 /** What an engine has for a request body: llhttp's IncomingMessage or an Http2Stream. */
-type Source = Pick<Readable, 'on' | 'pause' | 'resume'>
+type Source = Pick<Readable, 'on' | 'pause' | 'resume' | 'readableEnded'>
 
 export class IncomingBody extends Readable implements Progress {
   bytes = 0
@@ -38,6 +38,12 @@ export class IncomingBody extends Readable implements Progress {
     }
     // Nothing is read before somebody wants it: a denied upload stays where it is.
     this.#started = true
+    // A body without a byte has its end at once, and tells of it only once.
+    if (this.#source.readableEnded) {
+      this.waiting = false
+      this.push(null)
+      return
+    }
     this.#source.on('data', (chunk: Buffer) => {
       this.bytes += chunk.length
       this.waiting = false

@@ -62,6 +62,19 @@ t.test('what is well said arrives', async t => {
   t.equal(upstream.received.at(-1)?.body.toString(), smuggled)
 })
 
+t.test('a body without a byte is a body, whenever its end comes', async t => {
+  for (const fields of [[], [['content-length', '0']]] as const) {
+    const from = upstream.received.length
+    const came = await Promise.all(
+      Array.from({ length: 20 }, () => talkHttp2(gateway, plain('POST', fields).fields, { body: '' })),
+    )
+    t.same(new Set(came.map(outcome => outcome.came)), new Set(['answer']))
+    const since = upstream.received.slice(from)
+    t.equal(since.length, 20)
+    t.ok(since.every(({ complete, bodyLength }) => complete && bodyLength === 0))
+  }
+})
+
 t.test('H13: a length that does not fit the body is no request (H2.CL)', async t => {
   await refused(t, {
     'too short': plain('POST', [['content-length', '5']], `hello${smuggled}`),
