@@ -37,6 +37,9 @@ export function readRequest(
   else if (headers.length > limits.headerCount) malformed = `more than ${limits.headerCount} headers`
   else if (codings.length > 1 || (codings[0] ?? 'chunked').toLowerCase() !== 'chunked')
     malformed = 'the only transfer coding is chunked'
+  // llhttp looks no further than the upgrade: `chunked` with a tab behind it is no body to it, and one to others.
+  else if (codings.length > 0 && headerValues(headers, 'upgrade').length > 0)
+    malformed = 'a body in chunks and an upgrade exclude each other'
   else if (lengths.length > 0 && (length === undefined || codings.length > 0))
     malformed = 'the length of the body is not clear'
 

@@ -165,6 +165,24 @@ t.test('H08: a handshake with a body is no handshake (CVE-2026-58055)', async t 
   t.equal(upstream.received.length, from, 'nothing arrived')
 })
 
+t.test('H10: an upgrade hides no body in chunks', async t => {
+  const from = upstream.received.length
+  const rider = head(gateway, 'GET /rider HTTP/1.1')
+  for (const protocol of ['h2c', 'websocket']) {
+    for (const coding of ['chunked', 'chunked \t', 'Chunked\t', 'gzip', 'chunked \t ']) {
+      using line = await openRaw(gateway)
+      const lines = ['Connection: Upgrade', `Upgrade: ${protocol}`, `Transfer-Encoding: ${coding}`]
+      await line.write(head(gateway, 'POST /x HTTP/1.1', lines))
+      await line.write(`${rider.length.toString(16)}\r\n${rider}\r\n0\r\n\r\n`).catch(() => undefined)
+      const { text, ended } = await line.read({ timeout: 3_000 })
+      t.same(statuses(text), [400], `${protocol}, ${JSON.stringify(coding)}`)
+      t.match(ended, /end|error/)
+    }
+  }
+  await stillAnswers(t, gateway)
+  t.equal(upstream.received.length, from, 'nothing arrived')
+})
+
 t.test('H10: behind an upgrade to anything else nothing is read, least of all from its middle', async t => {
   const rider = head(gateway, 'GET /rider HTTP/1.1')
   const post = `${head(gateway, 'POST /y HTTP/1.1', [`Content-Length: ${rider.length}`])}${rider}`

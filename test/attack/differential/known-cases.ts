@@ -87,6 +87,12 @@ const riders: Known = (aim, marker) => {
       webSocketLines,
       request(at('POST'), aim, [`Content-Length: ${rider.length}`], afterwards + rider),
     ),
+    request(
+      at('POST'),
+      aim,
+      ['Connection: Upgrade', 'Upgrade: h2c', 'Transfer-Encoding: chunked \t'],
+      afterwards + chunk(rider),
+    ),
     request(`GET /fuzz/${marker}?switch HTTP/1.1`, aim, webSocketLines, rider),
     // H12
     request(at('POST'), aim, [coding], '5\r\nhel'),

@@ -102,11 +102,15 @@ export function judge(
     const readings = carelessReadings(request)
     if (readings.length > 1) find('ambiguous', `${readings.join(' or ')}: ${about}`, connection)
     const fits = known.filter(({ one }) => bodyFits(request, body, one))
-    const match = fits.find(({ one }) => !used.has(one))
+    const free = fits.filter(({ one }) => !used.has(one))
+    const strangeTo = (one: Permitted) =>
+      request.rawHeaders.filter(([name, value]) => isStrange(name.toLowerCase(), value, one))
+    // Chance makes some requests of several connections alike, but for their fields.
+    const match = free.find(({ one }) => strangeTo(one).length === 0) ?? free[0]
     if (match !== undefined) {
       used.add(match.one)
       if (match.place >= match.from.until) find('behind', about, connection)
-      const strange = request.rawHeaders.filter(([name, value]) => isStrange(name.toLowerCase(), value, match.one))
+      const strange = strangeTo(match.one)
       if (strange.length > 0)
         find('altered', `field ${strange.map(field => show(field.join(': ')))}: ${about}`, connection)
     } else if (fits.length > 0) find('twice', about, connection)
