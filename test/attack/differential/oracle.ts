@@ -48,7 +48,7 @@ export interface Seen {
 }
 
 export const kinds = {
-  smuggled: 'a body became a request',
+  smuggled: 'a request that the gate never judged, and nobody sent as one',
   unreadable: 'arrived although it could not be read, or not for sure',
   altered: 'another method, path, body or field than was sent',
   twice: 'arrived more than once',
@@ -98,6 +98,8 @@ export function judge(
     const known = byRequest.get(arrived) ?? []
     const connection = known[0]?.from.connection ?? connectionIn(request.rawHead)
     const about = `${show(request.rawHead)} with ${show(body)}`
+    const id = request.header('x-request-id') ?? ''
+    const judged = authorised.get(id)
 
     const readings = carelessReadings(request)
     if (readings.length > 1) find('ambiguous', `${readings.join(' or ')}: ${about}`, connection)
@@ -115,12 +117,10 @@ export function judge(
         find('altered', `field ${strange.map(field => show(field.join(': ')))}: ${about}`, connection)
     } else if (fits.length > 0) find('twice', about, connection)
     else if (known.length > 0) find('altered', `the body: ${about}`, connection)
-    else if (request.target.startsWith('/smuggled/')) find('smuggled', about, connection)
-    else if (request.target.startsWith('/behind/')) find('behind', about, connection)
+    else if (judged === undefined) find('smuggled', about, connection)
+    else if (/^\/(smuggled|behind)\//.test(request.target)) find('behind', about, connection)
     else find(hasSent(sent, connection, request) ? 'altered' : 'unreadable', about, connection)
 
-    const id = request.header('x-request-id') ?? ''
-    const judged = authorised.get(id)
     const same = judged?.method === request.method && samePath(judged.path, request.target)
     if (!same || ids.has(id))
       find('unauthorised', `${ids.has(id) ? 'again ' : ''}${JSON.stringify(judged)}: ${about}`, connection)
