@@ -29,6 +29,7 @@ const packages: Readonly<Record<string, string>> = {
   gunicorn: 'the server of OMERO.web, for its stand-in',
   sslscan: 'which protocols, suites and groups a listener really offers',
   'testssl.sh': 'what an auditor would find on a listener',
+  slowhttptest: 'slow clients that are not ours',
   'nginx-light': 'a TLS upstream, and what Orthanc documents as its proxy',
   pebble: 'an ACME authority',
   'zeroc-glacier2': 'the router of OMERO.server',
