@@ -73,7 +73,8 @@ export class AgeingClient extends Client {
   }
 
   override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    const isOld = this.#born !== undefined && this.#now() - this.#born >= lifetime
+    // A clock that is set back must not lengthen it.
+    const isOld = this.#born !== undefined && Math.abs(this.#now() - this.#born) >= lifetime
     return super.dispatch(isOld ? { ...options, reset: true } : options, handler)
   }
 }

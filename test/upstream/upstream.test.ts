@@ -113,6 +113,9 @@ t.test('a connection is kept for a minute, however busy it is: a name that moves
   t.ok(await eventually(() => there.openConnections === 0))
   for (const method of ['POST', 'GET']) t.equal(await ask(method), 2, 'the next one is as new')
   t.equal(there.received.length, 6, 'nothing was asked twice')
+  time -= 3_600_000
+  await ask('GET')
+  t.equal(there.received.at(-1)?.header('connection'), 'close', 'a clock that is set back does not lengthen it')
 })
 
 t.test('a client that leaves takes its request along', async t => {
