@@ -21,19 +21,24 @@ t.test('none of a hundred thousand requests becomes two, or another one', async 
   t.ok(tally.requests > 100_000, `${tally.requests} requests were sent`)
 })
 
-for (const start of [startHttpProxy, startNginx]) {
-  t.test(`the same for ${start === startNginx ? 'nginx' : 'http-proxy'}, to compare`, async t => {
-    t.setTimeout(1_800_000)
-    if (start === startNginx && !requireReal(t, ['nginx'])) return
-    const witness = await startWitness(t)
-    const tally = await fuzz(await start(t, witness.upstream), witness, corpora(6))
-    tallies.push(tally)
-    console.error(tally.examples.join('\n'))
-    t.ok(
-      Object.values(tally.counts).some(count => count > 0),
-      'the oracle sees a difference',
-    )
-  })
-}
+t.test('the same bytes for http-proxy, as far as it gets: it crashes at every seventieth connection', async t => {
+  t.setTimeout(1_800_000)
+  const witness = await startWitness(t)
+  const gate = await startHttpProxy(t, witness.upstream)
+  const tally = await fuzz(gate, witness, [{ seed: first, http1: 3_000, http2: 0 }])
+  tallies.push(tally)
+  console.error(tally.examples.join('\n'))
+  t.ok(tally.counts.smuggled > 0, 'bodies become requests')
+})
+
+t.test('the same bytes for nginx', async t => {
+  t.setTimeout(1_800_000)
+  if (!requireReal(t, ['nginx'])) return
+  const witness = await startWitness(t)
+  const tally = await fuzz(await startNginx(t, witness.upstream), witness, corpora(6))
+  tallies.push(tally)
+  console.error(tally.examples.join('\n'))
+  t.ok(tally.counts.unreadable > 0, 'it repairs what cannot be read')
+})
 
 t.test('the counts', async () => console.error(tableOf(tallies)))

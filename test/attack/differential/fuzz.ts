@@ -99,7 +99,12 @@ async function playRound(
   const left = plays.values()
   const walk = async () => {
     for (const play of left) {
-      const outcome = await play()
+      let outcome = await play()
+      // A gate that has crashed is started again meanwhile.
+      for (let tries = 0; outcome === undefined && tries < 20; tries++) {
+        await pause(100)
+        outcome = await play()
+      }
       if (outcome !== undefined) sent.push(outcome)
     }
   }

@@ -11,7 +11,7 @@ import { createSecureContext } from 'node:tls'
 import type { Test } from 'tap'
 import { answers } from '../../fixture/answers.ts'
 import { startAuthority } from '../../fixture/authority.ts'
-import { type RunningCommand, startCommand } from '../../fixture/command.ts'
+import { startCommand } from '../../fixture/command.ts'
 import { makeSite, serveSite } from '../../fixture/site.ts'
 import type { Upstream } from '../../fixture/upstream.ts'
 import type { Door } from './http1-connection.ts'
@@ -92,36 +92,34 @@ export async function startHttpProxy(t: Pick<Test, 'teardown'>, upstream: Upstre
   const authority = await startAuthority(t)
   const { certFile, keyFile } = await authority.server(['localhost'], ['127.0.0.1'])
   const file = join(import.meta.dirname, 'http-proxy-gate.ts')
-  let crashed: string | undefined
-  const start = async (): Promise<{ running: RunningCommand; port: number; lines: Lines }> => {
+  const crashes: string[] = []
+  const told: Lines[] = []
+  let port = 0
+  const start = async (): Promise<void> => {
     const running = startCommand(t, [String(upstream.port), certFile, keyFile], { file })
-    const [, port = ''] = await running.shows(/^listening (\d+)$/m)
-    void running.ended.then(({ stderr }) => {
-      crashed = `it ended: ${stderr.slice(0, 500)}`
+    port = Number((await running.shows(/^listening (\d+)$/m))[1])
+    told.push(newLines(running.stdout))
+    void running.ended.then(({ signal, stderr }) => {
+      if (signal === 'SIGKILL') return // the test is over
+      crashes.push(`it ended: ${/^\w*Error.*$/m.exec(stderr)?.[0]}`)
+      return start().catch(() => undefined) // the test ended meanwhile, or nobody answers, which is counted
     })
-    return { running, port: Number(port), lines: newLines(running.stdout) }
   }
-  let now = await start()
+  await start()
   return {
     name: 'http-proxy',
     http2: false,
     tells: 500,
     get port() {
-      return now.port
+      return port
     },
     get host() {
-      return `localhost:${now.port}`
+      return `localhost:${port}`
     },
     trust: createSecureContext({ ca: authority.caPem }),
-    judged: () => authorisedBy(now.lines()),
+    judged: () => new Map(told.flatMap(lines => [...authorisedBy(lines())])),
     samePath: (judged, target) => judged === target,
-    async faults() {
-      if (crashed === undefined) return []
-      const told = crashed
-      now = await start()
-      crashed = undefined
-      return [told]
-    },
+    faults: async () => crashes.splice(0),
   }
 }
 
