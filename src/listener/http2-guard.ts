@@ -6,7 +6,7 @@
  * WINDOW_UPDATE without end, headers over the limit, DATA of one byte. None of it is told by Node frame by frame, so the
  * bytes are looked at: those that came, less what requests and bodies account for.
  */
-import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
+import type { ServerHttp2Session } from 'node:http2'
 import { giveBackSoon } from '../kernel/give-back.ts'
 import { addressKey } from './client-address.ts'
 import { closeSoon } from './last-words.ts'
@@ -17,7 +17,7 @@ const looksAtOnce = 1_000
 
 /**
  * Streams that a client may take back: OHIF opens 200 at once and cancels them as somebody scrolls. Fifty times in a row
- * is well inside; without an end it is ten times a second at most.
+ * is well inside; without an end it is twice a second.
  */
 const resets = { most: 16_000, perSecond: 400 }
 
@@ -43,8 +43,11 @@ const perStream = 128
 const frameShare = 1 / 8
 /** Bytes that requests and bodies may account for beyond what came: HPACK says a long head in a few bytes. */
 const inStore = 1024 * 1024
-/** Bytes of a body that may still come after it was answered early; more is forgiven only in the course of time. */
-const afterAnswer = { most: 8 * 1024 * 1024, perSecond: 1024 * 1024 }
+/**
+ * Bytes that may still come of bodies that were answered early: eight of them as far as their windows reach, and more in
+ * the course of time. Node tells nobody of them.
+ */
+const afterAnswer = { most: 16 * 1024 * 1024, perSecond: 2 * 1024 * 1024 }
 
 /** A bucket that leaks: what is poured into it runs out in the course of time. */
 class Bucket {
@@ -72,13 +75,12 @@ class Bucket {
 
 /** The bodies of one exchange. */
 export interface Carrying {
-  readonly stream: Pick<ServerHttp2Stream, 'readableLength'>
-  body?: { readonly bytes: number } | undefined
+  /** Bytes of the request's that came, read or not. */
+  came: number
   reply?: { readonly bytes: number } | undefined
 }
 
-const worthOf = ({ stream, body, reply }: Carrying): number =>
-  ((body?.bytes ?? 0) + stream.readableLength) * (1 + frameShare) + (reply?.bytes ?? 0) * frameShare
+const worthOf = ({ came, reply }: Carrying): number => came * (1 + frameShare) + (reply?.bytes ?? 0) * frameShare
 
 export class Account {
   readonly #socket: { readonly bytesRead: number }
@@ -110,13 +112,17 @@ export class Account {
     this.#worth -= headers
   }
 
-  /** @param onTheWay  bytes of its body that may come still */
-  ended(carrying: Carrying, onTheWay: number, now: number): void {
-    this.#carrying.delete(carrying)
+  /** Its body is not wanted any more. @param onTheWay  bytes of it that may come still */
+  unwanted(onTheWay: number, now: number): void {
     this.#afterAnswer.pour(0, now)
     const forgiven = Math.min(onTheWay, this.#afterAnswer.room)
     this.#afterAnswer.pour(forgiven, now)
-    this.#worth += worthOf(carrying) + forgiven
+    this.#worth += forgiven
+  }
+
+  ended(carrying: Carrying): void {
+    this.#carrying.delete(carrying)
+    this.#worth += worthOf(carrying)
   }
 
   /** @returns why the connection is to end, if it is */

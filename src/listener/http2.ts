@@ -42,6 +42,8 @@ export interface Take2 extends Take {
 
 interface CarryingStream extends Carrying {
   readonly stream: ServerHttp2Stream
+  /** The client has said all that it had to say. */
+  whole: boolean
   reply?: Reply2
 }
 
@@ -57,17 +59,27 @@ interface Line {
   readonly flooded: (why: string) => void
 }
 
-/** Node tells nobody of the pieces of a body that is not read yet. */
-function perPiece(stream: ServerHttp2Stream, { account, flooded }: Line): void {
+/** Counts a body while it comes: Node tells nobody of the pieces of one that is not read yet. */
+function countPieces(carrying: CarryingStream, { account, flooded }: Line): void {
+  const { stream } = carrying
   const push = stream.push
   let pieces = 0
-  stream.push = (chunk, encoding) => {
+  stream.push = (chunk: Buffer | null, encoding) => {
+    carrying.came += chunk?.length ?? 0
+    // At the end of a stream that was closed Node says it too.
+    if (chunk === null && !stream.closed) carrying.whole = true
     if (++pieces % piecesPerLook === 0) {
       const why = account.look(performance.now())
       if (why !== undefined) flooded(why)
     }
     return push.call(stream, chunk, encoding)
   }
+}
+
+/** What is on its way of a body that is let go carries nothing, and is nobody's fault. */
+function unwanted(carrying: CarryingStream, account: Account): void {
+  if (!carrying.whole) account.unwanted(windowSize, performance.now())
+  carrying.whole = true
 }
 
 const isComplete = (stream: ServerHttp2Stream): boolean =>
@@ -96,7 +108,6 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
     const request = readRequest(raw, limits, body)
     if (request.malformed !== undefined) account.malformed(headerBytes(raw))
     const reply = new Reply2(stream, request.method)
-    carrying.body = body
     carrying.reply = reply
     const gone = new AbortController()
     const { promise: finished, resolve } = Promise.withResolvers<Ending>()
@@ -111,7 +122,9 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
     stream.once('aborted', () => body?.cut())
     // RFC 9113 8.1: an answer that is complete before the request is, ends the stream without an error.
     const letGo = () => {
-      if (!stream.readableEnded && body !== undefined && !stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR)
+      if (stream.readableEnded || body === undefined || stream.destroyed) return
+      unwanted(carrying, account)
+      stream.close(constants.NGHTTP2_NO_ERROR)
     }
     stream.once('finish', () => {
       if (!reply.endsApart) letGo()
@@ -137,14 +150,16 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
     const { account, flooded } = line
     stream.on('error', () => undefined) // told by 'close'
     if (session.destroyed) return
-    const carrying: CarryingStream = { stream }
+    const uploads = (flags & constants.NGHTTP2_FLAG_END_STREAM) === 0
+    const carrying: CarryingStream = { stream, came: 0, whole: !uploads }
     account.opened(headerBytes(raw), carrying)
-    if ((flags & constants.NGHTTP2_FLAG_END_STREAM) === 0) perPiece(stream, line)
+    if (uploads) countPieces(carrying, line)
     stream.once('close', () => {
       const now = performance.now()
       const complete = isComplete(stream)
       const byUs = complete || carrying.reply?.aborted === true
-      account.ended(carrying, byUs && !stream.readableEnded ? windowSize : 0, now)
+      if (byUs) unwanted(carrying, account)
+      account.ended(carrying)
       if (complete) account.completed(now)
       const why = byUs ? undefined : account.takenBack(now)
       if (why !== undefined) flooded(why)

@@ -1,6 +1,6 @@
 // What a viewer does while somebody scrolls: two hundred requests at once, cancelled, fifty times in a row and twenty times
 // a second, far faster than a hand. It keeps its connection, its next study loads well, and what was taken back is let go at
-// the archive too.
+// the archive too. And what a sender does whose uploads are not wanted.
 import { connect } from 'node:http2'
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
@@ -56,4 +56,41 @@ t.test('ten thousand requests that are taken back cost a viewer nothing', async 
     gateway.log().some(({ kind }) => kind === 'flood'),
     'and nobody calls it a flood',
   )
+})
+
+t.test('uploads that are refused, left unread or taken back cost a sender nothing', async t => {
+  const { gateway } = await startApp(t, undefined, {
+    settings: 'maxBody: 3 MB',
+    yaml: `routes:
+  - { path: /, upstream: app, access: everyone }
+  - { path: /secret, upstream: app, access: authenticated }`,
+  })
+  // Megabytes: what waits to be sent counts too, and over the bound Node's client turns answers away.
+  const sender = connect(gateway.url, { ca: gateway.authority.caPem, maxSessionMemory: 200 })
+  t.teardown(() => sender.destroy())
+  const cut: unknown[] = []
+  sender.on('goaway', code => cut.push(code)).on('error', error => cut.push(error.message))
+  const send = (path: string, megabytes: number, takeBack: boolean) =>
+    new Promise<number>(resolve => {
+      const stream = sender.request({ ':method': 'POST', ':path': path })
+      let status = 0
+      stream.on('error', () => undefined)
+      stream.once('response', headers => {
+        status = Number(headers[':status'])
+      })
+      stream.once('close', () => resolve(status))
+      stream.resume()
+      stream.end(Buffer.alloc(megabytes * 1024 * 1024))
+      if (takeBack) setTimeout(() => stream.close(8), 30)
+    })
+  const sent = await Promise.all([
+    ...Array.from({ length: 5 }, () => send('/secret', 2, false)),
+    ...Array.from({ length: 3 }, () => send('/well', 2, false)),
+    send('/well', 5, false),
+    ...Array.from({ length: 5 }, () => send('/well', 2, true)),
+  ])
+  t.same(sent.slice(0, 9), [401, 401, 401, 401, 401, 200, 200, 200, 413])
+  for (let time = 0; time < 10; time++) t.equal(await send('/well', 2, false), 200)
+  t.same(cut, [], 'the connection stays')
+  t.notOk(gateway.log().some(({ kind }) => kind === 'flood'))
 })
