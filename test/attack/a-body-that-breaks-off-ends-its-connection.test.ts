@@ -52,6 +52,7 @@ for (const answerAt of ['end', 'head'] as const) {
   t.test(`H12: HTTP/1.1, ${when}`, async t => {
     for (const [where, [lines, body]] of Object.entries(bodies)) {
       for (const [how, leave] of Object.entries(leaves)) {
+        if (answerAt === 'head' && !/middle of a chunk|between two|with a length/.test(where)) continue
         // Elsewhere it would be more of the body.
         if (how === 'no chunk' && !/size|between|last/.test(where)) continue
         await t.test(`${where}, with ${how}`, async t => {

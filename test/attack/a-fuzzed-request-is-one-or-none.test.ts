@@ -12,12 +12,12 @@ t.setTimeout(120_000)
 const tallies: Tally[] = []
 
 t.test('of each request that goes in at most one comes out, and it is the one that was judged', async t => {
-  const corpus: Corpus = { seed, http1: 450, http2: 60 }
+  const corpus: Corpus = { seed, http1: 350, http2: 60 }
   const witness = await startWitness(t)
   const tally = await fuzz(await startSallyport(t, witness.upstream), witness, [corpus])
   tallies.push(tally)
   t.same(tally.examples, [])
-  t.ok(tally.arrived > 200, `${tally.arrived} of ${tally.requests} arrived: what is well said does`)
+  t.ok(tally.arrived > 150, `${tally.arrived} of ${tally.requests} arrived: what is well said does`)
 })
 
 t.test('http-proxy lets bodies become requests, and is seen to', async t => {
