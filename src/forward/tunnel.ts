@@ -95,6 +95,7 @@ async function open(
     throw exchange.signal.aborted ? error : upstreamFault(error, about)
   })
   secure?.setTimeout(section.timeouts.connect)
+  let deadline: NodeJS.Timeout | undefined
   const outcome = await new Promise<Outcome>((resolve, reject) => {
     const call = requestPlain({
       host: section.url.hostname.replace(/^\[|\]$/g, ''),
@@ -109,10 +110,13 @@ async function open(
     })
     call.once('upgrade', (message, socket, first) => resolve({ kind: 'switched', message, socket, first }))
     call.once('response', message => resolve({ kind: 'answered', message }))
-    call.once('timeout', () => call.destroy(new Fault('upstream-timeout', { about })))
+    const late = () => void call.destroy(new Fault('upstream-timeout', { about }))
+    call.once('timeout', late)
+    // Interim answers put off the other one.
+    deadline = setTimeout(late, section.timeouts.connect)
     call.once('error', error => reject(upstreamFault(error, about)))
     call.end()
-  })
+  }).finally(() => clearTimeout(deadline))
   // A tunnel may be quiet for as long as both sides like; an answer may not.
   outcome.message.socket.setTimeout(outcome.kind === 'switched' ? 0 : section.timeouts.idle)
   upstream.reported('answered')

@@ -43,6 +43,14 @@ const declining: Readonly<Record<string, { answer: Answer; status: number }>> = 
   426: { answer: reply({ status: 426, headers: [['Upgrade', 'h2c']], body: 'no' }), status: 426 },
   503: { answer: reply({ status: 503, body: 'no' }), status: 503 },
   '103, then 404': { answer: interim([[103, [['Link', '</x>']]]], reply({ status: 404, body: 'no' })), status: 404 },
+  '103, and 103 again': {
+    answer: interim(
+      Array.from({ length: 200 }, () => [103, []] as const),
+      reply({ body: 'no' }),
+      20,
+    ),
+    status: 504,
+  },
   '101 with another key': {
     answer: raw('HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n'),
     status: 502,
