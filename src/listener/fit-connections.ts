@@ -7,7 +7,7 @@
  */
 import type { Config } from '../config/schema.ts'
 import { plainPlaces } from './bind-plain.ts'
-import { handshakePlacesOf } from './tls-door.ts'
+import { handshakePlacesOf } from './places.ts'
 
 /** State, logs, directory, certificates that are read, files of a viewer, and what Node has open itself. */
 const ownFiles = 128

@@ -14,9 +14,9 @@ import { plainAddress } from './client-address.ts'
 import type { Connection } from './exchange.ts'
 import { createHttp1 } from './http1.ts'
 import { watchPace } from './pace.ts'
-import { createPlaces, type Place } from './places.ts'
+import { createPlaces, type Place, placesOf } from './places.ts'
 import { type Bound, keepPlace, type ListenerEvents } from './secure-listener.ts'
-import { addressUrl, placesOf } from './tls-door.ts'
+import { addressUrl } from './tls-door.ts'
 
 /** Milliseconds in which a client may read the end of what we said, and hang up. */
 const lastWord = 2_000

@@ -8,9 +8,35 @@
  */
 import { addressKey } from './client-address.ts'
 
+export interface ConnectionLimits {
+  /** At one time, on all addresses of the listener together. */
+  readonly connections: number
+  readonly connectionsPerAddress?: number | undefined
+}
+
 export interface PlaceLimits {
   readonly places: number
   readonly perAddress: number
+}
+
+/** So many may always come from one address, or be without a handshake: a small listener is nobody's fault. */
+const few = 16
+/** So many may be without a handshake where there are as many connections: all come at one time after a restart. */
+export const usual = 256
+
+/** Half of all places may come from one address, unless its share was written down. */
+export const placesOf = ({ connections, connectionsPerAddress }: ConnectionLimits): PlaceLimits => ({
+  places: connections,
+  perAddress: connectionsPerAddress ?? Math.max(few, Math.ceil(connections / 2)),
+})
+
+/** Connections without a handshake have places of their own: a quarter as many, or more where that would be few. */
+export const handshakePlacesOf = ({
+  connections,
+  connectionsPerAddress = connections,
+}: ConnectionLimits): PlaceLimits => {
+  const all = placesOf({ connections: Math.max(few, Math.min(usual, connections), Math.ceil(connections / 4)) })
+  return { ...all, perAddress: Math.min(connectionsPerAddress, all.perAddress) }
 }
 
 export interface Place {

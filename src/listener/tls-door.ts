@@ -10,21 +10,24 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import type { BindAddress } from '../config/scalars.ts'
+import { giveBackSoon } from '../kernel/give-back.ts'
 import { keepChains, presentedBy } from '../tls/presented.ts'
 import { type ServerTrust, serverTlsOptions } from '../tls/server-context.ts'
 import { plainAddress, type TrustsProxy } from './client-address.ts'
 import { sayLast } from './last-words.ts'
 import { listenOptions } from './listen-options.ts'
-import { createPlaces, type NoRoom, type Place, type PlaceLimits } from './places.ts'
+import {
+  type ConnectionLimits,
+  createPlaces,
+  handshakePlacesOf,
+  type NoRoom,
+  type Place,
+  placesOf,
+  usual,
+} from './places.ts'
 
 /** Milliseconds in which a client may read the end of what we said, and hang up. */
 const lastWord = 2_000
-
-export interface ConnectionLimits {
-  /** At one time, on all addresses of the listener together. */
-  readonly connections: number
-  readonly connectionsPerAddress?: number | undefined
-}
 
 export interface DoorParts {
   /** Asked for each connection, and when terms are replaced. */
@@ -75,35 +78,24 @@ const plainAnswer = `HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; chars
 const originOf = ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string =>
   `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
 
-/** So many may always come from one address, or be without a handshake: a small listener is nobody's fault. */
-const few = 16
-/** So many may be without a handshake where there are as many connections: all come at one time after a restart. */
-const usual = 256
-
-/** Half of all places may come from one address, unless its share was written down. */
-export const placesOf = ({ connections, connectionsPerAddress }: ConnectionLimits): PlaceLimits => ({
-  places: connections,
-  perAddress: connectionsPerAddress ?? Math.max(few, Math.ceil(connections / 2)),
-})
-
-/** Connections without a handshake have places of their own: a quarter as many, or more where that would be few. */
-export const handshakePlacesOf = ({
-  connections,
-  connectionsPerAddress = connections,
-}: ConnectionLimits): PlaceLimits => {
-  const all = placesOf({ connections: Math.max(few, Math.min(usual, connections), Math.ceil(connections / 4)) })
-  return { ...all, perAddress: Math.min(connectionsPerAddress, all.perAddress) }
-}
-
 export async function openDoor(binds: readonly BindAddress[], trust: ServerTrust, parts: DoorParts): Promise<Door> {
   const sockets = new Set<TLSSocket>()
+  /** The most there have been since many have gone: what they leave behind is not needed any more. */
+  let crowd = 0
   const places = createPlaces(() => placesOf(parts.limits()), parts.isProxy)
   const handshakePlaces = createPlaces(() => handshakePlacesOf(parts.limits()), parts.isProxy)
   /** Connections whose handshake is not over, by where they come from: TLS hands out no socket for them yet. */
   const shaking = new Map<string, { readonly raw: Socket; readonly settle: () => void }>()
-  const turnAway = (why: NoRoom, address: string, socket: Socket) => {
-    parts.trouble(why, address, 'a connection was turned away')
+  const turnAway = (
+    why: NoRoom | 'let-go',
+    address: string,
+    socket: Socket,
+    detail = 'a connection was turned away',
+  ) => {
+    parts.trouble(why, address, detail)
     socket.destroy()
+    // Where there is no room there are many, and each leaves something behind.
+    giveBackSoon()
   }
 
   /** Handshakes on fixed terms; it binds nothing itself, and is let go with its last connection. */
@@ -117,17 +109,23 @@ export async function openDoor(binds: readonly BindAddress[], trust: ServerTrust
       shaking.get(originOf(socket))?.settle()
       const address = plainAddress(socket.remoteAddress)
       socket.on('error', () => undefined) // told by 'close'; whoever takes the socket adds its own
-      const place = places.take(address, () => {
-        parts.trouble('let-go', address, 'a connection with nothing under way made room for another')
-        socket.destroy()
-      })
+      const place = places.take(address, () =>
+        turnAway('let-go', address, socket, 'a connection with nothing under way made room for another'),
+      )
       if (typeof place === 'string') return turnAway(place, address, socket)
       sockets.add(socket)
+      if (sockets.size > crowd) {
+        crowd = sockets.size
+        if (crowd === usual) giveBackSoon()
+      }
       parts.connections(1)
       socket.once('close', () => {
         sockets.delete(socket)
         place.leave()
         parts.connections(-1)
+        if (crowd <= usual || sockets.size > crowd / 2) return
+        crowd = sockets.size
+        giveBackSoon()
       })
       // Our last word is out. A client that does not hang up then is cut: half-open connections would add up for ever.
       if (parts.halfOpen !== true) socket.once('finish', () => setTimeout(() => socket.destroy(), lastWord).unref())
@@ -151,10 +149,9 @@ export async function openDoor(binds: readonly BindAddress[], trust: ServerTrust
     const none = places.refusal(address)
     const place =
       none ??
-      handshakePlaces.take(address, () => {
-        parts.trouble('let-go', address, 'an unfinished handshake made room for another')
-        raw.destroy()
-      })
+      handshakePlaces.take(address, () =>
+        turnAway('let-go', address, raw, 'an unfinished handshake made room for another'),
+      )
     if (typeof place === 'string') return turnAway(place, address, raw)
     const deadline = setTimeout(() => {
       parts.trouble('handshake', address, 'ERR_TLS_HANDSHAKE_TIMEOUT')
