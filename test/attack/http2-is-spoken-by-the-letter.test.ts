@@ -58,7 +58,10 @@ const runner = async () => {
 await Promise.all(Array.from({ length: together }, runner))
 
 for (const [one, { byNode, byUs }] of results)
-  t.ok(byUs || !byNode, `RFC ${/^7541/.test(one.name) ? '' : '9113 '}${one.name}${byUs || byNode ? '' : ' (nor does Node)'}`)
+  t.ok(
+    byUs || !byNode,
+    `RFC ${/^7541/.test(one.name) ? '' : '9113 '}${one.name}${byUs || byNode ? '' : ' (nor does Node)'}`,
+  )
 
 t.test('and it is worth comparing', async t => {
   const byNode = [...results.values()].filter(result => result.byNode).length
