@@ -20,20 +20,29 @@ let notBefore = 0
 /** Bytes that the process held before the burst. */
 let before = Number.POSITIVE_INFINITY
 
+/** Reading it takes a descriptor, and may be asked for where none is left. @returns undefined where the system does not say */
+function held(): number | undefined {
+  try {
+    return process.memoryUsage.rss()
+  } catch {
+    return undefined
+  }
+}
+
 /** To be called again and again while the burst lasts. */
 export function giveBackSoon(): void {
-  before = Math.min(before, process.memoryUsage.rss())
+  before = Math.min(before, held() ?? before)
   clearTimeout(timer)
   timer = setTimeout(giveBack, Math.max(quiet, notBefore - performance.now())).unref()
 }
 
 function giveBack(): void {
-  if (process.memoryUsage.rss() < before * worthwhile) return
+  if ((held() ?? 0) < before * worthwhile) return
   setFlagsFromString('--expose-gc')
   collector ??= runInNewContext('gc') as NodeJS.GCFunction // there since the flag is set
   const spent = process.threadCpuUsage()
   collector({ type: 'major', execution: 'sync', flavor: 'last-resort' })
   const { user, system } = process.threadCpuUsage(spent)
   notBefore = performance.now() + (user + system) / 1_000 / mostOfTime
-  before = process.memoryUsage.rss()
+  before = held() ?? Number.POSITIVE_INFINITY
 }

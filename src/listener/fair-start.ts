@@ -6,17 +6,19 @@
  */
 
 export interface FairStart<Owner extends object> {
-  /** @param begin  false: there was nothing left to begin; true: `ended` is told when it is over */
-  add(owner: Owner, begin: () => boolean): void
+  /**
+   * @param begin  false: there was nothing left to begin; true: `ended` is told when it is over
+   * @returns      takes it back, and says whether it waited still
+   */
+  add(owner: Owner, begin: () => boolean): () => boolean
   ended(owner: Owner): void
-  /** How much of it waits. */
-  waiting(owner: Owner): number
   /** Nothing that it waits for is begun any more. */
   forget(owner: Owner): void
 }
 
 interface Line {
-  readonly queue: (() => boolean)[]
+  /** What came first is first. */
+  readonly queue: Set<() => boolean>
   running: number
 }
 
@@ -31,7 +33,7 @@ export function createFairStart<Owner extends object>(atOnce: number, running: n
   let planned = false
 
   const call = (owner: Owner, line: Line) => {
-    if (line.queue.length === 0 || line.running >= running) return
+    if (line.queue.size === 0 || line.running >= running) return
     ready.add(owner)
     plan()
   }
@@ -49,9 +51,10 @@ export function createFairStart<Owner extends object>(atOnce: number, running: n
       ready.delete(owner)
       const line = lines.get(owner)
       if (line === undefined) continue
-      while (line.queue.length > 0) {
+      for (const begin of line.queue) {
+        line.queue.delete(begin)
         line.running++
-        if (line.queue.shift()?.() === true) break
+        if (begin()) break
         line.running--
       }
       call(owner, line)
@@ -61,11 +64,13 @@ export function createFairStart<Owner extends object>(atOnce: number, running: n
     add(owner, begin) {
       let line = lines.get(owner)
       if (line === undefined) {
-        line = { queue: [], running: 0 }
+        line = { queue: new Set(), running: 0 }
         lines.set(owner, line)
       }
-      line.queue.push(begin)
+      const { queue } = line
+      queue.add(begin)
       call(owner, line)
+      return () => queue.delete(begin)
     },
     ended(owner) {
       const line = lines.get(owner)
@@ -73,7 +78,6 @@ export function createFairStart<Owner extends object>(atOnce: number, running: n
       line.running--
       call(owner, line)
     },
-    waiting: owner => lines.get(owner)?.queue.length ?? 0,
     forget(owner) {
       lines.delete(owner)
       ready.delete(owner)

@@ -25,15 +25,18 @@ const resets = { most: 16_000, perSecond: 400 }
 export interface Budget {
   /** Bytes that may carry nothing: a request with too many headers, and a ping now and then. */
   readonly idle: { readonly most: number; readonly perSecond: number }
-  /** Requests that may wait, for each that may run: a line that stood still brings what was cancelled meanwhile. */
-  readonly waiting: number
+  /**
+   * Requests that may be taken back in one breath before they are begun, for each that may run: a line that stood still
+   * brings what was cancelled meanwhile.
+   */
+  readonly takenBack: number
   /** Streams that Node turns away before the guard hears of them. */
   readonly rejected: number
 }
 
-const trusting: Budget = { idle: { most: 128 * 1024, perSecond: 32 * 1024 }, waiting: 10, rejected: 10_000 }
+const trusting: Budget = { idle: { most: 128 * 1024, perSecond: 32 * 1024 }, takenBack: 10, rejected: 10_000 }
 /** For an address that has just flooded: whoever comes again and again costs little, and others behind it get by. */
-const wary: Budget = { idle: { most: 16 * 1024, perSecond: 8 * 1024 }, waiting: 1, rejected: 100 }
+const wary: Budget = { idle: { most: 16 * 1024, perSecond: 8 * 1024 }, takenBack: 2, rejected: 100 }
 /** Milliseconds in which an address is not trusted, and how many are kept in mind. */
 const waryFor = 60_000
 const mostSuspects = 10_000
@@ -88,14 +91,17 @@ export class Account {
   readonly #resets: Bucket
   readonly #idle: Bucket
   readonly #afterAnswer: Bucket
+  readonly #mostInOneBreath: number
+  /** Requests that were taken back since the network was looked at, before they were begun. */
+  #inOneBreath = 0
   #seen = 0
   /** Bytes that requests and ended streams account for. */
   #worth = 0
-  /** Bytes that nothing accounts for; below zero, there is more in store. */
-  #useless = 0
 
-  constructor(socket: { readonly bytesRead: number }, { idle }: Budget, now: number) {
+  /** @param streams  that may run at one time */
+  constructor(socket: { readonly bytesRead: number }, { idle, takenBack }: Budget, streams: number, now: number) {
     this.#socket = socket
+    this.#mostInOneBreath = takenBack * streams
     this.#resets = new Bucket(resets, now)
     this.#idle = new Bucket(idle, now)
     this.#afterAnswer = new Bucket(afterAnswer, now)
@@ -125,9 +131,18 @@ export class Account {
     this.#worth += worthOf(carrying)
   }
 
-  /** @returns why the connection is to end, if it is */
-  takenBack(now: number): string | undefined {
-    return this.#resets.pour(1, now) ? undefined : 'streams are taken back without end'
+  /**
+   * @param waited  it was not begun
+   * @returns       why the connection is to end, if it is
+   */
+  takenBack(now: number, waited: boolean): string | undefined {
+    if (!this.#resets.pour(1, now)) return 'streams are taken back without end'
+    if (!waited) return undefined
+    if (this.#inOneBreath++ === 0)
+      setImmediate(() => {
+        this.#inOneBreath = 0
+      })
+    return this.#inOneBreath > this.#mostInOneBreath ? 'requests that are taken back at once' : undefined
   }
 
   /** A stream that was answered to its end pays for one that was taken back. */
@@ -144,10 +159,12 @@ export class Account {
     for (const carrying of this.#carrying) worth += worthOf(carrying)
     this.#afterAnswer.pour(0, now)
     const least = -inStore - this.#afterAnswer.level
-    if (received - worth < least) this.#worth -= least - (received - worth)
-    const before = Math.max(0, this.#useless)
-    this.#useless = Math.max(least, received - worth)
-    return this.#idle.pour(Math.max(0, this.#useless) - before, now) ? undefined : 'frames that carry nothing'
+    // Below zero, there is more in store.
+    const useless = Math.max(least, received - worth)
+    // Counted once: what has run out of the bucket is paid for. What is accounted for late pays for what is in it.
+    const counted = Math.max(useless, -this.#idle.level)
+    this.#worth += received - worth - useless + counted
+    return this.#idle.pour(counted, now) ? undefined : 'frames that carry nothing'
   }
 }
 
@@ -166,8 +183,17 @@ export interface Guard extends Disposable {
   budget(address: string): Budget
   /** A connection from there has flooded. */
   suspect(address: string): void
-  /** @param end  called when the connection is to end, with the reason */
-  watch(session: ServerHttp2Session, socket: GuardedSocket, budget: Budget, end: (why: string) => void): Account
+  /**
+   * @param streams  that may run at one time
+   * @param end      called when the connection is to end, with the reason
+   */
+  watch(
+    session: ServerHttp2Session,
+    socket: GuardedSocket,
+    budget: Budget,
+    streams: number,
+    end: (why: string) => void,
+  ): Account
 }
 
 export function createGuard(): Guard {
@@ -208,8 +234,8 @@ export function createGuard(): Guard {
       const [first] = suspects.keys()
       if (suspects.size > mostSuspects && first !== undefined) suspects.delete(first)
     },
-    watch(session, socket, budget, end) {
-      const account = new Account(socket, budget, performance.now())
+    watch(session, socket, budget, streams, end) {
+      const account = new Account(socket, budget, streams, performance.now())
       watched.set(session, { account, socket, end })
       timer ??= setInterval(look, lookEvery).unref()
       return account

@@ -36,7 +36,8 @@ export class Reply2 implements Reply {
   }
 
   continue(): void {
-    if (!this.#stream.destroyed && !this.#stream.headersSent) this.#stream.additionalHeaders({ ':status': 100 })
+    const { destroyed, closed, headersSent } = this.#stream
+    if (!destroyed && !closed && !headersSent) this.#stream.additionalHeaders({ ':status': 100 })
   }
 
   head(status: number, headers: HeaderList): Writable {
@@ -67,9 +68,12 @@ export class Reply2 implements Reply {
 
   #cut(byUs: boolean): void {
     // Gone already: then it was the client who went.
-    if (this.#stream.destroyed || this.#stream.closed) return
-    this.aborted = byUs
-    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+    if (this.#stream.destroyed) return
+    // Closed and not destroyed: the client reset it without an error, and what is left of the answer has no end.
+    if (!this.#stream.closed) {
+      this.aborted = byUs
+      this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+    }
     // Node would wait until a client that reads nothing has taken the reset, and the upstream with it.
     this.#stream.destroy()
   }

@@ -54,8 +54,6 @@ class Flood extends Error {
 interface Line {
   readonly connection: Connection
   readonly account: Account
-  /** Requests that may wait. */
-  readonly waiting: number
   readonly flooded: (why: string) => void
 }
 
@@ -82,8 +80,9 @@ function unwanted(carrying: CarryingStream, account: Account): void {
   carrying.whole = true
 }
 
-const isComplete = (stream: ServerHttp2Stream): boolean =>
-  stream.rstCode === constants.NGHTTP2_NO_ERROR && stream.writableFinished
+/** Node ends its half of a stream that a client resets without an error (code 0), which looks like an answer that is whole. */
+const isComplete = ({ rstCode, aborted, headersSent, writableFinished }: ServerHttp2Stream): boolean =>
+  rstCode === constants.NGHTTP2_NO_ERROR && !aborted && headersSent && writableFinished
 
 export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Connection, limits: Limits): Engine {
   const sessions = new Set<ServerHttp2Session>()
@@ -122,7 +121,7 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
     stream.once('aborted', () => body?.cut())
     // RFC 9113 8.1: an answer that is complete before the request is, ends the stream without an error.
     const letGo = () => {
-      if (stream.readableEnded || body === undefined || stream.destroyed) return
+      if (stream.readableEnded || body === undefined || stream.destroyed || stream.closed) return
       unwanted(carrying, account)
       stream.close(constants.NGHTTP2_NO_ERROR)
     }
@@ -149,6 +148,8 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
   ) => {
     const { account, flooded } = line
     stream.on('error', () => undefined) // told by 'close'
+    // Node waits until everything is written, which never is where a client resets without an error.
+    stream.once('aborted', () => setImmediate(() => stream.destroy()))
     if (session.destroyed) return
     const uploads = (flags & constants.NGHTTP2_FLAG_END_STREAM) === 0
     const carrying: CarryingStream = { stream, came: 0, whole: !uploads }
@@ -161,16 +162,15 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
       if (byUs) unwanted(carrying, account)
       account.ended(carrying)
       if (complete) account.completed(now)
-      const why = byUs ? undefined : account.takenBack(now)
+      const why = byUs ? undefined : account.takenBack(now, takeBack())
       if (why !== undefined) flooded(why)
     })
-    starts.add(session, () => {
+    const takeBack = starts.add(session, () => {
       if (stream.destroyed || stream.closed) return false
       stream.once('close', () => starts.ended(session))
       begin(carrying, flags, raw, line)
       return true
     })
-    if (starts.waiting(session) > line.waiting) flooded('requests that are taken back at once')
   }
 
   return {
@@ -198,8 +198,8 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
         guard.suspect(connection.address)
         take.flood(connection, why)
       }
-      const account = guard.watch(session, socket, budget, flooded)
-      const line: Line = { connection, account, waiting: budget.waiting * limits.streams, flooded }
+      const account = guard.watch(session, socket, budget, limits.streams, flooded)
+      const line: Line = { connection, account, flooded }
       session.setTimeout(limits.keepAlive, () => {
         if (session.destroyed || busy.has(session)) return
         session.close()
@@ -218,8 +218,10 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
       })
       session.on('error', (error: Error & { code?: string; errno?: number }) => {
         if (error.code === 'ECONNRESET' || error instanceof Flood) return
-        guard.suspect(connection.address)
-        if (flooding.has(error.errno) || flooding.has(error.code)) take.flood(connection, error.message)
+        const floods = flooding.has(error.errno) || flooding.has(error.code)
+        // A line that breaks, and a client that says goodbye with an error, are nobody's fault.
+        if (floods || error.code === 'ERR_HTTP2_ERROR') guard.suspect(connection.address)
+        if (floods) take.flood(connection, error.message)
         else take.malformed(connection, error.code ?? error.message)
       })
       session.once('close', () => {

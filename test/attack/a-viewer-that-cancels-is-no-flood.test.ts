@@ -6,6 +6,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { startApp, within } from '../behaviour/app.ts'
 import { json } from '../fixture/upstream-answers.ts'
+import { endHeaders, endStream, frame, goAway, headers, ping, reset, word } from './http2-frames.ts'
+import { withHttp2 } from './http2-line.ts'
 
 const together = 200
 const times = 50
@@ -93,4 +95,44 @@ t.test('uploads that are refused, left unread or taken back cost a sender nothin
   for (let time = 0; time < 10; time++) t.equal(await send('/well', 2, false), 200)
   t.same(cut, [], 'the connection stays')
   t.notOk(gateway.log().some(({ kind }) => kind === 'flood'))
+})
+
+t.test('behind an address that floods, a viewer gets all that it is told it may ask for', async t => {
+  const { gateway } = await startApp(t)
+  const server = { port: Number(new URL(gateway.url).port), ca: gateway.authority.caPem }
+  const pings = (count: number) => Array.from({ length: count }, () => frame(ping, 0, 0, Buffer.alloc(8)))
+
+  // Said with an error, a goodbye is no flood: the next connection may still ping as one that is trusted.
+  await withHttp2(server, async line => {
+    await line.say(frame(goAway, 0, 0, Buffer.concat([word(0), word(2)])))
+    await line.sees(() => false)
+    t.ok(line.closed)
+  })
+  await withHttp2(server, async line => {
+    await line.say(...pings(2_500))
+    t.ok(await line.sees(frames => frames.filter(({ type }) => type === ping).length === 2_500, 5_000))
+  })
+
+  await withHttp2(server, async line => {
+    await line.say(...pings(60_000))
+    await line.sees(() => false, 5_000)
+    t.ok(line.closed, 'somebody floods')
+  })
+  await withHttp2(server, async line => {
+    const ask = (from: number, to: number) =>
+      Array.from({ length: to - from }, (_, at) => line.request(2 * (from + at) + 1, { flags: endHeaders | endStream }))
+    const cancel = (from: number, to: number) =>
+      Array.from({ length: to - from }, (_, at) => frame(reset, 0, 2 * (from + at) + 1, word(8)))
+    const answers = (from: number) =>
+      new Set(
+        line.frames.filter(({ type, stream }) => type === headers && stream > 2 * from).map(({ stream }) => stream),
+      )
+    const all = 2 * together
+    await line.say(...ask(0, all))
+    t.ok(await line.sees(() => answers(0).size === all, 10_000), `${answers(0).size} answers, hung up: ${line.closed}`)
+    const [next, last] = [all + together, all + 2 * together]
+    await line.say(...ask(all, next), ...cancel(all, next), ...ask(next, last))
+    const came = () => answers(next).size
+    t.ok(await line.sees(() => came() === last - next, 10_000), `${came()} answers, hung up: ${line.closed}`)
+  })
 })

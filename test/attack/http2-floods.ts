@@ -62,7 +62,7 @@ const many = (n: number, count: number, one: (stream: number, at: number) => rea
 
 const request = (stream: number): Buffer => frame(headers, endHeaders | endStream, stream, again)
 const upload = (stream: number): Buffer => frame(headers, endHeaders, stream, post)
-const resetOf = (stream: number): Buffer => frame(reset, 0, stream, word(8))
+const resetOf = (stream: number, code = 8): Buffer => frame(reset, 0, stream, word(code))
 
 /** A request, and something that makes the server reset it. */
 const provoked = (wrong: (stream: number) => readonly Buffer[]): Flood => ({
@@ -89,6 +89,11 @@ export const floods = {
     first,
     next: n =>
       Buffer.concat([many(n, together, stream => [request(stream)]), many(n, together, stream => [resetOf(stream)])]),
+  },
+  'rapid reset without an error': {
+    known: 'CVE-2023-44487',
+    first,
+    next: n => many(n, together, stream => [request(stream), resetOf(stream, 0)]),
   },
   'rapid reset of uploads': {
     known: 'CVE-2023-44487',

@@ -41,10 +41,12 @@ t.test('what was taken back costs no turn, and what is forgotten is never begun'
   const begun: string[] = []
   const [one = {}, other = {}, gone = {}] = owners(3)
   for (let times = 0; times < 100; times++) starts.add(one, () => false)
+  const takeBack = starts.add(one, () => begun.push('taken back') > 0)
   starts.add(one, () => begun.push('one') > 0)
   starts.add(gone, () => begun.push('gone') > 0)
   starts.add(other, () => begun.push('other') > 0)
-  t.equal(starts.waiting(one), 101)
+  t.ok(takeBack(), 'it waited')
+  t.notOk(takeBack(), 'and does so no more')
   starts.forget(gone)
   await turn()
   t.same(begun, ['one'])
