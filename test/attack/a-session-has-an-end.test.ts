@@ -71,12 +71,12 @@ t.test('a thousand made-up ids, and a hundred visits to the login page, put nobo
   const session = await gateway.signIn('alice', 'correct horse')
   using line = await openRaw(gateway)
   const bogus = () => `__Host-sallyport=${randomBytes(32).toString('base64url')}`
-  for (let round = 0; round < 10; round++) {
+  for (let round = 0; round < 50; round++) {
     const one = (path: string) => head(gateway, `HEAD ${path} HTTP/1.1`, [`Cookie: ${bogus()}`])
     await line.write(
-      `${Array.from({ length: 100 }, () => one('/x')).join('')}${Array.from({ length: 10 }, () => one('/-/login')).join('')}`,
+      `${Array.from({ length: 20 }, () => one('/x')).join('')}${Array.from({ length: 2 }, () => one('/-/login')).join('')}`,
     )
-    await line.read({ until: /(HTTP\/1\.1 200[\s\S]*){10}$/, timeout: 3_000 })
+    await line.read({ until: /(HTTP\/1\.1 200[\s\S]*){2}$/, timeout: 3_000 })
   }
   t.equal(await enters(session), true)
   await stillAnswers(t, gateway)
