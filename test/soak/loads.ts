@@ -106,7 +106,11 @@ async function readFrame(session: ClientHttp2Session, path: string, authorizatio
     authorization,
     accept: 'multipart/related; type="application/octet-stream"',
   })
-  const [headers] = await once(stream, 'response')
+  // A connection that is closed without an error closes its streams without one.
+  const { promise: gone, reject } = Promise.withResolvers<never>()
+  gone.catch(() => undefined)
+  stream.once('close', () => reject(new Error('the stream was closed before its answer')))
+  const [headers] = await Promise.race([once(stream, 'response'), gone])
   const bytes = Buffer.concat(await Array.fromAsync(stream))
   expectStatus(Number(headers[':status']), 200, 'a frame')
   if (stream.rstCode !== 0) throw new Error(`reset with ${stream.rstCode}`)
