@@ -12,6 +12,8 @@ const length = 20
 interface Mode {
   readonly options: readonly string[]
   readonly path: string
+  /** It asks for much in one request and waits for the answer: on a quiet machine it is through before anybody hangs up. */
+  readonly isAnswered?: true
 }
 
 // Those that reach the upstream are fewer than its connections: the probe comes from the same address as the attack.
@@ -22,7 +24,7 @@ const modes: Readonly<Record<string, Mode>> = {
     options: ['-X', '-c', '150', '-r', '100', '-w', '512', '-y', '1024', '-n', '5', '-z', '32'],
     path: '/large',
   },
-  ranges: { options: ['-R', '-c', '300', '-r', '100', '-a', '10', '-b', '3000'], path: '/small' },
+  ranges: { options: ['-R', '-c', '300', '-r', '100', '-a', '10', '-b', '3000'], path: '/small', isAnswered: true },
 }
 
 interface Found {
@@ -59,7 +61,7 @@ t.test('the service is available while slowhttptest attacks', async t => {
       t.same(found.available, ['YES'], 'by its own probe, at every look')
       // Where it reads slowly, or is through before its next look, it does not see itself that we have hung up.
       const hungUp = Math.max(found.closed, (await cut()) - cutBefore)
-      t.ok(hungUp > 100, `${hungUp} were hung up on`)
+      if (!mode.isAnswered) t.ok(hungUp > 100, `${hungUp} were hung up on`)
       t.same(
         [...honest.kept.failures, ...honest.fresh.failures],
         [],
