@@ -27,11 +27,13 @@ const status = async () => (await askSite(site, served, '/x')).resume().statusCo
 t.equal(await status(), 200)
 const atFirst = descriptors()
 
+const trusting = { servername: 'localhost', ca: site.authority.caPem }
+
 /** Some with a handshake and some without, from as many addresses; none of them says anything more. */
 function crowd(t: Test, count: number): Socket[] {
   const sockets = Array.from({ length: count }, (_, at) => {
     const from = { host: '127.0.0.1', port: served.port, localAddress: `127.0.9.${(at % 250) + 1}` }
-    const socket = at % 2 === 0 ? connect(from) : connectTls({ ...from, rejectUnauthorized: false })
+    const socket = at % 2 === 0 ? connect(from) : connectTls({ ...from, ...trusting })
     return socket.on('error', () => undefined).resume() // whoever is not let in learns of it here
   })
   t.teardown(() => leave(sockets))

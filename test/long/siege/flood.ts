@@ -64,7 +64,8 @@ async function flood({ attack, port, count, addresses, pace, again }: FloodOrder
     const plain = attack === 'silent' || attack === 'half-handshake'
     const socket = plain
       ? connectTcp({ host, port, localAddress, allowHalfOpen: true })
-      : connectTls({ ...{ host, port, localAddress }, servername: 'localhost', rejectUnauthorized: false })
+      : // An attacker does not care whom it attacks, and has no authority to ask.
+        connectTls({ ...{ host, port, localAddress }, servername: 'localhost', rejectUnauthorized: false })
     const timers: NodeJS.Timeout[] = []
     socket.on('error', () => undefined) // told by 'close'
     socket.once('end', () => socket.destroy())
