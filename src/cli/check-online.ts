@@ -13,7 +13,7 @@ import type { CheckOutcome } from '../tls/peer-verdict.ts'
 import { probeRevocation } from '../tls/revocation-probe.ts'
 import { addressOf } from '../upstream/connector.ts'
 import { upstreamFault } from '../upstream/failure.ts'
-import { openUpstream } from '../upstream/upstream.ts'
+import { dropBody, openUpstream } from '../upstream/upstream.ts'
 import { checkDirectory } from './check-online-directory.ts'
 import type { Finding } from './online-finding.ts'
 
@@ -64,7 +64,7 @@ export async function checkOnline(config: Config, materials: Materials): Promise
                   `Basic ${Buffer.from(`${section.credentials.username}:${password.reveal()}`).toString('base64')}`,
                 ],
               ] as const)
-        const { status, body } = await upstream.send({
+        const answer = await upstream.send({
           method: 'GET',
           target: section.kind === 'orthanc' ? '/system' : '/',
           headers: [['host', section.url.host], ...authorization],
@@ -72,7 +72,8 @@ export async function checkOnline(config: Config, materials: Materials): Promise
           client: 'check',
           signal: AbortSignal.timeout(section.timeouts.connect * 2),
         })
-        body.on('error', () => undefined).destroy()
+        dropBody(answer)
+        const { status } = answer
         if (status === 401)
           throw new Error(
             `it answers, but ${password === undefined ? 'wants a sign-in (give it credentials)' : 'refuses the credentials'} (401)`,

@@ -21,7 +21,7 @@ import type { Exchange } from '../listener/exchange.ts'
 import type { Permit } from '../policy/decide.ts'
 import type { CanonicalTarget } from '../route/canonical-path.ts'
 import { upstreamPath } from '../route/route.ts'
-import type { Upstream, UpstreamResponse } from '../upstream/upstream.ts'
+import { dropBody, type Upstream, type UpstreamResponse } from '../upstream/upstream.ts'
 import { endMarkOf } from './end-mark.ts'
 import { type RequestTerms, upstreamRequestHeaders } from './request-headers.ts'
 import { clientResponseHeaders } from './response-headers.ts'
@@ -108,7 +108,7 @@ export async function forward(passage: Passage, destination: Destination): Promi
   try {
     await passOn(answer, passage, destination)
   } catch (cause) {
-    answer.body.on('error', () => undefined).destroy()
+    dropBody(answer)
     if (exchange.signal.aborted) throw new ClientGone()
     throw cause
   }
@@ -136,16 +136,21 @@ async function passOn(answer: UpstreamResponse, passage: Passage, destination: D
     personal: permit.principal !== undefined,
     allowedOrigin,
   })
+  const { body } = answer
+  if (Buffer.isBuffer(body) && request.method !== 'HEAD') {
+    const others = headers.filter(([name]) => name !== 'content-length')
+    return exchange.reply.send(answer.status, others, body) // 5 and 6 in one
+  }
   const sink = exchange.reply.head(answer.status, headers) // 5
-  if (request.method === 'HEAD') {
-    answer.body.on('error', () => undefined).destroy()
+  if (Buffer.isBuffer(body) || request.method === 'HEAD') {
+    dropBody(answer)
     sink.end()
     return
   }
   const mark = answer.closeDelimited && upstream.profile.checksEndMark ? endMarkOf(answer.headers) : undefined
-  if (mark === undefined) return await pipeline(answer.body, sink)
+  if (mark === undefined) return await pipeline(body, sink)
   await pipeline(
-    answer.body,
+    body,
     async function* (chunks: AsyncIterable<Buffer>) {
       for await (const chunk of chunks) {
         mark.saw(chunk)

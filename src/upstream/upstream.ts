@@ -33,8 +33,16 @@ export interface UpstreamResponse {
   readonly headers: HeaderList
   /** The body ends with the connection: nothing else says that it is whole. */
   readonly closeDelimited: boolean
-  /** Errors with a Fault when the upstream breaks off. Destroying it ends the exchange with the upstream. */
-  readonly body: Readable
+  /**
+   * A buffer is the whole body, where it is known already. A stream errors with a Fault when the upstream breaks off;
+   * destroying it ends the exchange with the upstream.
+   */
+  readonly body: Readable | Buffer
+}
+
+/** Nobody reads this answer any more. */
+export function dropBody({ body }: Pick<UpstreamResponse, 'body'>): void {
+  if (!Buffer.isBuffer(body)) body.on('error', () => undefined).destroy()
 }
 
 export interface Upstream extends AsyncDisposable {

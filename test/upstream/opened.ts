@@ -29,7 +29,8 @@ export const asking = (more: Partial<UpstreamRequest> = {}): UpstreamRequest => 
   ...more,
 })
 
-export async function textOf(body: Readable): Promise<string> {
+export async function textOf(body: Readable | Buffer): Promise<string> {
+  if (Buffer.isBuffer(body)) return body.toString()
   let text = ''
   for await (const chunk of body) text += chunk
   return text

@@ -4,6 +4,7 @@
 import { Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
+import { dropBody } from '../../src/upstream/upstream.ts'
 import { startUpstream } from '../fixture/upstream.ts'
 import { hang, interim, json, reply, resetBeforeHead, trickle } from '../fixture/upstream-answers.ts'
 import { asking, eventually, faultOf, open, textOf } from './opened.ts'
@@ -135,8 +136,7 @@ t.test('a client that leaves takes its request along', async t => {
     }
     t.ok(await eventually(() => there.openConnections === 0), `the connection of ${target} is closed`)
   }
-  const { body } = await upstream.send(asking({ target: '/slow' }))
-  body.destroy()
+  dropBody(await upstream.send(asking({ target: '/slow' })))
   t.ok(await eventually(() => there.openConnections === 0), 'also when nobody reads the rest')
 })
 
