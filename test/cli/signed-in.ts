@@ -10,7 +10,12 @@ export async function textOf(answer: Awaited<ReturnType<typeof askSite>>): Promi
 const pairs = (lines: readonly string[] = []) => lines.map(line => line.split(';')[0] ?? '')
 
 /** The session cookie as `name=value`. */
-export async function signIn(site: Site, served: ServedSite, name: string, password: string): Promise<string> {
+export async function signIn(
+  site: Pick<Site, 'authority'>,
+  served: Pick<ServedSite, 'port' | 'url'>,
+  name: string,
+  password: string,
+): Promise<string> {
   const form = await askSite(site, served, '/-/login', { headers: { accept: 'text/html' } })
   const token = /name="token" value="([^"]+)"/.exec(await textOf(form))?.[1] ?? ''
   const answer = await askSite(site, served, '/-/login', {
