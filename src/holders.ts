@@ -16,7 +16,7 @@ import type { House } from './house.ts'
 import type { Answer } from './identity/answer.ts'
 import { every } from './kernel/every.ts'
 import { causeLine, Fault } from './kernel/fault.ts'
-import { plainAddress } from './listener/client-address.ts'
+import { addressOf } from './listener/client-address.ts'
 import { decideStream } from './policy/decide.ts'
 
 /** Milliseconds between two looks at what commands have revoked. */
@@ -62,7 +62,7 @@ export function watchHolders({ house, entrances, current }: HolderWatchParts): H
   const { holders, streaming, inFlight, ledger, clock, log, note } = house
 
   function putOut(entrance: string, socket: TLSSocket, answer: Answer) {
-    const address = plainAddress(socket.remoteAddress)
+    const address = addressOf(socket)
     if (answer.kind === 'refused') {
       const { reason, detail } = answer
       log.info({ entrance, address, reason, detail }, 'a connection was cut: its certificate no longer counts')

@@ -12,6 +12,8 @@ const toldOperators: Readonly<Record<string, string>> = {
   crowded: 'connections are many, and not all find room',
   full: 'connections are many, and not all find room',
   'let-go': 'connections are many, and not all find room',
+  'no-proxy': 'connections come past the proxies that announce clients (proxyProtocol: v2), and are refused',
+  'proxy-header': 'a trusted proxy does not say for whom it connects (proxyProtocol: v2), and its connections are cut',
   flood: 'connections are ended that cost more than their requests are worth',
 }
 

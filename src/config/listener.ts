@@ -7,6 +7,13 @@ import { type KeystoreSection, keystoreSection } from './keystore.ts'
 import { Bind, ByteSize, Duration, type FileScalars, HttpsOrigin, Name, oneOrMore } from './scalars.ts'
 import { Terms } from './terms.ts'
 
+export const ProxyProtocol = z
+  .enum(['none', 'v2'], { error: 'write none, or v2: the binary header; version 1 (text) is not read' })
+  .meta({
+    description:
+      'none when absent. v2: each connection comes from one of trustedProxies and begins with a PROXY header, before TLS; never guessed',
+  })
+
 export const connectionsText =
   'At one time, after their handshake. When all are taken, one without a request under way makes room for a newcomer; a quarter as many more may be in their handshake'
 export const perAddressText =
@@ -48,6 +55,7 @@ export interface PlainListener extends Bound {
 export interface SecureListener extends Bound {
   readonly kind: 'secure'
   readonly publicUrl: URL | undefined
+  readonly proxyProtocol: z.output<typeof ProxyProtocol>
   readonly tls: Terms
   /** The first is shown to unknown names; the others to the names that they carry. */
   readonly keystores: readonly KeystoreSection[]
@@ -61,16 +69,14 @@ export const listenerSection = (scalars: FileScalars) =>
       bind: Bind,
       redirect: Name.optional(),
       publicUrl: HttpsOrigin.optional(),
-      proxyProtocol: z
-        .literal('none', { error: 'the PROXY protocol is not built yet; leave it out or write none' })
-        .optional(),
+      proxyProtocol: ProxyProtocol.optional(),
       tls: Terms.optional(),
       keystore: oneOrMore(keystoreSection(scalars)).optional(),
       clients: clientsSection(scalars).optional(),
       limits: Limits.optional(),
     })
     .transform((listener, context): PlainListener | SecureListener => {
-      const { bind, redirect, publicUrl, tls, keystore, clients, limits } = listener
+      const { bind, redirect, publicUrl, proxyProtocol, tls, keystore, clients, limits } = listener
       if (redirect !== undefined) {
         for (const key of ['publicUrl', 'proxyProtocol', 'tls', 'keystore', 'clients', 'limits'] as const) {
           if (listener[key] === undefined) continue
@@ -95,6 +101,7 @@ export const listenerSection = (scalars: FileScalars) =>
         kind: 'secure',
         bind,
         publicUrl,
+        proxyProtocol: proxyProtocol ?? 'none',
         tls: tls ?? Terms.parse({}),
         keystores: keystore,
         clients: clients ?? { certificate: 'none', depth: 0 },

@@ -15,3 +15,9 @@ export interface Problem {
 /** `routes[0].upstream`: the way an operator finds it. */
 export const pathText = (path: readonly (string | number)[]): string =>
   path.map((key, at) => (typeof key === 'number' ? `[${key}]` : `${at === 0 ? '' : '.'}${key}`)).join('')
+
+/** For a name that nothing has. @param names  those that would have been right */
+export const known = (names: Iterable<string>) => {
+  const all = [...names]
+  return all.length === 0 ? 'none is configured' : `known: ${all.join(', ')}`
+}

@@ -2,14 +2,10 @@
  * What one section says of another: names that must exist, and settings that only make sense together.
  */
 import { acmeProblems } from './acme-references.ts'
-import type { Problem } from './problem.ts'
+import { listenerProblems } from './listener-references.ts'
+import { known, type Problem } from './problem.ts'
 import { isReserved } from './reserved-groups.ts'
 import type { Config } from './schema.ts'
-
-const known = (names: Iterable<string>) => {
-  const all = [...names]
-  return all.length === 0 ? 'none is configured' : `known: ${all.join(', ')}`
-}
 
 /** Bytes to these never leave the machine. @param host  as a URL has it */
 const isLoopback = (host: string) => /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(host)
@@ -72,35 +68,6 @@ function* routeProblems({ routes, upstreams, listeners, realms }: Config): Gener
       }
     }
   }
-}
-
-function* listenerProblems({ listeners, streams, admin }: Config): Generator<Problem> {
-  const secure = Object.keys(listeners).filter(name => listeners[name]?.kind === 'secure')
-  const bound = new Map<string, string>()
-  const claim = function* (
-    owner: string,
-    path: readonly string[],
-    addresses: readonly { host: string; port: number }[],
-  ): Generator<Problem> {
-    for (const { host, port } of addresses) {
-      const key = `${host}:${port}`
-      const other = port === 0 ? undefined : bound.get(key)
-      if (other === undefined) bound.set(key, owner)
-      else yield { path, message: `${key} is already bound by ${other}` }
-    }
-  }
-  for (const [name, listener] of Object.entries(listeners)) {
-    yield* claim(`listeners.${name}`, ['listeners', name, 'bind'], listener.bind)
-    if (listener.kind === 'plain' && !secure.includes(listener.redirect)) {
-      yield {
-        path: ['listeners', name, 'redirect'],
-        message: `no listener with TLS is called "${listener.redirect}"; ${known(secure)}`,
-      }
-    }
-  }
-  for (const [name, stream] of Object.entries(streams))
-    yield* claim(`streams.${name}`, ['streams', name, 'bind'], stream.bind)
-  if (admin !== undefined) yield* claim('admin', ['admin', 'bind'], admin.bind)
 }
 
 function* streamProblems({ streams, realms }: Config): Generator<Problem> {

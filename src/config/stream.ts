@@ -10,7 +10,7 @@ import { z } from 'zod'
 import { readFingerprint } from './certificate-realm.ts'
 import { clientsSection } from './clients.ts'
 import { keystoreSection } from './keystore.ts'
-import { perAddressText } from './listener.ts'
+import { ProxyProtocol, perAddressText } from './listener.ts'
 import { Bind, Duration, type FileScalars, Name, oneOrMore, PersonName } from './scalars.ts'
 import { Terms } from './terms.ts'
 import { type NamePattern, parseNamePattern } from './trust-only.ts'
@@ -122,6 +122,7 @@ export const streamSection = (scalars: FileScalars) =>
   z
     .strictObject({
       bind: Bind,
+      proxyProtocol: ProxyProtocol.default('none'),
       protocol: z.enum(['dicom', 'raw']),
       tls: Terms.prefault({}),
       keystore: oneOrMore(keystoreSection(scalars)).optional(),

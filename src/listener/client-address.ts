@@ -1,12 +1,21 @@
 /**
- * Who is really calling: the peer, or the chain that a trusted proxy vouches for.
+ * Who is really calling: the peer, whoever it announces (reception.ts), or the chain that a trusted proxy vouches for.
  */
-import { BlockList, isIP, isIPv6 } from 'node:net'
+import { BlockList, isIP, isIPv6, type Socket } from 'node:net'
 import { type HeaderList, headerValues } from './exchange.ts'
 
 /** IPv4-mapped IPv6 addresses as plain IPv4, so that one client has one spelling. */
 export const plainAddress = (address: string | undefined): string =>
   (address ?? 'unknown').replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '')
+
+const announced = new WeakMap<Pick<Socket, 'remoteAddress'>, string>()
+
+/** From now on this address is the client's on that connection, whoever the peer is. */
+export const announce = (socket: Socket, address: string): void => void announced.set(socket, address)
+
+/** Where the client of a connection is, as far as the connection itself can say. */
+export const addressOf = (socket: Pick<Socket, 'remoteAddress'>): string =>
+  announced.get(socket) ?? plainAddress(socket.remoteAddress)
 
 export type TrustsProxy = (address: string) => boolean
 

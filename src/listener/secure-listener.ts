@@ -58,8 +58,8 @@ export function keepPlace(place: Place | undefined, { finished }: Pick<Exchange,
 }
 
 /** What a connection is held to for as long as it lasts: all but the certificate that we showed. */
-const heldTo = ({ limits, clients }: SecureListener, trust: ServerTrust): string =>
-  JSON.stringify([limits, clients, trustKey({ ...trust, keystores: [] })])
+const heldTo = ({ limits, clients, proxyProtocol }: SecureListener, trust: ServerTrust): string =>
+  JSON.stringify([limits, clients, proxyProtocol, trustKey({ ...trust, keystores: [] })])
 
 export async function listenSecure(
   name: string,
@@ -157,6 +157,7 @@ export async function listenSecure(
       terms.accept(socket, address, place)
     },
     isProxy: address => events.isProxy?.(address) === true,
+    isProxied: () => written.proxyProtocol === 'v2',
     trouble: (kind, address, detail) => events.trouble(name, kind, address, detail),
     connections: change => events.connections(name, change),
   }).catch((cause: unknown) => {

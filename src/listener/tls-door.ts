@@ -4,7 +4,7 @@
  *
  * It judges nobody and knows no protocol behind TLS. The addresses stay bound while the terms are replaced: a connection
  * keeps those that it shook hands on, the next one gets the new ones. What a certificate proved is read at the end of
- * the handshake, before anything can be replaced. Plain HTTP is told to use https, in one short answer.
+ * the handshake, before anything can be replaced. What happens before that is in reception.ts.
  */
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
@@ -13,18 +13,10 @@ import type { BindAddress } from '../config/scalars.ts'
 import { giveBackSoon } from '../kernel/give-back.ts'
 import { keepChains, presentedBy } from '../tls/presented.ts'
 import { type ServerTrust, serverTlsOptions } from '../tls/server-context.ts'
-import { plainAddress, type TrustsProxy } from './client-address.ts'
-import { sayLast } from './last-words.ts'
+import { addressOf, announce, type TrustsProxy } from './client-address.ts'
 import { listenOptions } from './listen-options.ts'
-import {
-  type ConnectionLimits,
-  createPlaces,
-  handshakePlacesOf,
-  type NoRoom,
-  type Place,
-  placesOf,
-  usual,
-} from './places.ts'
+import { type ConnectionLimits, createPlaces, type Place, placesOf, usual } from './places.ts'
+import { createReception } from './reception.ts'
 
 /** Milliseconds in which a client may read the end of what we said, and hang up. */
 const lastWord = 2_000
@@ -37,6 +29,8 @@ export interface DoorParts {
   }
   /** Whether many clients come from this address, which then has no share of its own. */
   readonly isProxy: TrustsProxy
+  /** Whether each connection must come from such a proxy and begin with its PROXY header, version 2; never guessed. */
+  isProxied(): boolean
   /** Protocols for ALPN, the preferred one first; empty: ALPN is not answered. */
   readonly alpn: readonly string[]
   /** Whether a client that has said its last byte may still be answered. Absent: the connection ends with it. */
@@ -54,8 +48,11 @@ export interface Arrived {
   readonly place: Place
 }
 
-/** `crowded`: an address has its share. `full`: there is room for nobody. `let-go`: a connection made room for another. */
-export type DoorTrouble = 'handshake' | 'plain-http' | 'crowded' | 'full' | 'let-go'
+/**
+ * `crowded`: an address has its share. `full`: there is room for nobody. `let-go`: a connection made room for another.
+ * `no-proxy`: it came past the proxy that announces clients. `proxy-header`: that proxy did not announce its client.
+ */
+export type DoorTrouble = 'handshake' | 'plain-http' | 'crowded' | 'full' | 'let-go' | 'no-proxy' | 'proxy-header'
 
 export interface Door extends AsyncDisposable {
   /** As bound: port 0 has become a port. */
@@ -68,30 +65,12 @@ export interface Door extends AsyncDisposable {
   stopAccepting(): Promise<void>
 }
 
-/** No version of TLS or SSL begins with a capital letter, and every method of HTTP does. */
-const isPlainHttp = ([first = 0]: Buffer): boolean => first >= 0x41 && first <= 0x5a
-
-const useHttps = 'This port speaks TLS only: use https:// instead of http://\n'
-const plainAnswer = `HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: ${useHttps.length}\r\n\r\n${useHttps}`
-
-/** All four: through one address translation, two connections differ in where they lead only. */
-const originOf = ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string =>
-  `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
-
 export async function openDoor(binds: readonly BindAddress[], trust: ServerTrust, parts: DoorParts): Promise<Door> {
   const sockets = new Set<TLSSocket>()
   /** The most there have been since many have gone: what they leave behind is not needed any more. */
   let crowd = 0
   const places = createPlaces(() => placesOf(parts.limits()), parts.isProxy)
-  const handshakePlaces = createPlaces(() => handshakePlacesOf(parts.limits()), parts.isProxy)
-  /** Connections whose handshake is not over, by where they come from: TLS hands out no socket for them yet. */
-  const shaking = new Map<string, { readonly raw: Socket; readonly settle: () => void }>()
-  const turnAway = (
-    why: NoRoom | 'let-go',
-    address: string,
-    socket: Socket,
-    detail = 'a connection was turned away',
-  ) => {
+  const turnAway = (why: DoorTrouble, address: string, socket: Socket, detail = 'a connection was turned away') => {
     parts.trouble(why, address, detail)
     socket.destroy()
     // Where there is no room there are many, and each leaves something behind.
@@ -106,9 +85,12 @@ export async function openDoor(binds: readonly BindAddress[], trust: ServerTrust
     })
     if (terms.truststore !== undefined) keepChains(server)
     server.on('secureConnection', socket => {
-      shaking.get(originOf(socket))?.settle()
-      const address = plainAddress(socket.remoteAddress)
       socket.on('error', () => undefined) // told by 'close'; whoever takes the socket adds its own
+      const raw = reception.rawOf(socket)
+      if (raw === undefined) return void socket.destroy() // gone already
+      reception.settle(socket)
+      const address = addressOf(raw)
+      announce(socket, address)
       const place = places.take(address, () =>
         turnAway('let-go', address, socket, 'a connection with nothing under way made room for another'),
       )
@@ -133,58 +115,20 @@ export async function openDoor(binds: readonly BindAddress[], trust: ServerTrust
       parts.arrived(socket, { address, trust: terms, place })
     })
     server.on('tlsClientError', (error: Error & { code?: string }, socket) => {
-      parts.trouble('handshake', plainAddress(socket.remoteAddress), error.code ?? error.message)
+      parts.trouble('handshake', addressOf(reception.rawOf(socket) ?? socket), error.code ?? error.message)
       socket.destroy()
     })
     return server
   }
   let current = handshakes(trust)
 
-  const enter = (raw: Socket) => {
-    raw.on('error', () => undefined) // told by 'close'
-    if (raw.remoteAddress === undefined) return void raw.destroy() // gone already
-    const from = originOf(raw)
-    const address = plainAddress(raw.remoteAddress)
-    // Where there will be no room after the handshake, it need not be made.
-    const none = places.refusal(address)
-    const place =
-      none ??
-      handshakePlaces.take(address, () =>
-        turnAway('let-go', address, raw, 'an unfinished handshake made room for another'),
-      )
-    if (typeof place === 'string') return turnAway(place, address, raw)
-    const deadline = setTimeout(() => {
-      parts.trouble('handshake', address, 'ERR_TLS_HANDSHAKE_TIMEOUT')
-      raw.destroy()
-    }, parts.limits().handshake)
-    const known = {
-      raw,
-      settle() {
-        clearTimeout(deadline)
-        place.leave()
-        if (shaking.get(from) === known) shaking.delete(from)
-      },
-    }
-    shaking.set(from, known)
-    raw.once('close', known.settle)
-    raw.once('readable', () => {
-      const first: unknown = raw.read()
-      if (!Buffer.isBuffer(first)) return void raw.destroy() // it closed without a byte
-      if (isPlainHttp(first)) {
-        // It keeps its place until it has hung up.
-        clearTimeout(deadline)
-        parts.trouble('plain-http', address, 'a request without TLS')
-        raw.resume()
-        sayLast(raw, plainAnswer)
-        return
-      }
-      raw.unshift(first)
-      current.emit('connection', raw)
-    })
-  }
+  const reception = createReception({
+    ...{ door: parts, places, turnAway },
+    shakeHands: raw => void current.emit('connection', raw),
+  })
 
   const servers = binds.map(() => {
-    const one = createServer({ noDelay: true, allowHalfOpen: parts.halfOpen === true }, enter)
+    const one = createServer({ noDelay: true, allowHalfOpen: parts.halfOpen === true }, reception.enter)
     one.on('error', (error: Error & { code?: string }) => {
       // Accepting failed (too many open files): those who are in go on, and the next one may get in again.
       if (one.listening) parts.trouble('handshake', 'unknown', error.code ?? error.message)
@@ -192,12 +136,9 @@ export async function openDoor(binds: readonly BindAddress[], trust: ServerTrust
     return one
   })
   const stop = () => Promise.all(servers.map(one => new Promise<void>(resolve => one.close(() => resolve()))))
-  const cutShaking = () => {
-    for (const { raw } of shaking.values()) raw.destroy()
-  }
   const closeAll = async () => {
     const stopped = stop()
-    cutShaking()
+    reception.cut()
     for (const socket of sockets) socket.destroy()
     await stopped
   }
@@ -224,7 +165,7 @@ export async function openDoor(binds: readonly BindAddress[], trust: ServerTrust
     },
     async stopAccepting() {
       const stopped = stop()
-      cutShaking()
+      reception.cut()
       await stopped
     },
     [Symbol.asyncDispose]: closeAll,

@@ -126,6 +126,7 @@ export async function listenStream(
     },
     trouble,
     isProxy: address => parts.isProxy?.(address) === true,
+    isProxied: () => current.proxyProtocol === 'v2',
     connections: change => metrics.streams.inc({ stream: name }, change),
   })
   const close = async () => {

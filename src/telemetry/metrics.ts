@@ -39,7 +39,7 @@ export function createMetrics() {
     faults: counter('sallyport_faults_total', 'Requests that ended in a fault', ['code']),
     trouble: counter(
       'sallyport_client_trouble_total',
-      'Failed handshakes, bytes that were no request, clients that were too slow, floods, connections without room',
+      'Failed handshakes, bytes that were no request, clients that were too slow, floods, connections without room, proxies that announce nobody',
       ['listener', 'kind'],
     ),
     logins: counter('sallyport_logins_total', 'Attempts to sign in on the login page', ['outcome']),
