@@ -6,6 +6,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { createRecorder } from './audit/recorder.ts'
+import { withFrameCache } from './cache/frame-cache.ts'
 import type { RevocationSection } from './config/revocation.ts'
 import type { Config } from './config/schema.ts'
 import type { Destination } from './forward/forward.ts'
@@ -162,7 +163,8 @@ export async function openGeneration(config: Config, materials: Materials, house
     const warn = (text: string) => log.warn({ upstream: name }, text)
     // Connections are passed on only between upstreams that are the same to the last byte of their trust.
     const key = JSON.stringify([name, section, trust])
-    const { part } = open.use(house.upstreams.take(key, () => openUpstream(name, section, trust, now, warn)))
+    const openIt = () => withFrameCache(openUpstream(name, section, trust, now, warn), metrics, now)
+    const { part } = open.use(house.upstreams.take(key, openIt))
     destinations.set(name, { upstream: part, password: materials.upstreamPasswords.get(name) })
   }
   const upstreams = new Map([...destinations].map(([name, { upstream }]) => [name, upstream]))

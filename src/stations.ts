@@ -58,6 +58,7 @@ export function createStations(parts: StationParts): Stations {
     target,
     forwardedFor: chainOf(exchange),
     allowedOrigin: headerValues(exchange.request.headers, 'origin').find(origin => allowed.has(origin)),
+    cached: (cache: 'hit' | 'miss' | 'past' | undefined) => access.note(exchange, { cache }),
   })
   const destinationOf = ({ route }: Permit): Destination => {
     const found = destinations.get(route.upstream)

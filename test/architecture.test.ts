@@ -25,6 +25,7 @@ const layers = [
   'portal',
   'audit',
   'forward',
+  'cache',
   'viewer',
   'policy',
   'identity',

@@ -16,6 +16,8 @@ export interface ExchangeFacts {
   decision?: Decision
   /** Code of the fault that it ended in. */
   fault?: string
+  /** How the cache of frames took it, where there is one. */
+  cache?: 'hit' | 'miss' | 'past' | undefined
 }
 
 export interface AccessLog {
@@ -31,7 +33,7 @@ export function createAccessLog(log: Log, metrics: Metrics, now: () => number): 
       metrics.inFlight.inc({ listener })
       known.set(exchange, {})
       void exchange.finished.then(ending => {
-        const { client, path, route, decision, fault } = known.get(exchange) ?? {}
+        const { client, path, route, decision, fault, cache } = known.get(exchange) ?? {}
         const label = route?.label ?? 'none'
         const { status, bytes } = exchange.reply
         const milliseconds = now() - exchange.startedAt
@@ -56,6 +58,7 @@ export function createAccessLog(log: Log, metrics: Metrics, now: () => number): 
             proof: principal?.proof.kind,
             denied: decision?.outcome === 'deny' ? decision.reason : undefined,
             fault,
+            cache,
             ending: ending === 'complete' ? undefined : ending,
           },
           'exchange',

@@ -162,6 +162,13 @@ function* upstreamProblems({ upstreams }: Config): Generator<Problem> {
         message: 'either the gateway signs in (credentials) or the client does (pass)',
       }
     }
+    if (upstream.cache !== undefined && upstream.authorization === 'pass') {
+      yield {
+        path: ['upstreams', name, 'cache'],
+        message:
+          'an upstream that clients sign in to (authorization: pass) shows each of them something else; leave it out',
+      }
+    }
     if (upstream.credentials !== undefined && upstream.url.protocol === 'http:' && !isLoopback(upstream.url.hostname)) {
       yield {
         path: ['upstreams', name, 'url'],

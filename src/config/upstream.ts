@@ -14,6 +14,14 @@ const HeaderName = z
   .regex(token, 'not a header name')
   .refine(name => !framing.test(name), 'this header belongs to the connection; leave it out')
 
+/** Of DICOM frames, and of nothing else: see src/cache. In each process. */
+const Cache = z.strictObject({
+  memory: ByteSize.refine(bytes => bytes >= 1024 ** 2, 'at least 1 MB').default(256 * 1024 ** 2),
+  disk: notYet('disk'),
+  /** What is changed past the gateway (C-STORE, another gateway) is seen after so long at the latest. */
+  maxAge: Duration.refine(milliseconds => milliseconds >= 1_000, 'at least 1 s').default(600_000),
+})
+
 const httpFields = (scalars: FileScalars) => ({
   url: HttpOrigin,
   tls: peerTrustSection(scalars).optional(),
@@ -40,7 +48,7 @@ const httpFields = (scalars: FileScalars) => ({
   /** Added to every request, in place of what the client sent under these names. */
   headers: z.record(HeaderName, z.string().regex(/^[\x20-\x7e]*$/, 'a header value is printable ASCII')).default({}),
   authorization: z.enum(['strip', 'pass']).default('strip'),
-  cache: notYet('cache'),
+  cache: Cache.optional(),
   compress: notYet('compress'),
 })
 
@@ -49,7 +57,13 @@ export const upstreamSection = (scalars: FileScalars) =>
     'kind',
     [
       z.strictObject({ kind: z.literal('orthanc'), ...httpFields(scalars) }),
-      z.strictObject({ kind: z.literal('omero-web'), ...httpFields(scalars) }),
+      z.strictObject({
+        kind: z.literal('omero-web'),
+        ...httpFields(scalars),
+        cache: z
+          .undefined({ error: 'OMERO.web has its own login and shows each person something else; leave it out' })
+          .optional(),
+      }),
       z.strictObject({ kind: z.literal('generic'), ...httpFields(scalars) }),
       z.strictObject({
         kind: z.literal('ohif'),

@@ -41,6 +41,8 @@ export interface Passage {
   readonly forwardedFor: readonly string[]
   /** A listed origin that asked, see `cors.origins`. */
   readonly allowedOrigin: string | undefined
+  /** Told how the cache took it, where there is one. */
+  readonly cached?: (how: UpstreamResponse['cache']) => void
 }
 
 /** The request body is over the limit of this upstream. */
@@ -104,6 +106,8 @@ export async function forward(passage: Passage, destination: Destination): Promi
       // Upstreams fail when a body is cut; what cut it is what the client is told.
       throw body?.errored instanceof BodyTooLarge ? body.errored : cause
     })
+  if (answer.cache !== undefined) passage.cached?.(answer.cache)
+  if (answer.release !== undefined) void exchange.finished.then(answer.release)
 
   try {
     await passOn(answer, passage, destination)

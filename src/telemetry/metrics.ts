@@ -43,6 +43,13 @@ export function createMetrics() {
       ['listener', 'kind'],
     ),
     logins: counter('sallyport_logins_total', 'Attempts to sign in on the login page', ['outcome']),
+    cacheAnswers: counter(
+      'sallyport_cache_answers_total',
+      'Requests to an upstream with a cache: answered from it (hit), after asking the upstream (miss), or without it (past)',
+      ['upstream', 'how'],
+    ),
+    cacheFills: counter('sallyport_cache_fills_total', 'Frames that a cache asked for', ['upstream', 'outcome']),
+    cacheBytes: gauge('sallyport_cache_bytes', 'Memory that a cache takes', ['upstream']),
     upstreamUp: gauge('sallyport_upstream_up', '1 when the upstream answered last time, 0 when it did not', [
       'upstream',
     ]),

@@ -26,6 +26,8 @@ export interface UpstreamRequest {
   readonly client: string
   /** Aborts when the client goes. */
   readonly signal: AbortSignal
+  /** Told when its turn has come. */
+  readonly begun?: () => void
 }
 
 export interface UpstreamResponse {
@@ -38,6 +40,10 @@ export interface UpstreamResponse {
    * destroying it ends the exchange with the upstream.
    */
   readonly body: Readable | Buffer
+  /** Where there is a cache: whether it had the answer, did not, or was not asked. */
+  readonly cache?: 'hit' | 'miss' | 'past'
+  /** To be called when the answer is out, or nobody wants it: until then its bytes count as held. Once. */
+  readonly release?: () => void
 }
 
 /** Nobody reads this answer any more. */
@@ -183,6 +189,7 @@ export function openUpstream(
     enter,
     async send(request) {
       const leave = await enter(request.client, request.signal)
+      request.begun?.()
       const repeatable = request.body === undefined && (request.method === 'GET' || request.method === 'HEAD')
       try {
         return await attempt(request, leave).catch((first: unknown) => {

@@ -1,0 +1,125 @@
+/**
+ * An upstream with a cache of frames before it.
+ *
+ * It is asked behind the permit, like the upstream itself: each asker has passed policy for this very path, and an entry
+ * holds nothing but what the upstream says to nobody in particular. Where anything is unclear a request goes past.
+ */
+import { every } from '../kernel/every.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import type { Upstream, UpstreamRequest, UpstreamResponse } from '../upstream/upstream.ts'
+import { type Cacheable, cacheableOf } from './cacheable.ts'
+import { type Change, changeOf } from './changes.ts'
+import { Flight, type FlightTerms } from './flight.ts'
+import { createFrameStore, type Lent } from './frame-store.ts'
+
+/** Bytes of one frame: a mammogram has 30 MB. */
+const largestFrame = 64 * 1024 ** 2
+/** Nothing is kept for so long after a change that broke off: it may go on behind the gate. Milliseconds. */
+const unsureFor = 60_000
+
+/** With the cache that its section asks for, if it does. @param upstream  owned from now on: closed with the cache */
+export function withFrameCache(
+  upstream: Upstream,
+  metrics: Pick<Metrics, 'cacheAnswers' | 'cacheFills' | 'cacheBytes'>,
+  now: () => number,
+): Upstream {
+  const { name, section } = upstream
+  if (section.cache === undefined) return upstream
+  const { memory, maxAge } = section.cache
+  const told = {
+    answered: (how: NonNullable<UpstreamResponse['cache']>) => metrics.cacheAnswers.inc({ upstream: name, how }),
+    holds: (bytes: number) => metrics.cacheBytes.set({ upstream: name }, bytes),
+  }
+  const store = createFrameStore(memory, now)
+  const flights = new Map<string, Flight>()
+  let unsureSince: number | undefined
+  const flightTerms: FlightTerms = {
+    send: request => upstream.send(request),
+    store,
+    largest: Math.min(largestFrame, Math.floor(memory / 8)),
+    maxAge,
+    now,
+    isUnsure: () => unsureSince !== undefined && Math.abs(now() - unsureSince) < unsureFor,
+    filled: outcome => {
+      metrics.cacheFills.inc({ upstream: name, outcome })
+      told.holds(store.used)
+    },
+  }
+  const sweeps = every(Math.min(maxAge, 10_000), () => {
+    store.sweep()
+    told.holds(store.used)
+  })
+
+  function forget(change: Exclude<Change, 'nothing'>): void {
+    const concerns = ({ study }: { readonly study: string | undefined }) =>
+      change === 'everything' || study === undefined || study === change.study
+    store.forgetWhere(concerns)
+    for (const flight of [...flights.values()]) if (concerns(flight)) flight.spoil()
+    told.holds(store.used)
+  }
+
+  async function changed(request: UpstreamRequest, change: Exclude<Change, 'nothing'>): Promise<UpstreamResponse> {
+    forget(change)
+    try {
+      return await upstream.send(request)
+    } catch (cause) {
+      unsureSince = now()
+      throw cause
+    } finally {
+      // What was asked for meanwhile may be from before.
+      forget(change)
+    }
+  }
+
+  async function past(request: UpstreamRequest): Promise<UpstreamResponse> {
+    told.answered('past')
+    return { ...(await upstream.send(request)), cache: 'past' }
+  }
+
+  function handOut({ frame, release }: Lent, how: 'hit' | 'miss'): UpstreamResponse {
+    told.answered(how)
+    return { status: 200, headers: frame.headers, closeDelimited: false, body: frame.body, cache: how, release }
+  }
+
+  async function fill(request: UpstreamRequest, cacheable: Cacheable): Promise<UpstreamResponse> {
+    const { key } = cacheable
+    const joined = flights.get(key)
+    const flight = joined ?? new Flight(cacheable, flightTerms, () => void flights.delete(key))
+    if (joined === undefined) flights.set(key, flight)
+    const landing = await flight.join(request)
+    if (landing === 'alone') return await past(request)
+    if ('lent' in landing) return handOut(landing.lent, landing.first ? 'miss' : 'hit')
+    told.answered('past')
+    return { ...landing.answer, cache: 'past' }
+  }
+
+  return {
+    name,
+    section,
+    profile: upstream.profile,
+    trust: upstream.trust,
+    get health() {
+      return upstream.health
+    },
+    enter: (client, signal) => upstream.enter(client, signal),
+    async send(request) {
+      const change = changeOf(section.kind, request)
+      if (change !== 'nothing') return await changed(request, change)
+      const cacheable = cacheableOf(request, section)
+      if (cacheable === undefined) return await past(request)
+      if (cacheable.anew) {
+        store.forget(cacheable.key)
+        flights.get(cacheable.key)?.spoil()
+      }
+      const lent = store.find(cacheable.key)
+      return lent === undefined ? await fill(request, cacheable) : handOut(lent, 'hit')
+    },
+    probe: () => upstream.probe(),
+    reported: outcome => upstream.reported(outcome),
+    async [Symbol.asyncDispose]() {
+      sweeps[Symbol.dispose]()
+      store.forgetWhere(() => true)
+      await upstream[Symbol.asyncDispose]()
+    },
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * Frames in memory: bounded in bytes, the one that was asked for longest ago goes first.
+ *
+ * Bytes count from when they are promised to a fill until nobody reads them any more: a frame that was put out while slow
+ * clients still read it goes on to count. Not to forget: a body is handed out as it is, to many at once. Nobody may write
+ * into it, and its memory is never used again for another one.
+ */
+import type { HeaderList } from '../listener/exchange.ts'
+
+export interface Frame {
+  readonly key: string
+  readonly study: string | undefined
+  /** As the upstream sent them, and a length. */
+  readonly headers: HeaderList
+  readonly body: Buffer
+}
+
+interface Entry extends Frame {
+  readonly cost: number
+  readonly since: number
+  readonly maxAge: number
+  readers: number
+  listed: boolean
+}
+
+/** A frame, to be read until `release` is called; once. */
+export interface Lent {
+  readonly frame: Frame
+  /** To one more reader. */
+  again(): Lent
+  release(): void
+}
+
+export interface FrameStore {
+  find(key: string): Lent | undefined
+  /** Promises room, for which others are put out. False: what is there is being read. @param bytes  of a body */
+  promise(bytes: number): boolean
+  /** Room that was promised and is not needed. */
+  giveBack(bytes: number): void
+  /**
+   * Keeps a frame for which there was room.
+   *
+   * @param since   milliseconds since 1970 when it was asked for
+   * @param listed  false: nobody finds it; it lasts as long as it is lent
+   * @returns       the first to read it
+   */
+  keep(frame: Frame, terms: { since: number; maxAge: number; listed: boolean }): Lent
+  forget(key: string): void
+  forgetWhere(goes: (frame: Frame) => boolean): void
+  /** Puts out what is too old. */
+  sweep(): void
+  /** Bytes of all that counts. */
+  readonly used: number
+}
+
+/** What an entry takes besides its bytes: objects, the place in the map, a small header of each buffer. */
+const overhead = 1_024
+
+/** @param limit  bytes */
+export function createFrameStore(limit: number, now: () => number): FrameStore {
+  /** The one that was asked for last is last. */
+  const entries = new Map<string, Entry>()
+  let used = 0
+
+  const isOld = ({ since, maxAge }: Entry) => Math.abs(now() - since) >= maxAge
+  const free = (entry: Entry) => {
+    if (!entry.listed && entry.readers === 0) used -= entry.cost
+  }
+  const unlist = (entry: Entry) => {
+    if (!entry.listed) return
+    entry.listed = false
+    entries.delete(entry.key)
+    free(entry)
+  }
+  const lend = (entry: Entry): Lent => {
+    entry.readers++
+    return {
+      frame: entry,
+      again: () => lend(entry),
+      release() {
+        entry.readers--
+        free(entry)
+      },
+    }
+  }
+  return {
+    find(key) {
+      const entry = entries.get(key)
+      if (entry === undefined) return undefined
+      if (isOld(entry)) return void unlist(entry)
+      entries.delete(key)
+      entries.set(key, entry)
+      return lend(entry)
+    },
+    promise(bytes) {
+      for (const entry of entries.values()) {
+        if (used + bytes <= limit) break
+        // To put out what is being read would win nothing.
+        if (entry.readers === 0) unlist(entry)
+      }
+      if (used + bytes > limit) return false
+      used += bytes
+      return true
+    },
+    giveBack(bytes) {
+      used -= bytes
+    },
+    keep(frame, { since, maxAge, listed }) {
+      const texts = frame.headers.reduce((sum, [name, value]) => sum + name.length + value.length, frame.key.length)
+      // The little that comes on top of the body may be over the limit for a moment; the next promise sees to it.
+      const cost = frame.body.length + overhead + 2 * texts
+      used += cost - frame.body.length
+      const before = entries.get(frame.key)
+      if (before !== undefined && listed) unlist(before)
+      const entry: Entry = { ...frame, cost, since, maxAge, readers: 0, listed }
+      if (listed) entries.set(frame.key, entry)
+      return lend(entry)
+    },
+    forget(key) {
+      const entry = entries.get(key)
+      if (entry !== undefined) unlist(entry)
+    },
+    forgetWhere(goes) {
+      for (const entry of entries.values()) if (goes(entry)) unlist(entry)
+    },
+    sweep() {
+      for (const entry of entries.values()) if (isOld(entry)) unlist(entry)
+    },
+    get used() {
+      return used
+    },
+  }
+}

@@ -1,0 +1,204 @@
+// Frames come from memory once somebody has asked for them; the upstream sees one request. What may have changed does not.
+import { setTimeout as pause } from 'node:timers/promises'
+import t from 'tap'
+import type { Received } from '../fixture/received.ts'
+import { type Answer, reply, resetMidBody } from '../fixture/upstream-answers.ts'
+import { endingOf, protocols, startApp, within } from './app.ts'
+
+const instance = '/dicom-web/studies/1.2.3/series/1.2.3.4/instances/1.2.3.4.5'
+const octets = [['Content-Type', 'multipart/related; type="application/octet-stream"; boundary=b']] as const
+/** Each answer has bytes of its own, so that one can tell which of them came. */
+const counted = () => {
+  let number = 0
+  return ({ target }: Received): Answer =>
+    reply({ headers: octets, body: `--b\r\n\r\n${target} number ${++number}\r\n--b--\r\n` })
+}
+const settings = 'cache: { memory: 4 MB, maxAge: 1 h }'
+const orthanc = { kind: 'orthanc', settings } as const
+
+t.test('the second viewer gets the frame from memory, over both protocols, and the log says so', async t => {
+  const { gateway, upstream } = await startApp(t, counted(), orthanc)
+  const first = await gateway.ask(`${instance}/frames/1`)
+  for (const protocol of protocols) {
+    const again = await gateway.ask(`${instance}/frames/1`, { protocol })
+    t.ok(again.bytes.equals(first.bytes))
+    t.equal(again.headers['content-length'], String(first.bytes.length))
+    t.equal(again.headers['content-type'], octets[0][1])
+    t.not(again.headers['x-request-id'], first.headers['x-request-id'])
+    const head = await gateway.ask(`${instance}/frames/1`, { protocol, method: 'HEAD' })
+    t.same([head.status, head.bytes.length, head.headers['content-length']], [200, 0, String(first.bytes.length)])
+  }
+  t.equal(upstream.received.length, 1)
+  await gateway.ask(`${instance}/metadata`)
+  const how = () => gateway.log().flatMap(line => line['cache'] ?? [])
+  t.ok(await within(2_000, () => how().length === 6))
+  t.same(how(), ['miss', 'hit', 'hit', 'hit', 'hit', 'past'])
+})
+
+t.test('who is not let through is not, however often others have had the frame', async t => {
+  const accounts = { alice: { password: 'correct horse', groups: ['radiology'] }, bob: { password: 'battery staple' } }
+  const yaml = 'routes: [{ path: /, upstream: app, access: [{ groups: [radiology], may: read }] }]'
+  const { gateway, upstream } = await startApp(t, counted(), { ...orthanc, accounts, yaml })
+  const frame = `${instance}/frames/1`
+  t.equal((await gateway.ask(frame, { basic: 'alice:correct horse' })).status, 200)
+  const hit = await gateway.ask(frame, { basic: 'alice:correct horse' })
+  t.equal(hit.headers['cache-control'], 'private, no-store', 'browsers keep nothing')
+  t.equal((await gateway.ask(frame, { basic: 'bob:battery staple' })).status, 403)
+  t.equal((await gateway.ask(frame)).status, 401)
+  t.equal((await gateway.ask(frame, { method: 'DELETE', basic: 'alice:correct horse' })).status, 403)
+  t.equal((await gateway.ask(frame, { basic: 'alice:correct horse' })).status, 200)
+  t.equal(upstream.received.length, 1)
+  t.equal(upstream.received[0]?.header('x-remote-user'), undefined, 'asked for in nobody’s name')
+})
+
+t.test('fifty who ask at once cost one request, and whoever leaves leaves the others nothing less', async t => {
+  const { gateway, upstream } = await startApp(
+    t,
+    async request => {
+      await pause(300)
+      return counted()(request)
+    },
+    orthanc,
+  )
+  const asked = Array.from({ length: 50 }, async (_, index) => {
+    const answer = gateway.ask(`${instance}/frames/1`, { protocol: index % 2 === 0 ? 'HTTP/1.1' : 'HTTP/2' })
+    return (await answer).text
+  })
+  const leaving = Array.from({ length: 20 }, () =>
+    gateway.open(`${instance}/frames/1`).then(answer => answer.destroy()),
+  )
+  t.equal(new Set(await Promise.all(asked)).size, 1)
+  await Promise.all(leaving)
+  t.equal(upstream.received.length, 1)
+})
+
+t.test('a change through the gate is seen by the next who asks', async t => {
+  const { gateway, upstream } = await startApp(t, counted(), orthanc)
+  const other = instance.replace('1.2.3', '9.9.9')
+  const preview = '/instances/7783e040-93d8616d-5eb4ba35-1554ad64-9371267c/preview'
+  const frames = [`${instance}/frames/1`, `${other}/frames/1`, preview]
+  const kept = async (method: string, path: string) => {
+    const before = await Promise.all(frames.map(async frame => (await gateway.ask(frame)).text))
+    await gateway.ask(path, { method, ...(method === 'POST' ? { body: '{}' } : {}) })
+    const after = await Promise.all(frames.map(async frame => (await gateway.ask(frame)).text))
+    return after.map((text, index) => text === before[index])
+  }
+  for (const [method, path, expected] of [
+    ['DELETE', '/dicom-web/studies/1.2.3', [false, true, false]],
+    ['POST', '/dicom-web/studies/1.2.3', [false, true, false]],
+    ['DELETE', `${instance}`, [false, true, false]],
+    ['POST', '/dicom-web/studies', [false, false, false]],
+    ['POST', '/instances', [false, false, false]],
+    ['DELETE', '/studies/7783e040-93d8616d-5eb4ba35-1554ad64-9371267c', [false, false, false]],
+    ['PUT', '/instances/7783e040-93d8616d-5eb4ba35-1554ad64-9371267c/metadata/1024', [false, false, false]],
+    ['POST', '/tools/find', [true, true, true]],
+    ['GET', '/dicom-web/studies', [true, true, true]],
+  ] as const)
+    t.same(await kept(method, path), expected, `${method} ${path}`)
+  t.equal(upstream.malformed.length, 0)
+})
+
+t.test(
+  'what is asked for while a change runs is not kept, and neither is anything after one that broke off',
+  async t => {
+    let release: () => void = () => undefined
+    const held = new Promise<void>(resolve => {
+      release = resolve
+    })
+    const answer = counted()
+    const { gateway, upstream } = await startApp(
+      t,
+      async request => {
+        if (request.method === 'DELETE' && request.target.endsWith('1.2.3')) await held
+        return request.target.endsWith('broken') ? line => line.reset() : answer(request)
+      },
+      orthanc,
+    )
+    const frame = `${instance}/frames/1`
+    const deleted = gateway.ask('/dicom-web/studies/1.2.3', { method: 'DELETE' })
+    t.ok(await within(2_000, () => upstream.received.length === 1))
+    const meanwhile = await gateway.ask(frame)
+    release()
+    await deleted
+    const after = await gateway.ask(frame)
+    t.not(after.text, meanwhile.text)
+    t.equal((await gateway.ask(frame)).text, after.text)
+
+    t.equal((await gateway.ask('/studies/broken', { method: 'DELETE' })).status, 502)
+    const unsure = await gateway.ask(frame)
+    t.not((await gateway.ask(frame)).text, unsure.text, 'the change may still go on')
+  },
+)
+
+t.test('after maxAge it is asked for again, and also when a client insists', async t => {
+  let time = Date.now()
+  const { gateway } = await startApp(t, counted(), { ...orthanc, clock: { now: () => time } })
+  const text = async (headers = {}) => (await gateway.ask(`${instance}/frames/1`, { headers })).text
+  const first = await text()
+  time += 3_599_000
+  t.equal(await text(), first)
+  time += 1_000
+  const second = await text()
+  t.not(second, first)
+  time -= 2 * 3_600_000
+  const third = await text()
+  t.not(third, second, 'a clock that is set back lengthens nothing')
+  const fourth = await text({ 'cache-control': 'no-cache' })
+  t.not(fourth, third)
+  t.equal(await text(), fourth)
+})
+
+t.test('an upstream that breaks off is a 502 for each who waits, and nothing of it is kept', async t => {
+  let breaks = true
+  const answer = counted()
+  const { gateway, upstream } = await startApp(
+    t,
+    request => (breaks ? resetMidBody('half of it', 1_000, octets) : answer(request)),
+    orthanc,
+  )
+  const frame = `${instance}/frames/1`
+  const all = await Promise.all(
+    Array.from({ length: 10 }, (_, index) => endingOf({ gateway }, frame, protocols[index % 2] ?? 'HTTP/2')),
+  )
+  t.same([...new Set(all.map(({ status }) => status))], [502])
+  t.ok(
+    all.every(({ ending }) => ending === 'whole'),
+    'an honest answer, since none had begun',
+  )
+  breaks = false
+  const whole = await gateway.ask(frame)
+  t.match(whole.text, /number 1\r\n--b--/)
+  const asked = upstream.received.length
+  t.equal((await gateway.ask(frame)).text, whole.text)
+  t.equal(upstream.received.length, asked)
+})
+
+t.test(
+  'memory is bounded, the frame that was asked for last stays, and one that is too large is passed on whole',
+  async t => {
+    const body = Buffer.alloc(300_000, 'x')
+    const large = Buffer.alloc(5_000_000, 'y')
+    const answer = ({ target }: Received) =>
+      reply({
+        headers: octets,
+        ...(target.includes('large') ? { body: large } : { body }),
+        ...(target.includes('chunked') ? { chunk: 60_000 } : {}),
+      })
+    const { gateway, upstream } = await startApp(t, answer, { kind: 'orthanc', settings: 'cache: { memory: 4 MB }' })
+    const ask = (number: number, more = '') =>
+      gateway.ask(`${instance}/frames/${number}${more}`, { protocol: 'HTTP/2' })
+    for (let number = 1; number <= 60; number++) {
+      t.equal((await ask(number, number % 2 === 0 ? '?chunked' : '')).bytes.length, body.length)
+      await ask(1)
+    }
+    t.equal(upstream.received.filter(({ target }) => target.endsWith('/frames/1')).length, 1)
+    t.equal(upstream.received.length, 60)
+    await ask(50, '?chunked')
+    t.equal(upstream.received.length, 60, 'still there')
+    await ask(4, '?chunked')
+    t.equal(upstream.received.length, 61, 'put out')
+    for (const how of ['?large', '?large&chunked'])
+      for (let times = 0; times < 2; times++) t.ok((await ask(1, how)).bytes.equals(large), how)
+    t.equal(upstream.received.length, 65)
+  },
+)

@@ -1,0 +1,76 @@
+// What the cache holds, in bytes: bounded whatever comes, and counted until the last reader has gone.
+import t from 'tap'
+import { createFrameStore, type FrameStore, type Lent } from '../../src/cache/frame-store.ts'
+
+const limit = 1_000_000
+function keep(
+  store: FrameStore,
+  key: string,
+  size: number,
+  more: { study?: string; listed?: boolean } = {},
+): Lent | undefined {
+  if (!store.promise(size)) return undefined
+  const frame = { key, study: more.study, headers: [['content-type', 'image/png']] as const, body: Buffer.alloc(size) }
+  return store.keep(frame, { since: 0, maxAge: 100, listed: more.listed ?? true })
+}
+
+t.test('thousands of frames never take more than was given, and the last ones are there', async t => {
+  const store = createFrameStore(limit, () => 0)
+  for (let number = 0; number < 5_000; number++) {
+    keep(store, String(number), (number * 7_919) % 90_000)?.release()
+    if (store.used > limit + 2_000) t.fail(`${store.used} bytes`)
+  }
+  t.ok(store.find('4999'))
+  t.equal(store.find('1'), undefined)
+  store.forgetWhere(() => true)
+  t.ok(store.used < 100_000, 'but for the one that is being read')
+})
+
+t.test('what is read goes on to count when it was put out, and is nobody else’s room', async t => {
+  const store = createFrameStore(limit, () => 0)
+  const readers = ['a', 'b', 'c'].map(key => keep(store, key, 300_000))
+  t.notOk(store.promise(300_000), 'all is being read: no room')
+  t.ok(store.find('a'), 'and nothing was put out for it')
+  store.forgetWhere(() => true)
+  t.equal(store.find('b'), undefined)
+  t.notOk(store.promise(300_000), 'forgotten, and still read')
+  const used = store.used
+  readers[1]?.again().release()
+  t.equal(store.used, used)
+  readers[1]?.release()
+  t.ok(store.promise(300_000))
+})
+
+t.test('the one that was asked for longest ago goes first', async t => {
+  const store = createFrameStore(limit, () => 0)
+  for (const key of ['a', 'b', 'c']) keep(store, key, 300_000)?.release()
+  store.find('a')?.release()
+  keep(store, 'd', 300_000)?.release()
+  t.same(
+    ['a', 'b', 'c', 'd'].map(key => store.find(key) !== undefined),
+    [true, false, true, true],
+  )
+})
+
+t.test('a frame of the same key takes the place of the other; one that is not listed is never found', async t => {
+  const store = createFrameStore(limit, () => 0)
+  for (let times = 0; times < 100; times++) keep(store, 'a', 200_000)?.release()
+  t.ok(store.used < 210_000)
+  const hidden = keep(store, 'b', 200_000, { listed: false })
+  t.equal(store.find('b'), undefined)
+  hidden?.release()
+  t.ok(store.used < 210_000)
+})
+
+t.test('what is too old is put out, asked for or not', async t => {
+  let time = 0
+  const store = createFrameStore(limit, () => time)
+  keep(store, 'a', 10)?.release()
+  keep(store, 'b', 10)?.release()
+  time = 99
+  t.ok(store.find('a'))
+  time = 100
+  t.equal(store.find('a'), undefined)
+  store.sweep()
+  t.ok(store.used > 1_000 && store.used < 2_000, 'all but the one that is being read')
+})
