@@ -2,15 +2,20 @@
  * The body of an upstream's answer as a stream with back-pressure: read slowly, and the upstream is read slowly.
  */
 import { Readable } from 'node:stream'
-import type { Dispatcher } from 'undici'
+
+/** Where the bytes come from. */
+export interface BodySource {
+  resume(): void
+  abort(reason: Error): void
+}
 
 export class UpstreamBody extends Readable {
-  readonly #controller: Dispatcher.DispatchController
+  readonly #source: BodySource
   #whole = false
 
-  constructor(controller: Dispatcher.DispatchController) {
+  constructor(source: BodySource) {
     super({ highWaterMark: 256 * 1024 })
-    this.#controller = controller
+    this.#source = source
     // Broken before anybody read it: told when somebody does.
     this.on('error', () => undefined)
   }
@@ -31,12 +36,12 @@ export class UpstreamBody extends Readable {
   }
 
   override _read(): void {
-    this.#controller.resume()
+    this.#source.resume()
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     // Nobody wants the rest: the connection is closed and not given to the next request with bytes in it.
-    if (!this.#whole) this.#controller.abort(error ?? new Error('nobody reads this answer any more'))
+    if (!this.#whole) this.#source.abort(error ?? new Error('nobody reads this answer any more'))
     done(error)
   }
 }

@@ -2,19 +2,20 @@
  * How a connection to an upstream is made: plain, or over TLS with a server that has proved itself first. And how long it is
  * kept: a minute, whatever traffic there is, so that a name that moves to another address is followed.
  *
- * Not to forget: what the server must prove to be comes from the configuration. undici would take it from the Host that
- * a client sends.
+ * Not to forget: what the server must prove to be comes from the configuration. A client library would take it
+ * from the Host that somebody sends.
  */
+import { connect, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { buildConnector, Client, type Dispatcher } from 'undici'
 import type { HttpUpstreamSection } from '../config/upstream.ts'
 import { sharedLookup } from '../kernel/shared-lookup.ts'
 import { type Approach, connectPeer, type PeerAddress } from '../tls/connect-peer.ts'
 import type { PeerTrust } from '../tls/peer-trust.ts'
+import { ClientError } from './failure.ts'
 
 const keepAliveAfter = 60_000
 /** Milliseconds that a connection is used. */
-const lifetime = 60_000
+export const lifetime = 60_000
 
 export function addressOf({ url }: HttpUpstreamSection): PeerAddress {
   const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port)
@@ -37,44 +38,32 @@ export async function secureConnection(
   return socket.setNoDelay(true).setKeepAlive(true, keepAliveAfter)
 }
 
-/** For undici: one connection, whenever its pool wants one. */
-export function connectorOf(
+/** Rejects as `secureConnection` does. @returns a socket that is connected, and over TLS proved */
+export async function connectionTo(
   section: HttpUpstreamSection,
   trust: PeerTrust | undefined,
-  warn: Approach['warn'],
-): buildConnector.connector {
-  const plain = buildConnector({ timeout: section.timeouts.connect, allowH2: false, lookup: sharedLookup })
-  return (options, done) => {
-    secureConnection(section, trust, { warn }).then(
-      socket => {
-        if (socket !== undefined) done(null, socket)
-        // An empty name: a plain connection goes to the host of the URL and to no other.
-        else plain({ ...options, servername: '' }, done)
-      },
-      (cause: Error) => done(cause, null),
-    )
-  }
+  approach: Pick<Approach, 'signal' | 'warn'>,
+): Promise<Socket> {
+  return (await secureConnection(section, trust, approach)) ?? (await plainConnection(section, approach))
 }
 
-/** One place in undici's pool. Its connection is closed behind the first answer that it gives after its lifetime. */
-export class AgeingClient extends Client {
-  readonly #now: () => number
-  #born: number | undefined
-
-  constructor(origin: URL, options: Client.Options, now: () => number) {
-    super(origin, options)
-    this.#now = now
-    this.on('connect', () => {
-      this.#born = now()
-    })
-    this.on('disconnect', () => {
-      this.#born = undefined
-    })
+function plainConnection(section: HttpUpstreamSection, { signal }: Pick<Approach, 'signal'>): Promise<Socket> {
+  const { promise, resolve, reject } = Promise.withResolvers<Socket>()
+  const socket = connect({ ...addressOf(section), lookup: sharedLookup, noDelay: true })
+  socket.setKeepAlive(true, keepAliveAfter)
+  const leave = () => socket.destroy(signal?.reason instanceof Error ? signal.reason : new Error('called off'))
+  const late = () => socket.destroy(new ClientError('ETIMEDOUT', `no connection within ${timeout} ms`))
+  const { connect: timeout } = section.timeouts
+  const timer = setTimeout(late, timeout)
+  const settled = () => {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', leave)
+    socket.off('error', reject).off('close', closed)
   }
-
-  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    // A clock that is set back must not lengthen it.
-    const isOld = this.#born !== undefined && Math.abs(this.#now() - this.#born) >= lifetime
-    return super.dispatch(isOld ? { ...options, reset: true } : options, handler)
-  }
+  const closed = () => reject(new Error('the connection was closed before it stood'))
+  socket.on('error', reject).on('close', closed)
+  socket.once('connect', () => resolve(socket))
+  if (signal?.aborted === true) leave()
+  signal?.addEventListener('abort', leave, { once: true })
+  return promise.finally(settled)
 }

@@ -6,6 +6,18 @@
 import { Fault, type FaultCode } from '../kernel/fault.ts'
 import { PeerRefusal } from '../tls/peer-verdict.ts'
 
+/** What our own client finds. */
+export class ClientError extends Error {
+  override readonly name = 'ClientError'
+  readonly code: 'ETIMEDOUT' | 'UPSTREAM_CLOSED' | 'UPSTREAM_MALFORMED'
+
+  /** @param code  too slow; the connection ended before the answer; an answer that nobody can read */
+  constructor(code: ClientError['code'], message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
 const byCode: Record<string, FaultCode> = {
   ECONNREFUSED: 'upstream-unreachable',
   ENOTFOUND: 'upstream-unreachable',
@@ -33,4 +45,4 @@ export function upstreamFault(error: unknown, about: string): Fault {
 
 /** An idle connection that the server closed just as it was used: nothing was answered, so it may be tried once more. */
 export const isStaleConnection = (error: unknown): boolean =>
-  ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(codeOf(error))
+  ['UPSTREAM_CLOSED', 'UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(codeOf(error))

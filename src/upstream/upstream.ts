@@ -1,18 +1,16 @@
 /**
  * One upstream: its connections, its trust, its limits. Requests go in, heads and bodies come out.
  *
- * undici stands behind this small interface and can be replaced. It knows nothing of clients, identities or permits.
+ * The client behind it can be replaced (http-client.ts). It knows nothing of clients, identities or permits.
  */
 import type { Readable } from 'node:stream'
-import { type Client, type Dispatcher, Pool } from 'undici'
 import type { HttpUpstreamSection } from '../config/upstream.ts'
-import { Fault } from '../kernel/fault.ts'
 import type { HeaderList } from '../listener/exchange.ts'
 import type { PeerTrust } from '../tls/peer-trust.ts'
-import { UpstreamBody } from './body.ts'
-import { AgeingClient, connectorOf, expectedOf } from './connector.ts'
 import { isStaleConnection, upstreamFault } from './failure.ts'
 import { createHealthRecord, type Health } from './health.ts'
+import { gone, type OpenClient } from './http-client.ts'
+import { openHttp1Client } from './http1-client.ts'
 import { createLanes } from './lanes.ts'
 import { type Profile, profiles } from './profiles.ts'
 
@@ -74,108 +72,36 @@ export interface Upstream extends AsyncDisposable {
   reported(outcome: 'answered' | 'failed'): void
 }
 
-/** Interim answers (1xx) to one request. */
-const mostInformed = 100
-
-/** @param warn  told once of what is odd about a server that is believed: a pinned certificate that has expired */
+/**
+ * @param warn    told once of what is odd about a server that is believed: a pinned certificate that has expired
+ * @param client  another client, for tests and benchmarks
+ */
 export function openUpstream(
   name: string,
   section: HttpUpstreamSection,
   trust: PeerTrust | undefined,
   now: () => number,
   warn: (text: string) => void = () => undefined,
+  openClient: OpenClient = openHttp1Client,
 ): Upstream {
   const profile = profiles[section.kind]
   const record = createHealthRecord(now)
   const warned = new Set<string>()
-  const pool = new Pool(section.url.origin, {
-    connections: section.connections,
-    pipelining: 1,
-    allowH2: false,
-    keepAliveTimeout: profile.idleConnection,
-    keepAliveMaxTimeout: profile.idleConnection,
-    keepAliveTimeoutThreshold: 300,
-    headersTimeout: section.timeouts.idle,
-    bodyTimeout: section.timeouts.idle,
-    maxHeaderSize: 64 * 1024,
-    connectTimeout: section.timeouts.connect,
-    factory: (origin, options: Client.Options) => new AgeingClient(origin, options, now),
-    connect: connectorOf(section, trust, text => {
+  const client = openClient({
+    name,
+    section,
+    trust,
+    idleConnection: profile.idleConnection,
+    now,
+    warn: text => {
       if (!warned.has(text)) warn(`upstream ${name}: ${text}`)
       warned.add(text)
-    }),
+    },
   })
-  // Said with every request, because undici would take it from the Host that a client sends, and connect anew.
-  const expected = expectedOf(section, trust)
   const lanes = createLanes(name, section.connections)
   const enter: Upstream['enter'] = (client, signal) =>
     lanes.enter(client, signal).catch((cause: unknown) => {
       throw signal.aborted ? gone(signal) : cause
-    })
-
-  /** @param ended  told when an answer that has begun is over */
-  const attempt = (request: UpstreamRequest, ended: () => void) =>
-    new Promise<UpstreamResponse>((resolve, reject) => {
-      let answer: UpstreamBody | undefined
-      let informed = 0
-      let control: Dispatcher.DispatchController | undefined
-      const leave = () => {
-        control?.abort(gone(request.signal))
-        // undici has not begun: the handler below turns it away when it does.
-        if (control === undefined) reject(gone(request.signal))
-      }
-      request.signal.addEventListener('abort', leave, { once: true })
-      const done = () => {
-        request.signal.removeEventListener('abort', leave)
-        if (answer !== undefined) ended()
-      }
-      // `servername` is read by undici's client, though its types do not say so.
-      const call: Dispatcher.DispatchOptions & { servername: string } = {
-        method: request.method,
-        path: request.target,
-        headers: request.headers.flat(),
-        body: request.body ?? null,
-        servername: expected,
-      }
-      pool.dispatch(call, {
-        onRequestStart(controller) {
-          control = controller
-          if (request.signal.aborted) controller.abort(gone(request.signal))
-        },
-        onResponseStart(controller, status) {
-          if (status < 200) {
-            // Informational; nothing that a client was promised. Each would put off every time limit.
-            if (++informed > mostInformed)
-              controller.abort(new Fault('upstream-broken', { about: `${name}, interim answers without end` }))
-            return
-          }
-          record.answered()
-          const headers = headerList(controller.rawHeaders)
-          const framed = headers.some(([header]) => header === 'content-length' || header === 'transfer-encoding')
-          answer = new UpstreamBody(controller)
-          resolve({
-            status,
-            headers,
-            closeDelimited: !framed && status !== 204 && status !== 304 && request.method !== 'HEAD',
-            body: answer,
-          })
-        },
-        onResponseData(controller, chunk) {
-          if (answer?.receive(chunk) === false) controller.pause()
-        },
-        onResponseEnd() {
-          done()
-          answer?.finish()
-        },
-        onResponseError(_controller, error) {
-          done()
-          if (answer === undefined) reject(error)
-          else
-            answer.break(
-              request.signal.aborted ? gone(request.signal) : upstreamFault(error, `${name}, while answering`),
-            )
-        },
-      })
     })
 
   return {
@@ -192,52 +118,45 @@ export function openUpstream(
       request.begun?.()
       const repeatable = request.body === undefined && (request.method === 'GET' || request.method === 'HEAD')
       try {
-        return await attempt(request, leave).catch((first: unknown) => {
+        const answer = await client.send(request, leave).catch((first: unknown) => {
           if (!repeatable || request.signal.aborted || !isStaleConnection(first)) throw first
-          return attempt(request, leave)
+          return client.send(request, leave)
         })
+        record.answered()
+        return answer
       } catch (cause) {
         leave()
         throw request.signal.aborted ? gone(request.signal) : failed(cause)
       }
     },
     async probe() {
+      const request: UpstreamRequest = {
+        method: 'GET',
+        target: section.kind === 'orthanc' ? '/system' : '/',
+        headers: [['host', section.url.host]],
+        body: undefined,
+        client: '',
+        signal: AbortSignal.timeout(section.timeouts.connect),
+      }
       try {
-        const { statusCode, body } = await pool.request({
-          ...{ servername: expected },
-          method: 'GET',
-          path: section.kind === 'orthanc' ? '/system' : '/',
-          headersTimeout: section.timeouts.connect,
-        })
-        body.on('error', () => undefined).destroy()
+        // Without a turn: whether it answers is also asked when all connections are at work.
+        dropBody(await client.send(request, () => undefined))
         record.answered()
-        return statusCode > 0
+        return true
       } catch {
         record.failed()
         return false // the reason is told by the first real request, which logs it
       }
     },
     reported: outcome => record[outcome](),
-    [Symbol.asyncDispose]: () => pool.destroy(),
+    [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
   }
 
-  function failed(error: unknown): Fault {
+  /** A bug of ours stays one. */
+  function failed(error: unknown): Error {
+    if (error instanceof TypeError) return error
     const fault = upstreamFault(error, `${name}, before its answer`)
     if (fault.code === 'upstream-unreachable' || fault.code === 'upstream-untrusted') record.failed()
     return fault
   }
 }
-
-const gone = (signal: AbortSignal): Error =>
-  signal.reason instanceof Error ? signal.reason : new Error('the client went away')
-
-/** undici hands raw headers out as buffers for HTTP/1.1; bytes are kept as they are. */
-function headerList(raw: Dispatcher.DispatchController['rawHeaders']): HeaderList {
-  if (!Array.isArray(raw)) return []
-  const list: [string, string][] = []
-  for (let at = 0; at + 1 < raw.length; at += 2) list.push([text(raw[at]).toLowerCase(), text(raw[at + 1])])
-  return list
-}
-
-const text = (value: Buffer | string | undefined): string =>
-  typeof value === 'string' ? value : (value?.toString('latin1') ?? '')

@@ -1,0 +1,141 @@
+/**
+ * Our own HTTP/1.1 client: kept connections, the one that was used last first, and new ones when there is none.
+ *
+ * A kept connection is taken only behind the next look at the network: what its server sent or closed meanwhile is seen
+ * before a request goes out on it. It is kept for less time than its server keeps it, and closed behind the first answer
+ * after its lifetime, so that a name that moves to another address is followed.
+ */
+import { once } from 'node:events'
+import { connectionTo, lifetime } from './connector.ts'
+import { ClientError } from './failure.ts'
+import { type ClientTerms, gone, type HttpClient } from './http-client.ts'
+import { type CallOwner, Http1Call } from './http1-call.ts'
+import { Http1Connection } from './http1-connection.ts'
+import { requestHead } from './request-head.ts'
+import type { ResponseHead } from './response-head.ts'
+import type { UpstreamRequest, UpstreamResponse } from './upstream.ts'
+
+/** Milliseconds: a server that says how long it keeps an idle connection means the moment when it closes it. */
+const beforeItsEnd = 300
+
+class Http1Client implements HttpClient, CallOwner {
+  readonly name: string
+  tick = 0
+  readonly #terms: ClientTerms
+  /** Milliseconds between two looks at all connections, in place of a timer for each. */
+  readonly #step: number
+  /** Ticks without a sign of the upstream. */
+  readonly #most: number
+  readonly #open = new Set<Http1Connection>()
+  readonly #kept: Http1Connection[] = []
+  readonly #ready: Http1Call[] = []
+  readonly #closing = new AbortController()
+  #watch: NodeJS.Timeout | undefined
+
+  constructor(terms: ClientTerms) {
+    const { idle } = terms.section.timeouts
+    this.name = terms.name
+    this.#terms = terms
+    this.#step = Math.min(500, Math.max(20, Math.floor(Math.min(idle / 8, terms.idleConnection / 4))))
+    this.#most = Math.ceil(idle / this.#step) + 1
+  }
+
+  send(request: UpstreamRequest, ended: () => void): Promise<UpstreamResponse> {
+    return new Promise((resolve, reject) => {
+      if (request.signal.aborted) throw gone(request.signal)
+      this.#closing.signal.throwIfAborted()
+      const head = requestHead(request, this.#terms.section.url.host)
+      new Http1Call(request, head, this, { resolve, reject, ended }).start()
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const reason = new ClientError('UPSTREAM_CLOSED', 'the upstream is not used any more')
+    this.#closing.abort(reason)
+    for (const call of this.#ready) call.fail(reason)
+    await Promise.all(
+      [...this.#open].map(async connection => {
+        const closed = once(connection.socket, 'close')
+        connection.call?.fail(reason)
+        connection.close()
+        await closed
+      }),
+    )
+  }
+
+  onReady(call: Http1Call): void {
+    if (this.#kept.length === 0) void this.#connect(call)
+    else if (this.#ready.push(call) === 1) setImmediate(() => this.#beginReady())
+  }
+
+  onFree(connection: Http1Connection, { keptFor }: ResponseHead): void {
+    const most = this.#terms.idleConnection
+    const time = keptFor === undefined ? most : Math.min(most, keptFor * 1_000 - beforeItsEnd)
+    if (time <= 0) return void connection.close()
+    connection.free()
+    connection.idleUntil = performance.now() + time
+    this.#kept.push(connection)
+  }
+
+  #beginReady(): void {
+    const calls = this.#ready.splice(0)
+    for (const call of calls) {
+      if (call.isOver) continue
+      const connection = this.#takeKept()
+      if (connection === undefined) void this.#connect(call)
+      else call.begin(connection, this.#isOld(connection))
+    }
+  }
+
+  #takeKept(): Http1Connection | undefined {
+    const connection = this.#kept.pop()
+    if (connection === undefined || performance.now() < connection.idleUntil) return connection
+    // All others were left alone for even longer.
+    connection.close()
+    for (const other of this.#kept.splice(0)) other.close()
+    return undefined
+  }
+
+  #isOld({ born }: Http1Connection): boolean {
+    // A clock that is set back must not lengthen it.
+    return Math.abs(this.#terms.now() - born) >= lifetime
+  }
+
+  async #connect(call: Http1Call): Promise<void> {
+    const { section, trust, warn, now } = this.#terms
+    const signal = AbortSignal.any([call.request.signal, this.#closing.signal])
+    await connectionTo(section, trust, { signal, warn }).then(
+      socket => {
+        if (call.isOver || signal.aborted) return void socket.destroy()
+        const connection = new Http1Connection(socket, now(), closed => this.#forget(closed))
+        this.#open.add(connection)
+        this.#watch ??= setInterval(() => this.#look(), this.#step)
+        call.begin(connection, false)
+      },
+      (error: Error) => call.fail(error),
+    )
+  }
+
+  #forget(connection: Http1Connection): void {
+    this.#open.delete(connection)
+    const at = this.#kept.lastIndexOf(connection)
+    if (at !== -1) this.#kept.splice(at, 1)
+    if (this.#open.size > 0) return
+    clearInterval(this.#watch)
+    this.#watch = undefined
+  }
+
+  #look(): void {
+    this.tick++
+    const time = performance.now()
+    for (const connection of this.#open) {
+      const { call } = connection
+      if (call === undefined) {
+        if (time >= connection.idleUntil) connection.close()
+      } else if (call.isWaiting && this.tick - call.since >= this.#most)
+        call.fail(new ClientError('ETIMEDOUT', 'nothing came from the server for too long'))
+    }
+  }
+}
+
+export const openHttp1Client = (terms: ClientTerms): HttpClient => new Http1Client(terms)
