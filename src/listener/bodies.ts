@@ -69,6 +69,34 @@ export class ClientGone extends Error {
   }
 }
 
+/** A body that goes out in one write, so that it has either gone or not. */
+export class WholeBody implements Progress {
+  readonly #sink: Pick<Writable, 'writableFinished'>
+  readonly #length: number
+
+  constructor(sink: Pick<Writable, 'writableFinished'>, length: number) {
+    this.#sink = sink
+    this.#length = length
+  }
+
+  get bytes(): number {
+    return this.#sink.writableFinished ? this.#length : 0
+  }
+
+  get waiting(): boolean {
+    return !this.#sink.writableFinished
+  }
+}
+
+/** Bytes of a body that go out in one write; of a longer one, whoever watches the pace sees how it comes along. */
+export const inOneWrite = 64 * 1024
+
+/** @param bytes  passed on by reference */
+export function endInPieces(sink: Writable, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; at += inOneWrite) sink.write(bytes.subarray(at, at + inOneWrite))
+  sink.end()
+}
+
 export class OutgoingBody extends Writable implements Progress {
   bytes = 0
   waiting = false

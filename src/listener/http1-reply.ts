@@ -3,16 +3,20 @@
  */
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Writable } from 'node:stream'
-import { OutgoingBody } from './bodies.ts'
+import { endInPieces, inOneWrite, OutgoingBody, type Progress, WholeBody } from './bodies.ts'
 import type { HeaderList, Reply } from './exchange.ts'
 import { flat } from './http1-request.ts'
 
 /** Bytes that a client may still send after it was answered early, before the connection is cut. */
 const lingering = 512 * 1024
+/** Bytes of a body that are worth a copy, so that head and body are one text and one write. */
+const inOneText = 16 * 1024
 
 export class Reply1 implements Reply {
   status: number | undefined
+  /** Of an answer that goes out as it comes. */
   body: OutgoingBody | undefined
+  progress: Progress | undefined
   aborted = false
   /** The connection ends behind this answer. */
   last = false
@@ -29,7 +33,7 @@ export class Reply1 implements Reply {
   }
 
   get bytes(): number {
-    return this.body?.bytes ?? 0
+    return this.progress?.bytes ?? 0
   }
 
   continue(): void {
@@ -38,15 +42,10 @@ export class Reply1 implements Reply {
   }
 
   head(status: number, headers: HeaderList): Writable {
-    if (this.status !== undefined) throw new Error('the head of an answer goes out once')
-    this.status = status
     const response = this.#response
     const sink = new OutgoingBody(response, clientLeft => this.#cut(!clientLeft))
     this.body = sink
-    if (response.destroyed) return sink
-    if (this.last || this.#isLeaving()) response.shouldKeepAlive = false
-    response.writeHead(status, STATUS_CODES[status] ?? '', flat(headers))
-    if (!this.#message.complete) this.#linger()
+    if (!this.#begin(status, flat(headers), sink)) return sink
     // Node holds the head back until a byte of the body comes, which may take its time.
     setImmediate(() => {
       if (!response.destroyed && !response.writableEnded) response.flushHeaders()
@@ -56,10 +55,32 @@ export class Reply1 implements Reply {
 
   send(status: number, headers: HeaderList, body: string | Uint8Array): void {
     const bytes = typeof body === 'string' ? Buffer.from(body) : body
-    const bodiless = status === 204 || status === 304
-    const sink = this.head(status, bodiless ? headers : [...headers, ['content-length', String(bytes.length)]])
-    if (bodiless || this.#message.method === 'HEAD' || bytes.length === 0) sink.end()
-    else sink.end(bytes)
+    const isBodiless = status === 204 || status === 304
+    const length: HeaderList = isBodiless ? [] : [['content-length', String(bytes.length)]]
+    const isSilent = isBodiless || this.#message.method === 'HEAD' || bytes.length === 0
+    if (!isSilent && bytes.length > inOneWrite) {
+      endInPieces(this.head(status, [...headers, ...length]), bytes)
+      return
+    }
+    const response = this.#response
+    if (!this.#begin(status, flat(headers, length), new WholeBody(response, isSilent ? 0 : bytes.length))) return
+    if (isSilent) response.end()
+    else if (bytes.length > inOneText) response.end(bytes)
+    // Node makes one text of a head and a body that is one; of a buffer it makes two writes.
+    else response.end(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1'), 'latin1')
+  }
+
+  /** @returns false: there is nobody to answer any more */
+  #begin(status: number, headers: string[], progress: Progress): boolean {
+    if (this.status !== undefined) throw new Error('the head of an answer goes out once')
+    this.status = status
+    this.progress = progress
+    const response = this.#response
+    if (response.destroyed) return false
+    if (this.last || this.#isLeaving()) response.shouldKeepAlive = false
+    response.writeHead(status, STATUS_CODES[status] ?? '', headers)
+    if (!this.#message.complete) this.#linger()
+    return true
   }
 
   abort(): void {

@@ -15,7 +15,12 @@ const pairs = (raw: readonly string[]): Header[] => {
   return list
 }
 
-export const flat = (headers: HeaderList): string[] => headers.flat()
+/** Names and values in turn, as Node takes them. */
+export function flat(...lists: readonly HeaderList[]): string[] {
+  const all: string[] = []
+  for (const list of lists) for (const [name, value] of list) all.push(name, value)
+  return all
+}
 
 export function readRequest(
   message: IncomingMessage,

@@ -117,7 +117,7 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
     }
     response.once('close', () => running.delete(response))
     const exchange = exchangeOf(message, response, expectsContinue)
-    take.exchange(exchange, () => [exchange.body, exchange.reply.body])
+    take.exchange(exchange, () => [exchange.body, exchange.reply.progress])
   }
   server.on('request', (message, response) => open(message, response, false))
   server.on('checkContinue', (message, response) => open(message, response, true))

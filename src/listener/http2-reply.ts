@@ -1,25 +1,24 @@
 /**
  * An answer over HTTP/2. Every call on a stream that is already gone throws, so each is guarded. Source: RFC 9113 8.1.
  */
-import { constants, type ServerHttp2Stream } from 'node:http2'
+import { constants, type ServerHttp2Stream, type ServerStreamResponseOptions } from 'node:http2'
 import type { Writable } from 'node:stream'
-import { OutgoingBody } from './bodies.ts'
+import { endInPieces, inOneWrite, OutgoingBody, type Progress, WholeBody } from './bodies.ts'
 import type { HeaderList, Reply } from './exchange.ts'
 import { headerValues } from './exchange.ts'
 
-/** Names with several values become a list. */
-function toRecord(status: number, headers: HeaderList): Record<string, string | string[]> {
-  const record: Record<string, string | string[]> = Object.assign(Object.create(null), { ':status': String(status) })
-  for (const [name, value] of headers) {
-    const earlier = record[name]
-    record[name] = earlier === undefined ? value : [...[earlier].flat(), value]
-  }
-  return record
+/** Names and values in turn, as Node takes them. */
+function rawHead(status: number, headers: HeaderList): string[] {
+  const raw = [':status', String(status)]
+  for (const [name, value] of headers) raw.push(name, value)
+  return raw
 }
 
 export class Reply2 implements Reply {
   status: number | undefined
+  /** Of an answer that goes out as it comes. */
   body: OutgoingBody | undefined
+  progress: Progress | undefined
   aborted = false
   /** END_STREAM goes out apart from the body. */
   endsApart = false
@@ -32,7 +31,7 @@ export class Reply2 implements Reply {
   }
 
   get bytes(): number {
-    return this.body?.bytes ?? 0
+    return this.progress?.bytes ?? 0
   }
 
   continue(): void {
@@ -41,25 +40,40 @@ export class Reply2 implements Reply {
   }
 
   head(status: number, headers: HeaderList): Writable {
-    if (this.status !== undefined) throw new Error('the head of an answer goes out once')
-    this.status = status
     const sink = new OutgoingBody(this.#stream, clientLeft => this.#cut(!clientLeft))
     this.body = sink
-    if (this.#stream.destroyed || this.#stream.closed) return sink
-    const bodiless = this.#method === 'HEAD' || status === 204 || status === 304
+    const isBodiless = this.#method === 'HEAD' || status === 204 || status === 304
     // Node ends a stream before it resets it, and a body that was cut would look whole. Where no length says better, the
     // end is sent by itself, once the body is out.
-    this.endsApart = !bodiless && headerValues(headers, 'content-length').length === 0
-    this.#stream.respond(toRecord(status, headers), { endStream: bodiless, waitForTrailers: this.endsApart })
+    const endsApart = !isBodiless && headerValues(headers, 'content-length').length === 0
+    this.#begin(status, headers, sink, { endStream: isBodiless, waitForTrailers: endsApart })
     return sink
   }
 
   send(status: number, headers: HeaderList, body: string | Uint8Array): void {
     const bytes = typeof body === 'string' ? Buffer.from(body) : body
-    const bodiless = status === 204 || status === 304
-    const sink = this.head(status, bodiless ? headers : [...headers, ['content-length', String(bytes.length)]])
-    if (bodiless || this.#method === 'HEAD' || bytes.length === 0) sink.end()
-    else sink.end(bytes)
+    const isBodiless = status === 204 || status === 304
+    const all: HeaderList = isBodiless ? headers : [...headers, ['content-length', String(bytes.length)]]
+    const isSilent = isBodiless || this.#method === 'HEAD' || bytes.length === 0
+    if (!isSilent && bytes.length > inOneWrite) {
+      endInPieces(this.head(status, all), bytes)
+      return
+    }
+    const progress = new WholeBody(this.#stream, isSilent ? 0 : bytes.length)
+    if (!this.#begin(status, all, progress, { endStream: isSilent, waitForTrailers: false }) || isSilent) return
+    // In the same breath, so that head, body and end are one write.
+    this.#stream.end(bytes)
+  }
+
+  /** @returns false: there is nobody to answer any more */
+  #begin(status: number, headers: HeaderList, progress: Progress, how: ServerStreamResponseOptions): boolean {
+    if (this.status !== undefined) throw new Error('the head of an answer goes out once')
+    this.status = status
+    this.progress = progress
+    if (this.#stream.destroyed || this.#stream.closed) return false
+    this.endsApart = how.waitForTrailers === true
+    this.#stream.respond(rawHead(status, headers), how)
+    return true
   }
 
   abort(): void {

@@ -135,7 +135,7 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
     })
     take.exchange(
       { id: randomUUID(), startedAt: Date.now(), connection, request, reply, signal: gone.signal, finished },
-      () => [body, reply.body],
+      () => [body, reply.progress],
     )
   }
 
