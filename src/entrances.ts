@@ -38,13 +38,20 @@ export interface Entered {
   readonly socket: TLSSocket
 }
 
+/** From one state of the configuration to the next. */
+export interface Step {
+  /** Asked when whatever could fail has gone well. */
+  agree(): Promise<void>
+  change(): void
+}
+
 export interface Entrances extends AsyncDisposable {
   readonly bound: readonly Pick<Bound, 'name' | 'urls'>[]
   /**
    * Binds what is new, calls `change`, and holds what stays to the new terms. Rejects before `change` when an address
-   * cannot be bound; then everything is as before.
+   * cannot be bound, or not all agree; then everything is as before.
    */
-  follow(config: Config, materials: Materials, change: () => void): Promise<void>
+  follow(config: Config, materials: Materials, step?: Step): Promise<void>
   sockets(): Iterable<Entered>
   drain(milliseconds: number): Promise<void>
 }
@@ -122,7 +129,7 @@ export function createEntrances(parts: EntranceParts): Entrances {
     get bound() {
       return [...entrances.values()].map(({ bound }) => bound)
     },
-    async follow(config, materials, change) {
+    async follow(config, materials, step) {
       const wanted = new Map([...wantedBy(config, materials)].map(one => [keyOf(one), one]))
       // Whatever could fail fails here, before anything has changed.
       for (const one of wanted.values()) {
@@ -138,6 +145,7 @@ export function createEntrances(parts: EntranceParts): Entrances {
         fresh.use(entrance.bound)
         opened.set(key, entrance)
       }
+      await step?.agree()
       fresh.move()
 
       redirects = Object.fromEntries(
@@ -148,7 +156,7 @@ export function createEntrances(parts: EntranceParts): Entrances {
           return [[name, { target: section.redirect, publicOrigin }]]
         }),
       )
-      change()
+      step?.change()
       for (const [key, entrance] of entrances) {
         const one = wanted.get(key)
         if (one !== undefined && !opened.has(key)) hold(entrance, one)

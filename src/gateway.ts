@@ -7,53 +7,55 @@
  *
  * What is opened later leans only on what was opened earlier, and closing runs backwards. Nothing here decides anything.
  */
-import { acmeDir } from './acme/keystore-file.ts'
-import { createSupplies } from './acme/supplies.ts'
+import { createChallenges } from './acme/challenges.ts'
 import { createStreamRecorder } from './audit/recorder.ts'
-import { type Problem, pathText } from './config/problem.ts'
 import type { Config } from './config/schema.ts'
+import { openDuties } from './duties.ts'
 import { createEntrances } from './entrances.ts'
 import { openGeneration } from './generation.ts'
 import { type HolderWatch, noteArrival, watchHolders } from './holders.ts'
-import { type House, openHouse, type Surroundings } from './house.ts'
+import { type CrewMember, openHouse, type Surroundings } from './house.ts'
 import { descriptorLimit } from './kernel/descriptor-limit.ts'
 import { every } from './kernel/every.ts'
 import { causeLine, Fault } from './kernel/fault.ts'
-import { listenAdmin } from './listener/admin-listener.ts'
+import type { Readiness } from './listener/admin-listener.ts'
 import { trustedProxies } from './listener/client-address.ts'
 import type { Exchange, UpgradeExchange } from './listener/exchange.ts'
 import { fitConnections } from './listener/fit-connections.ts'
+import type { ChallengeAnswer } from './listener/plain-listener.ts'
 import type { Bound } from './listener/secure-listener.ts'
-import { certificatesIn, createTrouble, readMetrics } from './monitoring.ts'
+import { createTrouble, readMetrics, updateMetrics } from './monitoring.ts'
 import type { Materials } from './preflight.ts'
-import { createExpiryWatch } from './tls/expiry.ts'
+import { type ReadConfiguration, type Reloaded, readAgain, restartKeys } from './reload.ts'
+import type { Measured } from './telemetry/metrics.ts'
 
-/** Milliseconds between two looks at how soon certificates end. */
-const expiryLook = 3_600_000
 /** Milliseconds that revocation lists from elsewhere may take before the gateway goes on without them. */
 const listsPatience = 10_000
 
 /** A running gateway. Disposing it closes everything at once; `drain` lets what runs finish first. */
 export interface Gateway extends AsyncDisposable {
   readonly listeners: readonly Pick<Bound, 'name' | 'urls'>[]
-  /** Reads the configuration again and goes over to it. What it still permits runs on; what is wrong changes nothing. */
-  reload(read: ReadConfiguration): Promise<Reloaded>
+  /**
+   * Reads the configuration again and goes over to it. What it still permits runs on; what is wrong changes nothing.
+   *
+   * @param agree  asked when all is prepared and nothing has changed yet; where it rejects, nothing changes
+   */
+  reload(read: ReadConfiguration, agree?: () => Promise<void>): Promise<Reloaded>
   /** Stops accepting; resolves when nothing runs any more, or `drain` of the configuration has passed. */
   drain(): Promise<void>
 }
 
-/** The configuration with its files as they are now; without materials when there is an error among the problems. */
-export type ReadConfiguration = () => {
-  readonly config: Config | undefined
-  readonly materials: Materials | undefined
-  readonly problems: readonly Problem[]
-}
-
-export type Reloaded = { readonly ok: true } | { readonly ok: false; readonly why: string }
-
 export interface GatewayOptions extends Surroundings {
   /** Told when files that belong to the configuration have changed by the gateway's own doing. */
   readonly materialsChanged?: () => void
+  /** Of one that is a gateway together with others: what is done once for all of them is done elsewhere. */
+  readonly crew?: CrewMember & { readonly challenge: ChallengeAnswer }
+}
+
+/** One that answers for itself, to monitors or to the others. */
+export interface MonitoredGateway extends Gateway {
+  readiness(): Promise<Readiness>
+  measure(): Promise<readonly Measured[]>
 }
 
 /**
@@ -61,8 +63,12 @@ export interface GatewayOptions extends Surroundings {
  *
  * If any step fails, whatever was already open is closed again, newest first, before this rejects.
  */
-export async function startGateway(config: Config, materials: Materials, options: GatewayOptions): Promise<Gateway> {
-  const { log, metrics, clock } = options
+export async function startGateway(
+  config: Config,
+  materials: Materials,
+  options: GatewayOptions,
+): Promise<MonitoredGateway> {
+  const { log, metrics, clock, crew } = options
   await using open = new AsyncDisposableStack()
   let draining = false
   let holders: HolderWatch | undefined
@@ -81,21 +87,29 @@ export async function startGateway(config: Config, materials: Materials, options
   let trusts = trustedProxies(config.trustedProxies)
   const isProxy = (address: string) => trusts(address)
   const fitting = (wanted: Config) =>
-    fitConnections(wanted, descriptorLimit(), facts =>
-      log.warn(facts, 'this process may have too few files open (ulimit -n) for all connections: fewer are let in'),
-    )
+    fitConnections(wanted, descriptorLimit(), facts => {
+      const words = 'this process may have too few files open (ulimit -n) for all connections: fewer are let in'
+      if (crew === undefined || crew.number === 1) log.warn(facts, words)
+    })
   const recordStream = createStreamRecorder({ ...house, onFailure: house.settled.audit.onFailure })
-  const supplies = open.use(
-    createSupplies({
-      dir: acmeDir(house.settled.state),
-      now: () => clock.now(),
-      tell: (level, facts, message) => log[level](facts, message),
-      renewed: () => options.materialsChanged?.(),
-    }),
-  )
+  const readiness = () => current.readiness()
+  const challenges = createChallenges()
+  const duties =
+    crew === undefined
+      ? open.use(
+          openDuties({
+            ...{ log, metrics, clock, settled: house.settled, audit: house.audit, challenges },
+            renewed: () => options.materialsChanged?.(),
+            answers: {
+              readiness,
+              metrics: () => readMetrics(house, current),
+            },
+          }),
+        )
+      : undefined
   const entrances = open.use(
     createEntrances({
-      challenge: supplies.challenge,
+      challenge: crew?.challenge ?? challenges.answer,
       listenerEvents: {
         exchange: begin,
         upgrade: begin,
@@ -122,27 +136,9 @@ export async function startGateway(config: Config, materials: Materials, options
       }),
     }),
   )
-  await entrances.follow(fitting(config), materials, () => undefined)
-  supplies.follow(materials.acme)
-
+  await entrances.follow(fitting(config), materials)
   holders = open.use(watchHolders({ house, entrances, current: () => current }))
-  const expiry = createExpiryWatch(
-    (level, facts, message) => log[level](facts, message),
-    () => clock.now(),
-  )
-  const lookAtEnds = () => expiry.look(certificatesIn(current))
-  lookAtEnds()
-  open.use(every(expiryLook, lookAtEnds))
-
-  const admin: Bound[] = []
-  if (config.admin !== undefined) {
-    const readiness = () => current.readiness()
-    const read = () => readMetrics(house, current)
-    admin.push(open.use(await listenAdmin(config.admin.bind, { readiness, metrics: read })))
-  }
-  metrics.configurationCurrent.set(1)
-  await house.audit.record('start', { kind: 'start' })
-  const { note } = house
+  await duties?.begin(materials)
   open.use(
     every(house.recheckLook, () => {
       try {
@@ -155,14 +151,17 @@ export async function startGateway(config: Config, materials: Materials, options
   )
 
   let turn: Promise<unknown> = Promise.resolve()
-  async function goOver(next: Config, nextMaterials: Materials): Promise<void> {
+  async function goOver(next: Config, nextMaterials: Materials, agree: () => Promise<void>): Promise<void> {
     const generation = await openGeneration(next, nextMaterials, house)
     await settled(generation.listsReady)
     const former = current
     try {
-      await entrances.follow(fitting(next), nextMaterials, () => {
-        current = generation
-        trusts = trustedProxies(next.trustedProxies)
+      await entrances.follow(fitting(next), nextMaterials, {
+        agree,
+        change() {
+          current = generation
+          trusts = trustedProxies(next.trustedProxies)
+        },
       })
     } catch (cause) {
       await generation[Symbol.asyncDispose]()
@@ -170,48 +169,39 @@ export async function startGateway(config: Config, materials: Materials, options
     }
     house.inFlight.judgeBy(current.judge)
     former.retire()
-    supplies.follow(nextMaterials.acme)
-    lookAtEnds()
+    duties?.follow(nextMaterials)
     holders?.look()
   }
-  async function reload(read: ReadConfiguration): Promise<Reloaded> {
-    const outcome = await attempt(read)
-    metrics.reloads.inc({ outcome: outcome.ok ? 'taken' : 'refused' })
-    metrics.configurationCurrent.set(outcome.ok ? 1 : 0)
-    await note('reload', { kind: 'reload', ...(outcome.ok ? {} : { refused: outcome.why }) })
-    return outcome
-  }
-  async function attempt(read: ReadConfiguration): Promise<Reloaded> {
-    let found: ReturnType<ReadConfiguration>
+  async function attempt(read: ReadConfiguration, agree: () => Promise<void>): Promise<Reloaded> {
+    const found = readAgain(read, house.settled, log)
+    if ('why' in found) return { ok: false, why: found.why }
     try {
-      found = read()
-    } catch (cause) {
-      // Nothing has been touched yet. A file that trips the reader must not end a gateway that works.
-      log.error({ cause: causeLine(cause), stack: cause instanceof Error ? cause.stack : undefined }, 'reading failed')
-      return { ok: false, why: 'the configuration, or a file that it names, cannot be read at all' }
-    }
-    const { config: next, materials: nextMaterials, problems } = found
-    for (const { path, line, message, severity } of problems)
-      log[severity === 'warning' ? 'warn' : 'error']({ key: pathText(path), line }, message)
-    if (next === undefined || nextMaterials === undefined) return { ok: false, why: 'the configuration has problems' }
-    if (next.state !== house.settled.state) return { ok: false, why: 'the state folder moves only in a restart' }
-    try {
-      await goOver(next, nextMaterials)
+      await goOver(found.config, found.materials, agree)
     } catch (cause) {
       return { ok: false, why: causeLine(cause) }
     }
-    const keys = restartKeys(house, next)
+    const keys = crew === undefined ? restartKeys(house.settled, found.config) : []
     if (keys.length > 0) log.warn({ keys }, 'these sections have changed and are heeded only after a restart')
     return { ok: true }
+  }
+  async function reload(read: ReadConfiguration, agree: () => Promise<void>): Promise<Reloaded> {
+    const outcome = await attempt(read, agree)
+    await duties?.reloaded(outcome)
+    return outcome
   }
 
   const opened = open.move()
   return {
     get listeners() {
-      return [...entrances.bound, ...admin]
+      return [...entrances.bound, ...(duties?.listeners ?? [])]
     },
-    reload(read) {
-      const outcome = turn.then(() => reload(read))
+    readiness,
+    measure() {
+      updateMetrics(house, current)
+      return metrics.registry.getMetricsAsJSON()
+    },
+    reload(read, agree = async () => undefined) {
+      const outcome = turn.then(() => reload(read, agree))
       turn = outcome.catch(() => undefined) // whoever asked is told; the next one starts all the same
       return outcome
     },
@@ -219,7 +209,7 @@ export async function startGateway(config: Config, materials: Materials, options
       draining = true
       house.inFlight.endLasting()
       await entrances.drain(current.config.drain)
-      await house.audit.record('stop', { kind: 'stop' })
+      await duties?.end()
     },
     async [Symbol.asyncDispose]() {
       // The first generation is among what was opened; a later one is not.
@@ -228,12 +218,6 @@ export async function startGateway(config: Config, materials: Materials, options
     },
   }
 }
-
-/** What lies in the house stays as it was at the start. */
-const restartKeys = ({ settled: at }: House, next: Config): readonly string[] =>
-  (['state', 'sessions', 'audit', 'admin', 'log'] as const).filter(
-    key => JSON.stringify(at[key]) !== JSON.stringify(next[key]),
-  )
 
 /** Resolves with the promise, or when patience is over. */
 async function settled(ready: Promise<void>): Promise<void> {

@@ -1,6 +1,7 @@
 /**
  * What outlives a reload: the state on the disk, the memory of who is in, the audit trail, connections to upstreams.
  */
+import { createHash } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type AccessLog, createAccessLog } from './audit/access-log.ts'
@@ -19,6 +20,7 @@ import type { Clock } from './kernel/clock.ts'
 import { causeLine, Fault } from './kernel/fault.ts'
 import { createLeases, type Leases } from './kernel/lease.ts'
 import type { Log } from './telemetry/log.ts'
+import { type Settled, settledOf } from './reload.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 import type { Revocation, RevocationParts } from './tls/revocation.ts'
 import type { Upstream } from './upstream/upstream.ts'
@@ -28,10 +30,22 @@ export interface Surroundings {
   readonly metrics: Metrics
   readonly clock: Clock
 }
+  /** Absent: it is the only one. */
+  readonly crew?: CrewMember
+}
+
+/** One of several processes that are a gateway together. */
+export interface CrewMember {
+  /** From 1. */
+  readonly number: number
+  /** Of how many. */
+  readonly of: number
+  /** Of all of them. */
+  readonly audit: AuditLog
 
 export interface House extends Surroundings, AsyncDisposable {
   /** As it was at the start: where state, sessions and audit trail lie stays until a restart. */
-  readonly settled: Pick<Config, 'state' | 'sessions' | 'audit' | 'admin' | 'log'>
+  readonly settled: Settled
   readonly audit: AuditLog
   readonly sessions: SessionStore
   /** Of people of the directory. */
@@ -51,6 +65,8 @@ export interface House extends Surroundings, AsyncDisposable {
   /** Milliseconds between two looks at who is due to be asked for in the directory. */
   readonly recheckLook: number
   /** What the directory said of people; another directory has another memory. */
+  /** Whose sessions this process holds against the directory. */
+  isMine(name: string): boolean
   readonly verdicts: Leases<VerdictMemory>
   /** Asks all those connections now. */
   lookAtHolders(): void
@@ -67,17 +83,34 @@ export interface HouseEvents {
 }
 
 export async function openHouse(config: Config, surroundings: Surroundings, events: HouseEvents): Promise<House> {
+/** The audit trail, in a state folder that is made where there is none. */
+export function openTrail(
+  { state, audit }: Pick<Config, 'state' | 'audit'>,
+  { log, metrics, clock }: Pick<Surroundings, 'log' | 'metrics' | 'clock'>,
+): Promise<AuditLog> {
+  mkdirSync(state, { recursive: true, mode: 0o700 })
+  return openAuditLog({
+    ...audit,
+    now: () => clock.now(),
+    alarm(cause) {
+      metrics.auditFailures.inc()
+      log.error({ cause: causeLine(cause) }, 'the audit trail cannot be written')
+    },
+  })
+}
+
+/** Each name is somebody's, always the same one's. */
+const isMineOf =
+  (crew: CrewMember | undefined): House['isMine'] =>
+  name =>
+    crew === undefined || createHash('sha256').update(name).digest().readUInt32BE() % crew.of === crew.number - 1
+
   const { log, metrics, clock } = surroundings
   await using open = new AsyncDisposableStack()
   const now = () => clock.now()
-  const { state, sessions: remembered, audit: trail, admin, log: logging } = config
+  const { state, sessions: remembered } = config
 
-  mkdirSync(state, { recursive: true, mode: 0o700 })
-  const alarm = (cause: unknown) => {
-    metrics.auditFailures.inc()
-    log.error({ cause: causeLine(cause) }, 'the audit trail cannot be written')
-  }
-  const audit = open.use(await openAuditLog({ ...trail, now, alarm }))
+  const audit = open.use(surroundings.crew?.audit ?? (await openTrail(config, surroundings)))
   const { store: file, idle, absolute } = remembered
   const sessions = open.use(openSessionStore({ file, idle, absolute, clock }))
   const accounts = open.use(openDirectoryAccounts({ file }))
@@ -103,7 +136,7 @@ export async function openHouse(config: Config, surroundings: Surroundings, even
     log,
     metrics,
     clock,
-    settled: { state, sessions: remembered, audit: trail, admin, log: logging },
+    settled: settledOf(config),
     audit,
     sessions,
     accounts,
@@ -126,6 +159,7 @@ export async function openHouse(config: Config, surroundings: Surroundings, even
     verdicts: createLeases(),
     lookAtHolders: events.revocationChanged,
     note,
+    isMine: isMineOf(surroundings.crew),
     async recordOwn(id, event) {
       if (event.kind === 'login') metrics.logins.inc({ outcome: 'signed-in' })
       if (event.kind === 'login-refused') metrics.logins.inc({ outcome: event.reason })

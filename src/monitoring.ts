@@ -41,7 +41,8 @@ export function* certificatesIn({
   }
 }
 
-export async function readMetrics(
+/** Those that are looked up when somebody asks. */
+export function updateMetrics(
   { metrics, clock }: Pick<House, 'metrics' | 'clock'>,
   { materials, upstreams, lists }: Pick<Generation, 'materials' | 'upstreams' | 'lists'>,
 ) {
@@ -58,5 +59,13 @@ export async function readMetrics(
   }
   for (const [upstream, { health }] of upstreams)
     if (health.state !== 'unknown') metrics.upstreamUp.set({ upstream }, health.state === 'up' ? 1 : 0)
-  return { type: metrics.registry.contentType, text: await metrics.registry.metrics() }
+}
+
+export async function readMetrics(
+  house: Pick<House, 'metrics' | 'clock'>,
+  current: Parameters<typeof updateMetrics>[1],
+) {
+  updateMetrics(house, current)
+  const { registry } = house.metrics
+  return { type: registry.contentType, text: await registry.metrics() }
 }

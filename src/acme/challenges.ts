@@ -6,7 +6,8 @@
  * Source: RFC 8555 8.3 (http-01).
  */
 export interface Challenges {
-  set(token: string, keyAuthorization: string): void
+  /** Done, or resolves, when it is known wherever the authority may ask. */
+  set(token: string, keyAuthorization: string): Promise<void> | void
   delete(token: string): void
   /** The key authorization of a token that is being asked for just now. */
   answer(token: string): string | undefined

@@ -46,7 +46,7 @@ export async function orderCertificate(authority: Authority, terms: OrderTerms):
       if (authorization.status !== 'pending') continue
       const { url, token } = httpChallenge(authorization)
       tokens.push(token)
-      challenges.set(token, keyAuthorization(accountKey, token))
+      await challenges.set(token, keyAuthorization(accountKey, token))
       await authority.post(url, {})
     }
 

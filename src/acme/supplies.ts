@@ -3,7 +3,6 @@
  */
 import type { AcmeKeystoreSection } from '../config/keystore.ts'
 import { type Acme, type AcmeParts, type AcmeState, openAcme } from './acme.ts'
-import { createChallenges } from './challenges.ts'
 
 /** One keystore, with what its files held. */
 export interface AcmeOrder extends Pick<AcmeParts, 'ca' | 'bindingKey'> {
@@ -11,19 +10,15 @@ export interface AcmeOrder extends Pick<AcmeParts, 'ca' | 'bindingKey'> {
 }
 
 export interface Supplies extends AsyncDisposable {
-  /** For the plain listener. @returns the key authorization of a token that is being asked for */
-  challenge(token: string): string | undefined
   /** Orders these from now on, and no others. */
   follow(orders: readonly AcmeOrder[]): void
   readonly states: readonly AcmeState[]
 }
 
-export function createSupplies(parts: Pick<AcmeParts, 'dir' | 'now' | 'tell' | 'renewed'>): Supplies {
-  const challenges = createChallenges()
+export function createSupplies(parts: Pick<AcmeParts, 'dir' | 'now' | 'tell' | 'renewed' | 'challenges'>): Supplies {
   const running = new Map<string, Acme>()
   const ending = new Set<Promise<void>>()
   return {
-    challenge: challenges.answer,
     follow(orders) {
       const wanted = new Map(
         orders.map(order => [JSON.stringify([order.section, order.ca, order.bindingKey?.reveal()]), order]),
@@ -36,7 +31,7 @@ export function createSupplies(parts: Pick<AcmeParts, 'dir' | 'now' | 'tell' | '
         void ended.finally(() => ending.delete(ended))
       }
       for (const [key, { section, ca, bindingKey }] of wanted)
-        if (!running.has(key)) running.set(key, openAcme(section, { ...parts, challenges, ca, bindingKey }))
+        if (!running.has(key)) running.set(key, openAcme(section, { ...parts, ca, bindingKey }))
     },
     get states() {
       return [...running.values()].map(({ state }) => state)

@@ -2,8 +2,7 @@
  * `sallyport serve`: reads everything first, and runs the gateway only when nothing is wrong.
  */
 import { resolve } from 'node:path'
-import { loadConfig } from '../config/load.ts'
-import { inspect, inspectLoaded } from '../preflight.ts'
+import { inspect } from '../preflight.ts'
 import type { Command } from './command.ts'
 import { configFile, configOption, invalid, tellProblems } from './configuration.ts'
 import { serveEnvironment } from './ohif-environment.ts'
@@ -11,21 +10,15 @@ import { chooses } from './ohif-settings.ts'
 import { prepareQuickStart } from './quick-start.ts'
 import type { Report } from './report.ts'
 import { runGateway } from './run-gateway.ts'
+import { readServed } from './served-file.ts'
 import { refuseForeign } from './state-owner.ts'
 
 async function serveFile(file: string, report: Report): Promise<void> {
-  const read = () => {
-    const loaded = loadConfig(file)
-    const { materials, problems } = inspectLoaded(loaded, process.env, Date.now())
-    // Of a file that cannot be read as a whole it is not known what it names.
-    const files = loaded.ok ? [file, ...loaded.files] : undefined
-    return { config: loaded.ok ? loaded.config : undefined, materials, problems, files }
-  }
-  const { config, materials, problems, files = [] } = read()
+  const { config, materials, problems, files = [], print } = readServed(file)
   tellProblems(report, file, problems)
   if (config === undefined || materials === undefined) throw invalid(file, problems)
   refuseForeign(config.state)
-  await runGateway({ config, materials, files, again: read }, report)
+  await runGateway({ config, materials, files, print, file, again: () => readServed(file) }, report)
 }
 
 async function serveQuickStart(report: Report): Promise<void> {

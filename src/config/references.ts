@@ -2,8 +2,9 @@
  * What one section says of another: names that must exist, and settings that only make sense together.
  */
 import { acmeProblems } from './acme-references.ts'
+import { tooFew } from './divided.ts'
 import { listenerProblems } from './listener-references.ts'
-import { known, type Problem } from './problem.ts'
+import { known, type Problem, pathText } from './problem.ts'
 import { isReserved } from './reserved-groups.ts'
 import type { Config } from './schema.ts'
 
@@ -197,6 +198,16 @@ function* otherProblems({ sessions, cors }: Config): Generator<Problem> {
   }
 }
 
+function* workerProblems(config: Config): Generator<Problem> {
+  const { workers } = config
+  const few = workers === 'auto' ? undefined : tooFew(config, workers)
+  if (few === undefined) return
+  yield {
+    path: ['workers'],
+    message: `${pathText(few.path)} is ${few.limit}, and each worker needs one: write ${few.limit} workers at most, or auto`,
+  }
+}
+
 /** Every problem between the sections of a configuration whose shape is right. */
 export const referenceProblems = (config: Config): Problem[] => [
   ...listenerProblems(config),
@@ -206,4 +217,5 @@ export const referenceProblems = (config: Config): Problem[] => [
   ...upstreamProblems(config),
   ...routeProblems(config),
   ...otherProblems(config),
+  ...workerProblems(config),
 ]

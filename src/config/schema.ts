@@ -69,7 +69,10 @@ export function configSchema(resolvePath: (path: string) => string, noteFile?: (
         .prefault({}),
       admin: z.strictObject({ bind: Bind }).optional(),
       trustedProxies: z.array(AddressRange).default([]),
-      workers: z.literal(1, { error: 'more than one process is not built yet; leave it out or write 1' }).default(1),
+      /** Processes; auto: one for each processor, as far as what they share is enough for all (config/divided.ts). */
+      workers: z
+        .union([z.literal('auto'), z.int().min(1).max(64)], { error: 'write auto, or a number from 1 to 64' })
+        .default(1),
       log: z
         .strictObject({
           level: z.enum(['debug', 'info', 'warn', 'error']).default('info'),

@@ -26,6 +26,8 @@ export interface RecheckParts {
   readonly lookEvery: number
   readonly now: () => number
   readonly answered: (name: string, verdict: Verdict) => void
+  /** Of several processes each looks after some of the sessions. Absent: after all. */
+  readonly isMine?: ((name: string) => boolean) | undefined
 }
 
 /** Downloads and sockets for which each request carried the password, and that no session stands behind. */
@@ -40,9 +42,9 @@ const fewest = 4
 
 /** @returns the look. May throw Fault('state-unavailable') */
 export function createRecheck(parts: RecheckParts): () => void {
-  const { verdicts, sessions, running, accounts, recheck, lookEvery, now, answered } = parts
+  const { verdicts, sessions, running, accounts, recheck, lookEvery, now, answered, isMine = () => true } = parts
   return () => {
-    const people = lastSignIns(sessions.list())
+    const people = lastSignIns(sessions.list().filter(({ name }) => isMine(name)))
     // When their password was checked is not known here: they are asked for at once, and then in time.
     for (const name of running.byPassword('directory')) people.set(name, people.get(name) ?? 0)
     const due: { readonly name: string; readonly waitsSince: number }[] = []

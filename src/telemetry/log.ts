@@ -26,18 +26,31 @@ function standardError(settings: Parameters<typeof destination>[0] & object) {
   return stream
 }
 
-/** @returns the logger and a way to write out what is still held back */
-export function createLog({ level, format }: LogSettings): { log: Log; flush(): void } {
-  const readable = format === 'pretty' || (format === 'auto' && process.stderr.isTTY === true)
-  const options = { level, timestamp: () => `,"time":"${new Date().toISOString()}"`, base: null }
-  if (readable) {
+export interface OpenLog {
+  readonly log: Log
+  /** Writes whole lines of another process, between ours. */
+  pass(lines: string): void
+  /** Writes out what is still held back. */
+  flush(): void
+}
+
+/** What `auto` stands for here. */
+export const formatOf = ({ format }: Pick<LogSettings, 'format'>): 'json' | 'pretty' =>
+  format === 'pretty' || (format === 'auto' && process.stderr.isTTY === true) ? 'pretty' : 'json'
+
+/** @param worker  number of the process, for each line; undefined: there is only one */
+export function createLog({ level, format }: LogSettings, worker?: number): OpenLog {
+  const base = worker === undefined ? null : { worker }
+  const options = { level, timestamp: () => `,"time":"${new Date().toISOString()}"`, base }
+  if (formatOf({ format }) === 'pretty') {
+    const destination = standardError({ sync: true })
     const stream = pretty({
-      destination: standardError({ sync: true }),
+      destination,
       translateTime: 'SYS:HH:MM:ss',
       messageFormat: '{msg}',
       singleLine: true,
     })
-    return { log: pino(options, stream), flush: () => undefined }
+    return { log: pino(options, stream), pass: lines => void destination.write(lines), flush: () => undefined }
   }
   const stream = standardError({ sync: false, minLength: 4096, periodicFlush: 200 })
   let isFailing = false
@@ -49,6 +62,7 @@ export function createLog({ level, format }: LogSettings): { log: Log; flush(): 
   })
   return {
     log: pino(options, stream),
+    pass: lines => void stream.write(lines),
     flush() {
       try {
         if (!isFailing) return stream.flushSync()

@@ -1,7 +1,7 @@
 /**
  * Every metric of the product: name, unit and labels, in this one list. Labels never hold a person, path or address.
  */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, type Metric, Registry } from 'prom-client'
 
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
 
@@ -10,8 +10,9 @@ export function createMetrics() {
   const registers = [registry]
   const counter = <L extends string>(name: string, help: string, labelNames: L[]) =>
     new Counter({ name, help, labelNames, registers })
-  const gauge = <L extends string>(name: string, help: string, labelNames: L[]) =>
-    new Gauge({ name, help, labelNames, registers })
+  /** @param aggregator  what the number of several processes is (workers/merged-metrics.ts) */
+  const gauge = <L extends string>(name: string, help: string, labelNames: L[], aggregator: 'sum' | 'min' = 'sum') =>
+    new Gauge({ name, help, labelNames, registers, aggregator })
   collectDefaultMetrics({ register: registry })
   return {
     registry,
@@ -50,16 +51,23 @@ export function createMetrics() {
     ),
     cacheFills: counter('sallyport_cache_fills_total', 'Frames that a cache asked for', ['upstream', 'outcome']),
     cacheBytes: gauge('sallyport_cache_bytes', 'Memory that a cache takes', ['upstream']),
-    upstreamUp: gauge('sallyport_upstream_up', '1 when the upstream answered last time, 0 when it did not', [
-      'upstream',
-    ]),
-    certificateExpiry: gauge('sallyport_certificate_expiry_seconds', 'Seconds until a certificate of ours expires', [
-      'listener',
-    ]),
+    upstreamUp: gauge(
+      'sallyport_upstream_up',
+      '1 when the upstream answered last time, 0 when it did not',
+      ['upstream'],
+      'min',
+    ),
+    certificateExpiry: gauge(
+      'sallyport_certificate_expiry_seconds',
+      'Seconds until a certificate of ours expires',
+      ['listener'],
+      'min',
+    ),
     revocationListExpiry: gauge(
       'sallyport_revocation_list_expiry_seconds',
       'Seconds until the first revocation list of an entrance ends; 0 when one is missing',
       ['listener'],
+      'min',
     ),
     reloads: counter('sallyport_reloads_total', 'Reloads of the configuration', ['outcome']),
     configurationCurrent: gauge(
@@ -67,8 +75,13 @@ export function createMetrics() {
       '1 while the last reload was taken, 0 when it was refused and an older state runs',
       [],
     ),
+    workers: gauge('sallyport_workers', 'Workers that serve now; 0 where one process does everything', []),
+    workerDeaths: counter('sallyport_worker_deaths_total', 'Workers that ended unasked, and were replaced', []),
     auditFailures: counter('sallyport_audit_failures_total', 'Audit events that could not be written', []),
   } as const
 }
+
+/** One metric with its values, as prom-client gives it as JSON. */
+export type Measured = Awaited<ReturnType<Metric['get']>>
 
 export type Metrics = ReturnType<typeof createMetrics>
