@@ -19,8 +19,8 @@ import { type Ledger, ledgerFile, openLedger } from './issuer/ledger.ts'
 import type { Clock } from './kernel/clock.ts'
 import { causeLine, Fault } from './kernel/fault.ts'
 import { createLeases, type Leases } from './kernel/lease.ts'
-import type { Log } from './telemetry/log.ts'
 import { type Settled, settledOf } from './reload.ts'
+import type { Log } from './telemetry/log.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 import type { Revocation, RevocationParts } from './tls/revocation.ts'
 import type { Upstream } from './upstream/upstream.ts'
@@ -29,7 +29,6 @@ export interface Surroundings {
   readonly log: Log
   readonly metrics: Metrics
   readonly clock: Clock
-}
   /** Absent: it is the only one. */
   readonly crew?: CrewMember
 }
@@ -42,6 +41,7 @@ export interface CrewMember {
   readonly of: number
   /** Of all of them. */
   readonly audit: AuditLog
+}
 
 export interface House extends Surroundings, AsyncDisposable {
   /** As it was at the start: where state, sessions and audit trail lie stays until a restart. */
@@ -64,9 +64,9 @@ export interface House extends Surroundings, AsyncDisposable {
   readonly streaming: WeakSet<object>
   /** Milliseconds between two looks at who is due to be asked for in the directory. */
   readonly recheckLook: number
-  /** What the directory said of people; another directory has another memory. */
   /** Whose sessions this process holds against the directory. */
   isMine(name: string): boolean
+  /** What the directory said of people; another directory has another memory. */
   readonly verdicts: Leases<VerdictMemory>
   /** Asks all those connections now. */
   lookAtHolders(): void
@@ -82,7 +82,6 @@ export interface HouseEvents {
   revocationChanged(): void
 }
 
-export async function openHouse(config: Config, surroundings: Surroundings, events: HouseEvents): Promise<House> {
 /** The audit trail, in a state folder that is made where there is none. */
 export function openTrail(
   { state, audit }: Pick<Config, 'state' | 'audit'>,
@@ -105,6 +104,7 @@ const isMineOf =
   name =>
     crew === undefined || createHash('sha256').update(name).digest().readUInt32BE() % crew.of === crew.number - 1
 
+export async function openHouse(config: Config, surroundings: Surroundings, events: HouseEvents): Promise<House> {
   const { log, metrics, clock } = surroundings
   await using open = new AsyncDisposableStack()
   const now = () => clock.now()
@@ -157,9 +157,9 @@ const isMineOf =
     streaming: new WeakSet(),
     recheckLook: Math.min(4_000, remembered.recheck / 2),
     verdicts: createLeases(),
+    isMine: isMineOf(surroundings.crew),
     lookAtHolders: events.revocationChanged,
     note,
-    isMine: isMineOf(surroundings.crew),
     async recordOwn(id, event) {
       if (event.kind === 'login') metrics.logins.inc({ outcome: 'signed-in' })
       if (event.kind === 'login-refused') metrics.logins.inc({ outcome: event.reason })
