@@ -24,7 +24,7 @@ import { openLocalAccounts } from './identity/local-accounts.ts'
 import { createPasswordCheck } from './identity/password-realms.ts'
 import { createPresence } from './identity/presence.ts'
 import { createVerdictMemory } from './identity/remembered-verdicts.ts'
-import { createStanding } from './identity/standing.ts'
+import { asOfLately, createStanding } from './identity/standing.ts'
 import { createThrottle } from './identity/throttle.ts'
 import { causeLine } from './kernel/fault.ts'
 import { foldName } from './kernel/fold-name.ts'
@@ -81,6 +81,7 @@ export async function openGeneration(config: Config, materials: Materials, house
       )
     : undefined
   const standing = createStanding({ local, accounts: house.accounts })
+  const recent = asOfLately({ local, accounts: house.accounts })
   await directory?.prepare()
   const throttle = createThrottle(house.failures, realms.throttle)
   const passwords = createPasswordCheck({
@@ -97,13 +98,13 @@ export async function openGeneration(config: Config, materials: Materials, house
       pretendToCheck: () => directory.pretendToCheck(),
     },
   })
-  const basic = realms.basic ? createBasicCheck({ passwords, standing, clock }) : undefined
+  const basic = realms.basic ? createBasicCheck({ passwords, standing: recent.standing, clock }) : undefined
 
   const people =
     directory &&
     createDirectoryPeople({
       ...{ directory, local, sessions, running: inFlight, realms, now },
-      ...{ accounts: house.accounts, administrators: config.administrators },
+      ...{ accounts: house.accounts, recent, administrators: config.administrators },
       ...{ recheck: house.settled.sessions.recheck, lookEvery: house.recheckLook },
       memory: open.use(house.verdicts.take(memoryKey(realms, config.administrators), createVerdictMemory)).part,
       putOut(name, proof, { reason, why: detail }) {
@@ -181,7 +182,7 @@ export async function openGeneration(config: Config, materials: Materials, house
     audit: house.recordOwn,
     now,
   })
-  const sessionAccounts = { provider: realms.passwordProvider, local, accounts: directory && house.accounts }
+  const sessionAccounts = { provider: realms.passwordProvider, ...recent, accounts: directory && recent.accounts }
   const pipeline = createPipeline(
     createStations({
       routes,
@@ -195,7 +196,7 @@ export async function openGeneration(config: Config, materials: Materials, house
       viewers,
       inFlight,
       presence: createPresence({
-        ...{ ...sessionAccounts, sessions, standing, basic: realms.basic, now },
+        ...{ ...sessionAccounts, sessions, basic: realms.basic, now },
         certificatesOf: listener => certificatesOf('listeners', listener),
       }),
       certificateOf: ({ listener, socket }) => certificatesOf('listeners', listener).known(socket, now()),

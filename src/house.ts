@@ -12,7 +12,8 @@ import type { Config } from './config/schema.ts'
 import { createInFlight, type InFlight, type InFlightOptions } from './forward/in-flight.ts'
 import type { DirectoryAccounts } from './identity/directory-account.ts'
 import { openDirectoryAccounts } from './identity/directory-accounts.ts'
-import { createFailureCounts, type FailureCounts } from './identity/failure-counts.ts'
+import type { FailureCounts } from './identity/failure-counts.ts'
+import { openFailureRecords } from './identity/failure-records.ts'
 import type { VerdictMemory } from './identity/remembered-verdicts.ts'
 import { openSessionStore, type SessionStore } from './identity/session-store.ts'
 import { type Ledger, ledgerFile, openLedger } from './issuer/ledger.ts'
@@ -115,6 +116,7 @@ export async function openHouse(config: Config, surroundings: Surroundings, even
   const sessions = open.use(openSessionStore({ file, idle, absolute, clock }))
   const accounts = open.use(openDirectoryAccounts({ file }))
   const ledger = open.use(openLedger(join(state, ledgerFile)))
+  const failures = open.use(openFailureRecords({ file, clock }))
   const noteworthy = createNoteworthy(now)
   const note: House['note'] = async (id, event) => {
     await audit.record(id, event).catch((fault: unknown) => {
@@ -142,7 +144,7 @@ export async function openHouse(config: Config, surroundings: Surroundings, even
     accounts,
     ledger,
     inFlight,
-    failures: createFailureCounts(clock),
+    failures,
     noteworthy,
     access: createAccessLog(log, metrics, now),
     upstreams: createLeases(),

@@ -51,6 +51,7 @@ const dayLong = 86_400_000
 /** Of a state in which no account was ever made; nothing is left there by looking. */
 const nobody: DirectoryAccounts = {
   find: () => undefined,
+  lately: () => undefined,
   list: () => [],
   version: () => undefined,
   add: () => {

@@ -37,6 +37,8 @@ export interface DirectoryAccount {
 export interface DirectoryAccounts extends Disposable {
   /** @param name  from outside, may hold anything; compared exactly */
   find(name: string): DirectoryAccount | undefined
+  /** The same for what is asked at each request: of a quarter of a second ago at most, where another program writes. */
+  lately(name: string): DirectoryAccount | undefined
   /** By name. */
   list(): readonly DirectoryAccount[]
   /** Another text whenever anything but the time of the last sign-in is another; undefined while there is none. */

@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto'
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
 import { z } from 'zod'
 import { PersonName } from '../config/scalars.ts'
+import { createRemembered } from '../kernel/remembered.ts'
 import { openStateDatabase } from '../kernel/state-database.ts'
 import type { DirectoryAccount, DirectoryAccounts } from './directory-account.ts'
 
@@ -29,10 +30,14 @@ const Groups = z.array(
   z.strictObject({ name: z.string().min(1), source: z.enum(['directory', 'local']), owner: z.boolean() }),
 )
 
+/** Names that `lately` knows, accounts of them or not. */
+const mostKnown = 20_000
+
 /** Made with its table where it is not there yet. */
 export function openDirectoryAccounts({ file }: { readonly file: string }): DirectoryAccounts {
   const state = openStateDatabase({ file, schema, about: 'accounts of the directory', synchronous: 'full' })
   const statements = state.ask(() => prepare(state.database))
+  const known = createRemembered<DirectoryAccount | undefined>(mostKnown)
 
   const read = (name: string): DirectoryAccount | undefined => {
     const row = statements.one.get(name)
@@ -44,10 +49,12 @@ export function openDirectoryAccounts({ file }: { readonly file: string }): Dire
     const { name, dn, entryId = null, particulars, groups, locked, createdAt, lastLoginAt = null } = account
     const lists = [JSON.stringify(Particulars.parse(particulars)), JSON.stringify(Groups.parse(groups))] as const
     statements.write.run(name, dn, entryId, ...lists, locked ? 1 : 0, createdAt, lastLoginAt)
+    known.forget(name)
   }
 
   return {
     find: name => state.ask(() => read(name)),
+    lately: name => known.of(name, state.epoch(), () => state.ask(() => read(name))),
     list: () => state.ask(() => statements.all.all().map(readAccount)),
     version: name =>
       state.ask(() => {
@@ -72,7 +79,10 @@ export function openDirectoryAccounts({ file }: { readonly file: string }): Dire
         write({ ...account, ...changed, name, createdAt: account.createdAt })
         return true
       }),
-    remove: name => state.inOneStep(() => read(name) !== undefined && statements.remove.run(name).changes > 0),
+    remove(name) {
+      known.forget(name)
+      return state.inOneStep(() => read(name) !== undefined && statements.remove.run(name).changes > 0)
+    },
     [Symbol.dispose]: () => state[Symbol.dispose](),
   }
 }

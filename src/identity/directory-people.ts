@@ -14,7 +14,7 @@ import {
   type SessionsParts,
 } from './directory-recheck.ts'
 import { createVerdictOf, type Out, type Verdict, type VerdictParts } from './directory-verdict.ts'
-import { createVerdicts, type VerdictMemory, type Verdicts } from './remembered-verdicts.ts'
+import { createVerdicts, type VerdictMemory, type Verdicts, type VerdictsParts } from './remembered-verdicts.ts'
 
 export interface DirectoryPeople {
   readonly verdicts: Verdicts
@@ -25,6 +25,8 @@ export interface DirectoryPeople {
 export interface DirectoryPeopleParts
   extends Pick<VerdictParts, 'directory' | 'accounts' | 'local' | 'now'>,
     Pick<RecheckParts, 'recheck' | 'lookEvery'> {
+  /** What is looked at for each request. */
+  readonly recent: Pick<VerdictsParts, 'accounts' | 'local'>
   readonly sessions: RecheckParts['sessions'] & SessionsParts['sessions']
   readonly running: RunningByPassword
   readonly realms: Pick<RealmsSection, 'directory' | 'passwordProvider'>
@@ -42,7 +44,7 @@ export function createDirectoryPeople(parts: DirectoryPeopleParts): DirectoryPeo
   const followed = (name: string, verdict: Verdict) =>
     followVerdict(name, verdict, { sessions, running, ended: putOut })
   const verdicts = createVerdicts({
-    ...{ accounts, local, recheck, now, memory: parts.memory, silent: parts.silent },
+    ...{ ...parts.recent, recheck, now, memory: parts.memory, silent: parts.silent },
     ask: createVerdictOf({
       ...{ directory: parts.directory, accounts, local, syncOnLogin, now },
       provider: realms.passwordProvider,

@@ -1,7 +1,8 @@
 /**
  * How often something has failed lately, by key, and who came in from where: what the throttle goes by.
  *
- * It outlives a reload, so that the limits may change and nothing is forgotten. Bounded: past `most` keys the one that
+ * In memory here, which is enough for one process; failure-records.ts counts for all of a machine. It outlives a reload, so
+ * that the limits may change and nothing is forgotten. Bounded: past `most` keys the one that
  * failed longest ago is forgotten first, which with the usual limits none does before its time.
  */
 import type { Clock } from '../kernel/clock.ts'
@@ -22,7 +23,7 @@ export interface FailureCounter {
   forget(key: string): void
 }
 
-const mostKeys = 100_000
+export const mostKeys = 100_000
 
 export function createFailureCounter(clock: Clock, most = mostKeys): FailureCounter {
   const counts = new Map<string, { count: number; since: number; within: number }>()
@@ -66,17 +67,22 @@ export interface FailureCounts {
   readonly familiar: FamiliarAddresses
 }
 
+/** @param open  by the name under which it is counted */
+export const countersBy = (open: (kind: string) => FailureCounter): Omit<FailureCounts, 'familiar'> => ({
+  byName: open('name'),
+  byStrangers: open('strangers'),
+  byFamiliar: open('familiar'),
+  byEntry: open('entry'),
+  byAddress: open('address'),
+  byEveryone: open('everyone'),
+})
+
 export const createFailureCounts = (clock: Clock): FailureCounts => ({
-  byName: createFailureCounter(clock),
-  byStrangers: createFailureCounter(clock),
-  byFamiliar: createFailureCounter(clock),
-  byEntry: createFailureCounter(clock),
-  byAddress: createFailureCounter(clock),
-  byEveryone: createFailureCounter(clock),
+  ...countersBy(() => createFailureCounter(clock)),
   familiar: createFamiliarAddresses(clock),
 })
 
-/** From which addresses somebody has come in before. In memory only: after a restart nobody is familiar. */
+/** From which addresses somebody has come in before. */
 export interface FamiliarAddresses {
   has(nameKey: string, addressKey: string): boolean
   /** From anywhere. */
@@ -84,10 +90,11 @@ export interface FamiliarAddresses {
   add(nameKey: string, addressKey: string): void
 }
 
-const familiarFor = 7 * 86_400_000
+/** Milliseconds. */
+export const familiarFor = 7 * 86_400_000
 const mostNames = 20_000
 /** The office, home, the telephone, the ward. */
-const mostAddresses = 8
+export const mostAddresses = 8
 
 export function createFamiliarAddresses(clock: Clock): FamiliarAddresses {
   const names = new Map<string, Map<string, number>>()

@@ -2,12 +2,13 @@
  * The accounts of the gateway itself, for those whom no directory knows, and for the day it is down.
  *
  * Reading looks at the file each time (and parses it only when it changed), so that a command that locks somebody works
- * at once. A file that cannot be read is a Fault('state-unavailable'), never "no accounts": a name that might be local
+ * at once; `lately`, which each request asks, does so four times a second at most. A file that cannot be read is a Fault('state-unavailable'), never "no accounts": a name that might be local
  * must not be looked up elsewhere. What a person may see of "unknown", "wrong" and "locked" is not decided here.
  */
 import { createHash } from 'node:crypto'
 import { PersonName } from '../config/scalars.ts'
 import type { Clock } from '../kernel/clock.ts'
+import { freshFor } from '../kernel/state-database.ts'
 import { type AccountRecord, changeAccountFile, type FileContent, readAccountFile } from './account-file.ts'
 import { hashPassword, isPassword, pretendToCheck } from './password-hash.ts'
 
@@ -23,6 +24,8 @@ export type Added = 'added' | 'name-taken' | 'bad-name' | 'bad-password'
 export interface LocalAccounts {
   list(): readonly LocalAccount[]
   find(name: string): LocalAccount | undefined
+  /** The same for what is asked at each request: of a quarter of a second ago at most. */
+  lately(name: string): LocalAccount | undefined
   /** Another text whenever anything about this account is another; undefined while there is none. */
   version(name: string): string | undefined
   /** Takes as long for every answer. May throw Fault('overloaded'). */
@@ -43,11 +46,23 @@ export const usablePassword = (password: string): boolean =>
 
 export function openLocalAccounts({ file, clock }: { file: string; clock: Clock }): LocalAccounts {
   let content: FileContent | undefined
+  let byName = new Map<string, AccountRecord>()
+  let readAt = Number.NEGATIVE_INFINITY
   const records = (): readonly AccountRecord[] => {
-    content = readAccountFile(file, content)
-    return content.accounts
+    const read = readAccountFile(file, content)
+    readAt = performance.now()
+    if (read !== content) byName = new Map(read.accounts.map(account => [account.name, account]))
+    content = read
+    return read.accounts
   }
-  const recordOf = (name: string) => records().find(account => account.name === name)
+  const known = (name: string): LocalAccount | undefined => {
+    const record = byName.get(name)
+    return record && publicPart(record)
+  }
+  const recordOf = (name: string) => {
+    records()
+    return byName.get(name)
+  }
 
   const change = (name: string, changed: (account: AccountRecord) => AccountRecord | undefined): Promise<boolean> =>
     changeAccountFile(file, accounts => {
@@ -58,8 +73,12 @@ export function openLocalAccounts({ file, clock }: { file: string; clock: Clock 
   return {
     list: () => records().map(publicPart),
     find(name) {
-      const record = recordOf(name)
-      return record && publicPart(record)
+      records()
+      return known(name)
+    },
+    lately(name) {
+      if (performance.now() - readAt >= freshFor) records()
+      return known(name)
     },
     version(name) {
       const record = recordOf(name)

@@ -1,13 +1,16 @@
 /**
  * The SQLite file in which sessions and secret keys stand: opening, reading, writing; no rule about who is in or out.
  *
+ * What was read is known here until another program has written to the file, so that a request reads nothing.
+ *
  * The cookie is known to the browser alone; here stands its SHA-256, so a stolen file opens nothing. The file is for the
  * account of the gateway only. Whatever goes wrong with it is Fault('state-unavailable').
  */
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
 import { openStateDatabase } from '../kernel/state-database.ts'
 import type { Principal } from './principal.ts'
+import { createSessionTable } from './session-table.ts'
 
 export interface SessionRecord {
   /** A short public handle; says nothing about the cookie. */
@@ -24,10 +27,16 @@ export interface SessionRecord {
   readonly lastUsedAt: number
 }
 
+/** Sessions known without reading; about 500 bytes each. */
+const mostKnown = 20_000
+
 export interface SessionRecords extends Disposable {
   add(cookie: string, record: SessionRecord): void
+  /** Like byId, of a quarter of a second ago at most where another program writes; when it was used last, of longer ago. */
   byCookie(cookie: string): SessionRecord | undefined
   byId(id: string): SessionRecord | undefined
+  /** As it stands in the file now. */
+  reread(id: string): SessionRecord | undefined
   /** Oldest first. */
   all(): SessionRecord[]
   /** The one not used for longest first. */
@@ -57,34 +66,60 @@ create index if not exists session_person on session (name, realm);
 create table if not exists secret_key (purpose text primary key, key blob not null) strict, without rowid;
 `
 
-const digestOf = (cookie: string): Buffer => createHash('sha256').update(cookie).digest()
+/** In hexadecimal, which costs a third of what bytes cost; the file holds the bytes. */
+const digestOf = (cookie: string): string => hash('sha256', cookie)
+const bytesOf = (digest: string): Buffer => Buffer.from(digest, 'hex')
 
 export function openSessionRecords(file: string): SessionRecords {
   // normal: a session that is used is written, and none of it is worth a write that waits for the disk.
   const state = openStateDatabase({ file, schema, about: 'sessions', synchronous: 'normal' })
   const { ask: sql, database } = state
   const statements = sql(() => prepare(database))
-  const one = (row: Row | undefined): SessionRecord | undefined => row && readRow(row)
+  const known = createSessionTable(mostKnown)
+  const readAs = (row: Row | undefined): SessionRecord | undefined => {
+    if (row === undefined) return undefined
+    const record = readRow(row)
+    known.put(digestIn(row), record, state.epoch())
+    return record
+  }
+  const reread = (id: string) => {
+    known.forget(id)
+    return sql(() => readAs(statements.byId.get(id)))
+  }
 
   return {
-    add(cookie, { id, name, realm, groups, by, from, createdAt, lastUsedAt }) {
-      const row = [digestOf(cookie), id, name, realm, JSON.stringify([...groups]), by, from, createdAt, lastUsedAt]
+    add(cookie, record) {
+      const { id, name, realm, groups, by, from, createdAt, lastUsedAt } = record
+      const digest = digestOf(cookie)
+      const row = [bytesOf(digest), id, name, realm, JSON.stringify([...groups]), by, from, createdAt, lastUsedAt]
       sql(() => statements.add.run(...row))
+      known.put(digest, record, state.epoch())
     },
-    byCookie: cookie => sql(() => one(statements.byDigest.get(digestOf(cookie)))),
-    byId: id => sql(() => one(statements.byId.get(id))),
+    byCookie(cookie) {
+      const digest = digestOf(cookie)
+      return known.byDigest(digest, state.epoch()) ?? sql(() => readAs(statements.byDigest.get(bytesOf(digest))))
+    },
+    byId: id => known.byId(id, state.epoch()) ?? reread(id),
+    reread,
     all: () => sql(() => statements.all.all().map(readRow)),
     ofPerson: (name, realm) => sql(() => statements.ofPerson.all(name, realm).map(readRow)),
-    use: (id, at) => sql(() => void statements.use.run(at, id)),
+    use(id, at) {
+      sql(() => void statements.use.run(at, id))
+      known.use(id, at)
+    },
     regroup(name, realm, groups) {
       const text = JSON.stringify([...groups])
       return sql(() => {
         // Hardly ever is there anything to change, and a write waits for whoever else writes.
         if (statements.otherGroups.get(name, realm, text) === undefined) return 0
+        known.forgetAll()
         return Number(statements.regroup.run(text, name, realm, text).changes)
       })
     },
-    remove: id => sql(() => statements.remove.run(id).changes > 0),
+    remove(id) {
+      known.forget(id)
+      return sql(() => statements.remove.run(id).changes > 0)
+    },
     secretKey: purpose =>
       sql(() => {
         statements.addKey.run(purpose, randomBytes(32))
@@ -111,6 +146,12 @@ const prepare = (records: DatabaseSync) => ({
 })
 
 type Row = Record<string, SQLOutputValue>
+
+function digestIn(row: Row): string {
+  const digest = row['digest']
+  if (!(digest instanceof Uint8Array)) throw new Error('a record of a session is damaged')
+  return Buffer.from(digest).toString('hex')
+}
 
 function readRow(row: Row): SessionRecord {
   const groups: unknown = JSON.parse(String(row['groups']))

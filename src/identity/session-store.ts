@@ -1,8 +1,9 @@
 /**
  * Who is signed in, and when that ends: by idling, by age, on request, or because a person opens too many.
  *
- * What has ended never comes back. Not to forget: other processes (`sallyport sessions revoke`) end sessions too, so the
- * file is asked each time, and swept for those who listen: an open WebSocket has to be closed.
+ * What has ended never comes back. Not to forget: other processes (`sallyport sessions revoke`) end sessions too, which is
+ * seen within a second, and the file is swept for those who listen: an open WebSocket has to be closed. They use sessions
+ * as well, so none ends by idling before the file was asked.
  *
  * Source: OWASP session management; interface "sessions".
  */
@@ -98,13 +99,19 @@ export function openSessionStore({ file, idle, absolute, clock, perPerson = 20 }
     ...record,
     endsAt: Math.min(record.createdAt + absolute, record.lastUsedAt + idle),
   })
-  const alive = (record: SessionRecord | undefined): Session | undefined => {
-    if (record === undefined || over.has(record.id)) return undefined
-    const session = withEnd(record)
-    const now = clock.now()
-    if (now < session.endsAt && now > session.createdAt - clockSlip) return session
+  const isOn = ({ endsAt, createdAt }: Session): boolean => clock.now() < endsAt && clock.now() > createdAt - clockSlip
+  /** @param read  as it stands in the file now */
+  const judged = (read: SessionRecord | undefined): Session | undefined => {
+    const session = read && withEnd(read)
+    if (session === undefined || over.has(session.id)) return undefined
+    if (isOn(session)) return session
     putOut(session.id)
     return undefined
+  }
+  const alive = (known: SessionRecord | undefined): Session | undefined => {
+    const session = known && withEnd(known)
+    if (session === undefined || over.has(session.id)) return undefined
+    return isOn(session) ? session : judged(records.reread(session.id))
   }
   const used = (session: Session | undefined): Session | undefined => {
     const now = clock.now()
@@ -113,7 +120,7 @@ export function openSessionStore({ file, idle, absolute, clock, perPerson = 20 }
     records.use(session.id, now)
     return withEnd({ ...session, lastUsedAt: now })
   }
-  const present = (all: readonly SessionRecord[]): Session[] => all.map(alive).filter(session => session !== undefined)
+  const present = (all: readonly SessionRecord[]): Session[] => all.map(judged).filter(session => session !== undefined)
 
   const sweep = () => {
     const ids = new Set(present(records.all()).map(({ id }) => id))

@@ -5,6 +5,8 @@
  * forget: undefined is the account that is locked, and nobody comes in with it; a name without account has a text too.
  */
 import { createHash } from 'node:crypto'
+import { createRemembered } from '../kernel/remembered.ts'
+import { freshFor } from '../kernel/state-database.ts'
 import type { DirectoryAccounts } from './directory-account.ts'
 import type { LocalAccounts } from './local-accounts.ts'
 import type { Principal } from './principal.ts'
@@ -38,3 +40,20 @@ export const createStanding =
     const facts = JSON.stringify([createdAt, entryId ?? dn, groups.map(group => group.name).toSorted()])
     return locked ? undefined : `directory ${createHash('sha256').update(facts).digest('base64url')} ${version}`
   }
+
+/** Names whose standing each request with a password asks for. */
+const mostKnown = 10_000
+
+/** What requests ask: nothing is read for them, and what another program has written is seen within a second. */
+export function asOfLately(parts: {
+  readonly local: Pick<LocalAccounts, 'find' | 'lately' | 'version'>
+  readonly accounts: Pick<DirectoryAccounts, 'find' | 'lately'>
+}): Pick<StandingParts, 'accounts'> & { readonly local: Pick<LocalAccounts, 'find'>; readonly standing: Standing } {
+  const standing = createStanding(parts)
+  const known = createRemembered<string | undefined>(mostKnown)
+  return {
+    local: { find: parts.local.lately },
+    accounts: { find: parts.accounts.lately },
+    standing: name => known.of(name, Math.floor(performance.now() / freshFor), () => standing(name)),
+  }
+}

@@ -54,6 +54,8 @@ export interface Ledger extends Disposable {
   revoked(authority: string, serial: string): Revocation | undefined
   /** The same by SHA-256 of the certificate itself, where its issuer is not at hand or was renewed. */
   revokedCertificate(sha256: string): Revocation | undefined
+  /** Another number whenever the set of what is revoked has changed. */
+  revision(): number
   /** True: the set of what is revoked has changed. While the database is locked: false, and the old set counts. */
   poll(): boolean
   /** 1, 2, 3 …: the number of the next revocation list of this authority, never the same twice. */
@@ -94,6 +96,7 @@ export function openLedger(file: string): Ledger {
   const statements = sql(() => prepare(database))
   let version = -1
   let snapshot = new Map<string, Revocation>()
+  let revision = 0
 
   const read = (): boolean => {
     version = Number(statements.version.get()?.['data_version'])
@@ -107,6 +110,7 @@ export function openLedger(file: string): Ledger {
     // Nothing is ever taken back from the set, so another size is the only way for it to differ.
     const changed = fresh.size !== snapshot.size
     snapshot = fresh
+    if (changed) revision++
     return changed
   }
   sql(read)
@@ -147,6 +151,7 @@ export function openLedger(file: string): Ledger {
     },
     revoked: (authority, serial) => snapshot.get(keyOf(authority, serial)),
     revokedCertificate: sha256 => snapshot.get(plainHex(sha256)),
+    revision: () => revision,
     poll() {
       try {
         database.exec(`pragma busy_timeout = ${pollPatience}`)

@@ -29,8 +29,13 @@ export interface StateDatabase extends Disposable {
   ask<T>(work: () => T): T
   /** The same in one transaction, which keeps every other writer out from its first line. */
   inOneStep<T>(work: () => T): T
+  /** Another number once somebody else has written to the file, seen within `freshFor`. What is written here is known. */
+  epoch(): number
   fault(cause: unknown): Fault
 }
+
+/** Milliseconds that what was read may count before the file is asked whether it still does. */
+export const freshFor = 250
 
 /** Milliseconds. A command may hold the file for a moment. */
 export const patience = 1_000
@@ -56,9 +61,20 @@ export function openStateDatabase(options: StateDatabaseOptions): StateDatabase 
     opened.exec(schema)
     return opened
   })
+  const version = ask(() => database.prepare('pragma data_version'))
+  let epoch = -1
+  let askedAt = Number.NEGATIVE_INFINITY
   return {
     database,
     ask,
+    epoch() {
+      // Not the clock of the house: one that is set back must not make what was read last longer.
+      const now = performance.now()
+      if (now - askedAt < freshFor && database.isOpen) return epoch
+      epoch = ask(() => Number(version.get()?.['data_version']))
+      askedAt = now
+      return epoch
+    },
     inOneStep: work =>
       ask(() => {
         database.exec('begin immediate')

@@ -30,6 +30,8 @@ export interface RevocationPool {
    * certificates that are trusted as they are, which no authority needs to vouch for.
    */
   mentions(certificate: X509Certificate): ReturnType<ParsedList['find']>
+  /** Another number whenever a source has brought lists: answers may be others, also without the time. */
+  revision(): number
   /** All, those kept for want of a better one too. */
   readonly held: readonly Held[]
   /** Those that count, one for each authority and scope. */
@@ -88,6 +90,7 @@ type Misfit = keyof typeof misfits
 
 /** @param onMisfit  once for each list that bears the name of an authority seen so far, and that none of them signed */
 export function createRevocationPool(onMisfit: (held: Held, why: Misfit) => void): RevocationPool {
+  let revision = 0
   let held: Held[] = []
   /** Authorities seen so far, by fingerprint: their way up to the truststore was found before they are asked about. */
   const issuers = new Map<string, X509Certificate>()
@@ -129,7 +132,9 @@ export function createRevocationPool(onMisfit: (held: Held, why: Misfit) => void
     get held() {
       return held
     },
+    revision: () => revision,
     offer(source, lists, now) {
+      revision++
       const offered = new Set(lists.map(({ digest }) => digest))
       const strangers = held.filter(
         one => one.source === source && !offered.has(one.list.digest) && signers(one.list).length === 0,

@@ -36,6 +36,8 @@ export interface Revocation extends Disposable {
   readonly whenStale: 'refuse' | 'accept'
   /** @param issuer  directly above, on a way to the truststore that was verified before */
   check(certificate: X509Certificate, issuer: X509Certificate, now: number): RevocationAnswer
+  /** Another number whenever lists have come. */
+  revision(): number
   /** For a certificate trusted as it is, whose issuer cannot be found: whether a list of that issuer's name has it. */
   mentions(certificate: X509Certificate): { readonly revoked: Date; readonly reason: string } | undefined
   state(): readonly ListState[]
@@ -171,6 +173,7 @@ export function openRevocation(section: RevocationSection, parts: RevocationPart
     ready: Promise.all(visits).then(() => undefined),
     whenStale: section.whenStale,
     check: pool.check,
+    revision: pool.revision,
     mentions: pool.mentions,
     state: () => [
       ...pool.held.map(({ list, source }) => stateOf(list, source)),

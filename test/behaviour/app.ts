@@ -91,9 +91,9 @@ async function endingHttp2(gateway: TestGateway, path: string): Promise<Ended> {
 }
 
 /** Waits until `holds`, at most so long; resolves with whether it came true. */
-export async function within(milliseconds: number, holds: () => boolean): Promise<boolean> {
+export async function within(milliseconds: number, holds: () => boolean | Promise<boolean>): Promise<boolean> {
   const deadline = Date.now() + milliseconds
-  while (!holds()) {
+  while (!(await holds())) {
     if (Date.now() > deadline) return false
     await new Promise(resolve => setTimeout(resolve, 10))
   }

@@ -17,6 +17,10 @@ const outcome = async ({ gateway }: Pick<DirectoryHouse, 'gateway'>, client: Tes
   return status === 200 ? '200' : `${status} ${JSON.parse(text).reason ?? JSON.parse(text).type}`
 }
 
+/** What a command has written counts within a second. */
+const becomes = (house: DirectoryHouse, client: TestClient, expected: string) =>
+  within(1_000, async () => (await outcome(house, client)) === expected)
+
 /** What the upstream was told of whoever asked last. */
 const remote = ({ upstream }: DirectoryHouse) =>
   ['user', 'groups', 'proof'].map(what => upstream.received.at(-1)?.header(`x-remote-${what}`))
@@ -66,14 +70,17 @@ t.test('a holder', async t => {
     t.match(told[0], { reason: 'certificate-not-in-directory', detail: /nobody: / })
   })
 
-  await t.test('who is locked here is refused at once, and on the next request of an open connection', async t => {
-    accounts.update('alice', { locked: true })
-    t.equal(await outcome(house, alice), '401 account-closed')
-    t.equal(await streams(t, house, alice), 'ended')
-    accounts.update('alice', { locked: false })
-    t.equal(await outcome(house, alice), '200')
-    t.equal(await streams(t, house, alice), 'hello')
-  })
+  await t.test(
+    'who is locked here is refused within a second, also on the next request of an open connection',
+    async t => {
+      accounts.update('alice', { locked: true })
+      t.ok(await becomes(house, alice, '401 account-closed'))
+      t.equal(await streams(t, house, alice), 'ended')
+      accounts.update('alice', { locked: false })
+      t.ok(await becomes(house, alice, '200'))
+      t.equal(await streams(t, house, alice), 'hello')
+    },
+  )
 
   await t.test('of another entry under the old name is somebody else', async t => {
     const bob = await authority.client('bob')
@@ -133,6 +140,7 @@ t.test('where certificates are required, a holder who is not let in gets the pag
   await house.regroup('add', 'radiology', slapd.people.bob.dn)
   t.equal(await outcome(house, bob), '200')
   house.accounts.update('bob', { locked: true })
+  t.ok(await becomes(house, bob, '400 account-closed'))
   for (const path of ['/', '/open', '/-/login', '/-/home'])
     t.equal(await outcome(house, bob, path), '400 account-closed', path)
   await slapd.stop()

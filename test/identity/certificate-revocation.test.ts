@@ -14,12 +14,17 @@ t.test('a certificate', async t => {
     name => new X509Certificate(odd.authority(name).certPem),
   ) as [X509Certificate, X509Certificate, X509Certificate] // as many as were named
   const at = new Date('2026-11-22T00:00:00Z')
-  const nobody = { revoked: () => undefined, revokedCertificate: () => undefined }
+  const nobody = { revision: () => 0, revoked: () => undefined, revokedCertificate: () => undefined }
   const paths = [
     [certificate, inner, ca],
     [certificate, again, ca],
   ] as const
-  const silent = { check: () => 'good' as const, mentions: () => undefined, whenStale: 'refuse' as const }
+  const silent = {
+    revision: () => 0,
+    check: () => 'good' as const,
+    mentions: () => undefined,
+    whenStale: 'refuse' as const,
+  }
   const of = (one: X509Certificate) => (other: X509Certificate) => other.fingerprint256 === one.fingerprint256
   const reasonOf = (
     parts: Parameters<typeof createRevoked>[0],
@@ -45,6 +50,7 @@ t.test('a certificate', async t => {
     'that our own ledger has is refused by itself, with another certificate of the authority or none',
     async t => {
       const ledger = {
+        revision: () => 0,
         revoked: () => undefined,
         revokedCertificate: (sha256: string) =>
           sha256 === fingerprintOf(certificate) ? { at, reason: 'superseded' } : undefined,

@@ -118,7 +118,11 @@ t.test('those of whom the directory gives no answer keep nobody else from being 
     clock.move(15_000)
   }
   t.ok(asked.includes('mallory'), asked.join(' '))
-  t.ok(asked.lastIndexOf('broken-1') > asked.indexOf('mallory'), 'and are asked for again')
+  const behind = asked.slice(asked.indexOf('mallory') + 1)
+  t.ok(
+    behind.some(name => broken.includes(name)),
+    'and are asked for again',
+  )
 })
 
 t.test('local accounts are nobody of the directory', async t => {
