@@ -105,7 +105,7 @@ export async function openGeneration(config: Config, materials: Materials, house
     createDirectoryPeople({
       ...{ directory, local, sessions, running: inFlight, realms, now },
       ...{ accounts: house.accounts, recent, administrators: config.administrators },
-      ...{ recheck: house.settled.sessions.recheck, lookEvery: house.recheckLook },
+      ...{ recheck: house.settled.sessions.recheck, lookEvery: house.recheckLook, isMine: house.isMine },
       memory: open.use(house.verdicts.take(memoryKey(realms, config.administrators), createVerdictMemory)).part,
       putOut(name, proof, { reason, why: detail }) {
         log.info({ name, reason, detail }, 'somebody was put out: the directory lets them in no longer')

@@ -24,7 +24,7 @@ export interface DirectoryPeople {
 
 export interface DirectoryPeopleParts
   extends Pick<VerdictParts, 'directory' | 'accounts' | 'local' | 'now'>,
-    Pick<RecheckParts, 'recheck' | 'lookEvery'> {
+    Pick<RecheckParts, 'recheck' | 'lookEvery' | 'isMine'> {
   /** What is looked at for each request. */
   readonly recent: Pick<VerdictsParts, 'accounts' | 'local'>
   readonly sessions: RecheckParts['sessions'] & SessionsParts['sessions']
@@ -39,7 +39,7 @@ export interface DirectoryPeopleParts
 }
 
 export function createDirectoryPeople(parts: DirectoryPeopleParts): DirectoryPeople {
-  const { accounts, local, sessions, running, realms, recheck, lookEvery, now, putOut } = parts
+  const { accounts, local, sessions, running, realms, recheck, lookEvery, isMine, now, putOut } = parts
   const { syncOnLogin, allowReserved } = realms.directory
   const followed = (name: string, verdict: Verdict) =>
     followVerdict(name, verdict, { sessions, running, ended: putOut })
@@ -57,7 +57,17 @@ export function createDirectoryPeople(parts: DirectoryPeopleParts): DirectoryPeo
   })
   return {
     verdicts,
-    recheck: createRecheck({ verdicts, sessions, running, accounts, recheck, lookEvery, now, answered: followed }),
+    recheck: createRecheck({
+      verdicts,
+      sessions,
+      running,
+      accounts,
+      recheck,
+      lookEvery,
+      isMine,
+      now,
+      answered: followed,
+    }),
   }
 }
 

@@ -14,7 +14,7 @@ import { movedClock } from './moved-clock.ts'
 const minute = 60_000
 const recheck = 15 * minute
 
-function houseOf(t: Test, people: readonly string[]) {
+function houseOf(t: Test, people: readonly string[], isMine?: (name: string) => boolean) {
   const file = join(t.testdir({}), 'state.db')
   const clock = movedClock()
   const sessions = openSessionStore({ file, idle: 12 * 60 * minute, absolute: 12 * 60 * minute, clock })
@@ -47,7 +47,7 @@ function houseOf(t: Test, people: readonly string[]) {
       ended: (who, held, { reason }) => ended.push([who, held, reason]),
     })
   const look = createRecheck({
-    ...{ sessions, running, accounts, recheck, now: clock.now, answered, lookEvery: 4_000 },
+    ...{ sessions, running, accounts, recheck, now: clock.now, answered, lookEvery: 4_000, isMine },
     verdicts: {
       askedAt: name => askedAt.get(name),
       failedAt: name => failedAt.get(name),
@@ -60,6 +60,14 @@ function houseOf(t: Test, people: readonly string[]) {
   })
   return { file, clock, sessions, accounts, accountOf, signIn, asked, askedAt, downloads, ended, look, answered }
 }
+
+t.test('of several processes each asks for its own people, and for whoever runs something in it', async t => {
+  const { clock, downloads, asked, look } = houseOf(t, ['alice', 'bob', 'carol'], name => name === 'bob')
+  downloads.push('carol')
+  clock.move(20 * minute)
+  look()
+  t.same(asked.toSorted(), ['bob', 'carol'])
+})
 
 t.test('a login counts as a check, and so does every other answer', async t => {
   const { clock, signIn, asked, askedAt, look } = houseOf(t, ['alice', 'bob', 'carol'])

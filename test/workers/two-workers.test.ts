@@ -1,33 +1,139 @@
+// Two workers behind one address are one gateway: for those who sign in and out, for those who count, and for those who
+// guess; whatever one of them knows, the other knows within a second.
 import t from 'tap'
-import { askSite, makeSite, serveSite } from '../fixture/site.ts'
+import { WebSocket } from 'ws'
+import { within } from '../behaviour/app.ts'
+import { signIn, textOf } from '../cli/signed-in.ts'
+import { askSite } from '../fixture/site.ts'
 import { startUpstream } from '../fixture/upstream.ts'
-import { json } from '../fixture/upstream-answers.ts'
+import { json, upgradeEcho } from '../fixture/upstream-answers.ts'
+import { serveCrew } from './crew-site.ts'
 
-t.test('x', async t => {
-  const upstream = await startUpstream(t, () => json({ all: 'well' }))
-  const site = await makeSite(t, {
-    accounts: { alice: { password: 'alice-password' } },
-    yaml: `
+const arrived = new Map<string, () => void>()
+let [atOnce, most] = [0, 0]
+const upstream = await startUpstream(t, async ({ target, header }) => {
+  if (header('upgrade') !== undefined) return upgradeEcho()
+  if (!target.startsWith('/held/')) return json({ all: 'well' })
+  most = Math.max(most, ++atOnce)
+  await new Promise<void>(resolve => arrived.set(target, resolve))
+  atOnce--
+  return json({ held: 'till now' })
+})
+const password = 'alice-password'
+const served = await serveCrew(t, {
+  accounts: { alice: { password }, bob: { password } },
+  yaml: `
 workers: 2
-admin: { bind: 127.0.0.1:0 }
-upstreams: { app: { kind: generic, url: "${upstream.url}" } }
-routes: [{ path: /, upstream: app, access: everyone }]`,
-  })
-  const began = performance.now()
-  const served = await serveSite(t, site)
-  t.comment(performance.now() - began)
-  for (let i = 0; i < 4; i++) t.equal((await askSite(site, served, '/x')).resume().statusCode, 200)
-  const [, admin] = await served.shows(/listening (http:\S+) \(admin\)/)
-  t.comment(await (await fetch(`${admin}/readyz`)).text())
-  t.comment(
-    (await (await fetch(`${admin}/metrics`)).text())
-      .split('\n')
-      .filter(l => /sallyport_(work|exch|conn)/.test(l) && !/bucket/.test(l))
-      .join('\n'),
+drain: 2 s
+upstreams:
+  app: { kind: generic, url: "${upstream.url}" }
+  few: { kind: generic, url: "${upstream.url}", connections: 3 }
+routes:
+  - { path: /, upstream: app, access: everyone }
+  - { path: /in, upstream: app, access: authenticated }
+  - { path: /held, upstream: few, access: everyone }
+realms: { basic: true, local: { file: users.yaml }, throttle: { name: { failures: 4, within: 1 h } } }`,
+})
+const { site, url } = served
+const ask = (path: string, headers = {}) => askSite(site, served, path, { headers })
+
+t.test('addresses are told once, and connections are taken in turns', async t => {
+  t.same(
+    [...served.stdout().matchAll(/^listening \S+ \((.*)\)$/gm)].map(([, name]) => name),
+    ['web', 'admin'],
   )
-  served.signal('SIGHUP')
-  await served.shows(/read again, and is at work/)
+  t.equal(served.workers().length, 2)
+  const lines = Array.from({ length: 8 }, () => served.line())
+  for (const [at, line] of lines.entries()) t.equal((await line.ask(`/turn-${at}`)).status, 200)
+  const workers = await Promise.all(lines.map((_, at) => served.workerOf(`/turn-${at}`)))
+  for (const line of lines) line.close()
+  t.same(workers.toSorted(), [1, 1, 1, 1, 2, 2, 2, 2], 'as many for each, however few they are')
+})
+
+t.test('who signs in at one is known to both, and who signs out is gone from both', async t => {
+  const cookie = await signIn(site, served, 'alice', password)
+  for (const path of ['/in/1', '/in/2']) t.equal((await ask(path, { cookie })).resume().statusCode, 200)
+  t.not(await served.workerOf('/in/1'), await served.workerOf('/in/2'))
+
+  const sockets = ['/in/ws-1', '/in/ws-2'].map(path => {
+    const headers = { cookie, origin: url }
+    return new WebSocket(`wss://localhost:${served.port}${path}`, { ca: site.authority.caPem, headers })
+  })
+  const goodbyes: unknown[] = []
+  for (const socket of sockets) socket.on('close', (code, reason) => goodbyes.push([code, String(reason)]))
+  t.ok(await within(5_000, () => sockets.every(socket => socket.readyState === WebSocket.OPEN)))
+  const form = await ask('/-/logout', { cookie, 'sec-fetch-mode': 'navigate' })
+  const pre = (form.headers['set-cookie'] ?? []).map(line => line.split(';')[0])
+  const token = /name="token" value="([^"]+)"/.exec(await textOf(form))?.[1] ?? ''
+  const out = await askSite(site, served, '/-/logout', {
+    method: 'POST',
+    headers: {
+      cookie: [cookie, ...pre].join('; '),
+      origin: url,
+      'content-type': 'application/x-www-form-urlencoded',
+    },
+    body: new URLSearchParams({ token }).toString(),
+  })
+  t.equal(out.resume().statusCode, 303)
+  t.ok(await within(4_000, () => goodbyes.length === 2), 'of both workers')
+  const ended = [1008, 'the session has ended']
+  t.same(goodbyes, [ended, ended])
+  t.ok(
+    await within(1_500, async () => {
+      const answers = await Promise.all([ask('/in/3', { cookie }), ask('/in/4', { cookie })])
+      return answers.every(answer => answer.resume().statusCode === 401)
+    }),
+  )
+})
+
+t.test('who guesses has as many tries as with one', async t => {
+  const reasons: (number | undefined)[] = []
+  for (let tries = 0; tries < 6; tries++) {
+    const authorization = `Basic ${Buffer.from(`bob:guess-${tries}`).toString('base64')}`
+    reasons.push((await ask('/in/guess', { authorization })).resume().statusCode)
+  }
+  t.same(reasons, [401, 401, 401, 401, 429, 429])
+})
+
+t.test('an upstream has no more connections than were written, of all workers together', async t => {
+  const lines = Array.from({ length: 8 }, () => served.line())
+  const answers = lines.map((line, at) => line.ask(`/held/${at}`))
+  t.ok(await within(5_000, () => atOnce === 3))
+  for (let left = 8; left > 0; left--) {
+    await within(5_000, () => arrived.size > 0)
+    const [[target, letGo] = ['', () => undefined]] = arrived
+    arrived.delete(target)
+    letGo()
+  }
+  for (const { status } of await Promise.all(answers)) t.equal(status, 200)
+  for (const line of lines) line.close()
+  t.equal(most, 3)
+})
+
+t.test('their numbers are those of one gateway', async t => {
+  const before = await served.metric('sallyport_exchanges_total')
+  for (let asked = 0; asked < 6; asked++) (await ask(`/counted-${asked}`)).resume()
+  t.ok(await within(2_000, async () => (await served.metric('sallyport_exchanges_total')) === before + 6))
+  t.equal(await served.metric('sallyport_workers'), 2)
+  t.equal(await served.metric('sallyport_configuration_current'), 1)
+  t.equal(await served.metric('sallyport_exchange_seconds_count'), before + 6, 'histograms as well')
+  const ready = await fetch(`${served.admin}/readyz`)
+  t.match([ready.status, await ready.json()], [200, { parts: { workers: '2 of 2 serve', 'upstream app': 'ok' } }])
+})
+
+t.test('when it is told to stop, both let what runs finish, and the trail tells of one gateway', async t => {
+  const lines = [served.line(), served.line()]
+  const answers = lines.map((line, at) => line.ask(`/held/last-${at}`))
+  t.ok(await within(5_000, () => arrived.size === 2))
   served.signal('SIGTERM')
-  const { exitCode, stderr, stdout } = await served.ended
-  t.equal(exitCode, 0, stdout + stderr)
+  await served.shows(/"msg":"stopping/)
+  const ready = await fetch(`${served.admin}/readyz`)
+  t.match([ready.status, await ready.json()], [503, { parts: { gateway: 'stopping' } }])
+  for (const letGo of arrived.values()) letGo()
+  for (const { status, text } of await Promise.all(answers)) t.same([status, text], [200, '{"held":"till now"}'])
+  t.match(await served.ended, { exitCode: 0, signal: null })
+  const kinds = served.audited()
+  t.same([kinds[0], kinds.at(-1)], ['start', 'stop'])
+  t.equal(kinds.filter(kind => kind === 'start' || kind === 'stop').length, 2)
+  t.equal(kinds.filter(kind => kind === 'login').length, 1)
 })
