@@ -11,6 +11,7 @@
  */
 import { Readable } from 'node:stream'
 import { Fault } from '../kernel/fault.ts'
+import type { HeaderList } from '../listener/exchange.ts'
 import { dropBody, type Upstream, type UpstreamRequest, type UpstreamResponse } from '../upstream/upstream.ts'
 import type { Cacheable } from './cacheable.ts'
 import type { FrameStore, Lent } from './frame-store.ts'
@@ -29,6 +30,8 @@ export interface FlightTerms {
   readonly now: () => number
   /** Nothing is kept that is asked for now: it is not known whether a change goes on behind the gate. */
   readonly isUnsure: () => boolean
+  /** Of an entry. @param length  of its body */
+  readonly headersOf: (answer: HeaderList, length: number) => HeaderList
   readonly filled: (outcome: 'kept' | 'not-kept' | 'failed') => void
 }
 
@@ -165,8 +168,7 @@ export class Flight {
     const { store, filled } = this.#terms
     const { key, study } = this.#cacheable
     this.#end()
-    const lasting = headers.filter(([name]) => name !== 'content-length' && name !== 'date' && name !== 'age')
-    const frame = { key, study, body, headers: [...lasting, ['content-length', String(body.length)] as const] }
+    const frame = { key, study, body, headers: this.#terms.headersOf(headers, body.length) }
     const listed = !this.#stale
     const own = store.keep(frame, { since: this.#since, maxAge, listed })
     filled(listed ? 'kept' : 'not-kept')
@@ -204,7 +206,12 @@ async function readWhole(
   promised: { bytes: number },
   { store, largest }: FlightTerms,
 ): Promise<{ whole: Buffer } | { rest: Readable }> {
-  if (Buffer.isBuffer(body)) return { whole: body }
+  if (Buffer.isBuffer(body)) {
+    // A copy: this one may be a piece of a larger one that would stay with it.
+    const whole = Buffer.allocUnsafeSlow(body.length)
+    whole.set(body)
+    return { whole }
+  }
   const chunks = body[Symbol.asyncIterator]()
   // Memory that nothing was ever in but this body; handed out only when it is full to the last byte.
   const whole = length === undefined ? undefined : Buffer.allocUnsafeSlow(length)

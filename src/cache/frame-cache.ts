@@ -4,7 +4,9 @@
  * It is asked behind the permit, like the upstream itself: each asker has passed policy for this very path, and an entry
  * holds nothing but what the upstream says to nobody in particular. Where anything is unclear a request goes past.
  */
+import { randomBytes } from 'node:crypto'
 import { every } from '../kernel/every.ts'
+import { type HeaderList, headerValues } from '../listener/exchange.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Upstream, UpstreamRequest, UpstreamResponse } from '../upstream/upstream.ts'
 import { type Cacheable, cacheableOf } from './cacheable.ts'
@@ -17,6 +19,30 @@ const largestFrame = 64 * 1024 ** 2
 /** Nothing is kept for so long after a change that broke off: it may go on behind the gate. Milliseconds. */
 const unsureFor = 60_000
 
+/**
+ * What the upstream said, and a strong validator: random, so that nobody guesses it, and another one for each entry, since
+ * Orthanc writes a new boundary into each answer.
+ */
+function entryHeaders(headers: HeaderList, length: number, revalidate: boolean): HeaderList {
+  const replaced = new Set(['content-length', 'date', 'age', 'etag', 'last-modified', 'expires'])
+  if (revalidate) replaced.add('cache-control')
+  return [
+    ...headers.filter(([name]) => !replaced.has(name)),
+    ['content-length', String(length)],
+    ['etag', `"${randomBytes(16).toString('base64url')}"`],
+    ...(revalidate ? ([['cache-control', 'private, no-cache']] as const) : []),
+  ]
+}
+
+/** RFC 9110 15.4.5. */
+const saidOfUnchanged = new Set(['etag', 'cache-control', 'content-location', 'vary'])
+
+/** Whether the validator of an entry is among those that a client has. Source: RFC 9110 13.1.2 (weak comparison). */
+function isNamed(headers: HeaderList, ifNoneMatch: string): boolean {
+  const own = headerValues(headers, 'etag')[0]
+  return ifNoneMatch.split(',').some(tag => /^(?:W\/)?(.*)$/.exec(tag.trim())?.[1] === own || tag.trim() === '*')
+}
+
 /** With the cache that its section asks for, if it does. @param upstream  owned from now on: closed with the cache */
 export function withFrameCache(
   upstream: Upstream,
@@ -25,7 +51,7 @@ export function withFrameCache(
 ): Upstream {
   const { name, section } = upstream
   if (section.cache === undefined) return upstream
-  const { memory, maxAge } = section.cache
+  const { memory, maxAge, browsers } = section.cache
   const told = {
     answered: (how: NonNullable<UpstreamResponse['cache']>) => metrics.cacheAnswers.inc({ upstream: name, how }),
     holds: (bytes: number) => metrics.cacheBytes.set({ upstream: name }, bytes),
@@ -39,6 +65,7 @@ export function withFrameCache(
     largest: Math.min(largestFrame, Math.floor(memory / 8)),
     maxAge,
     now,
+    headersOf: (headers, length) => entryHeaders(headers, length, browsers === 'revalidate'),
     isUnsure: () => unsureSince !== undefined && Math.abs(now() - unsureSince) < unsureFor,
     filled: outcome => {
       metrics.cacheFills.inc({ upstream: name, outcome })
@@ -76,8 +103,13 @@ export function withFrameCache(
     return { ...(await upstream.send(request)), cache: 'past' }
   }
 
-  function handOut({ frame, release }: Lent, how: 'hit' | 'miss'): UpstreamResponse {
+  function handOut({ frame, release }: Lent, how: 'hit' | 'miss', { ifNoneMatch }: Cacheable): UpstreamResponse {
     told.answered(how)
+    if (ifNoneMatch !== undefined && isNamed(frame.headers, ifNoneMatch)) {
+      release()
+      const headers = frame.headers.filter(([header]) => saidOfUnchanged.has(header))
+      return { status: 304, headers, closeDelimited: false, body: Buffer.alloc(0), cache: how }
+    }
     return { status: 200, headers: frame.headers, closeDelimited: false, body: frame.body, cache: how, release }
   }
 
@@ -88,7 +120,7 @@ export function withFrameCache(
     if (joined === undefined) flights.set(key, flight)
     const landing = await flight.join(request)
     if (landing === 'alone') return await past(request)
-    if ('lent' in landing) return handOut(landing.lent, landing.first ? 'miss' : 'hit')
+    if ('lent' in landing) return handOut(landing.lent, landing.first ? 'miss' : 'hit', cacheable)
     told.answered('past')
     return { ...landing.answer, cache: 'past' }
   }
@@ -112,7 +144,7 @@ export function withFrameCache(
         flights.get(cacheable.key)?.spoil()
       }
       const lent = store.find(cacheable.key)
-      return lent === undefined ? await fill(request, cacheable) : handOut(lent, 'hit')
+      return lent === undefined ? await fill(request, cacheable) : handOut(lent, 'hit', cacheable)
     },
     probe: () => upstream.probe(),
     reported: outcome => upstream.reported(outcome),

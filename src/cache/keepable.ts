@@ -25,7 +25,7 @@ const words = (headers: HeaderList, name: string): string[] =>
 export function keepableOf(answer: UpstreamResponse, longest: number): Keepable | undefined {
   const { status, headers, closeDelimited, body } = answer
   // Where nothing but the connection says where a body ends, nothing but its reader knows that it was cut.
-  if (status !== 200 || closeDelimited || Buffer.isBuffer(body)) return undefined
+  if (status !== 200 || closeDelimited) return undefined
   const has = (name: string) => headerValues(headers, name).length > 0
   if (has('set-cookie') || has('content-range') || has('content-encoding') || has('trailer')) return undefined
   const types = headerValues(headers, 'content-type')
@@ -43,5 +43,6 @@ export function keepableOf(answer: UpstreamResponse, longest: number): Keepable 
   if (maxAge <= 0) return undefined
   const [length, ...more] = headerValues(headers, 'content-length')
   if (more.length > 0) return undefined
-  return { maxAge, length: length === undefined ? undefined : Number(length) }
+  const announced = length === undefined ? undefined : Number(length)
+  return { maxAge, length: Buffer.isBuffer(body) ? body.length : announced }
 }

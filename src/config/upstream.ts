@@ -20,6 +20,8 @@ const Cache = z.strictObject({
   disk: notYet('disk'),
   /** What is changed past the gateway (C-STORE, another gateway) is seen after so long at the latest. */
   maxAge: Duration.refine(milliseconds => milliseconds >= 1_000, 'at least 1 s').default(600_000),
+  /** Whether they may keep frames, and ask each time whether they may show them; on a shared machine they stay on its disk. */
+  browsers: z.enum(['never', 'revalidate']).default('never'),
 })
 
 const httpFields = (scalars: FileScalars) => ({

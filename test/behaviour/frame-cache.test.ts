@@ -1,4 +1,5 @@
 // Frames come from memory once somebody has asked for them; the upstream sees one request. What may have changed does not.
+import { connect as connectHttp2 } from 'node:http2'
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import type { Received } from '../fixture/received.ts'
@@ -202,3 +203,98 @@ t.test(
     t.equal(upstream.received.length, 65)
   },
 )
+
+t.test('who has a frame already is told that it is unchanged, after a permit of their own', async t => {
+  const accounts = { alice: { password: 'correct horse' } }
+  const yaml = 'routes: [{ path: /, upstream: app, access: authenticated }]'
+  for (const [browsers, caching] of [
+    ['never', 'private, no-store'],
+    ['revalidate', 'private, no-cache'],
+  ] as const) {
+    const { gateway, upstream } = await startApp(t, counted(), {
+      ...{ accounts, yaml, kind: 'orthanc' },
+      settings: `cache: { memory: 4 MB, browsers: ${browsers} }`,
+    })
+    const frame = `${instance}/frames/1`
+    const basic = 'alice:correct horse'
+    const first = await gateway.ask(frame, { basic })
+    t.equal(first.headers['cache-control'], caching)
+    const etag = first.headers['etag'] ?? ''
+    t.match(etag, /^"[A-Za-z0-9_-]{22}"$/)
+    for (const protocol of protocols) {
+      for (const method of ['GET', 'HEAD']) {
+        for (const tags of [etag, `"x", W/${etag}`, '*']) {
+          const same = await gateway.ask(frame, { protocol, method, basic, headers: { 'if-none-match': tags } })
+          t.same([same.status, same.bytes.length, same.headers['content-type']], [304, 0, undefined], tags)
+          t.same([same.headers['etag'], same.headers['cache-control']], [etag, caching])
+        }
+      }
+      const other = await gateway.ask(frame, {
+        protocol,
+        basic,
+        headers: { 'if-none-match': etag.replace(/.$/, 'x"') },
+      })
+      t.ok(other.bytes.equals(first.bytes))
+      const nobody = await gateway.ask(frame, { protocol, headers: { 'if-none-match': etag } })
+      t.same([nobody.status, nobody.headers['etag']], [401, undefined])
+    }
+    t.equal(upstream.received.length, 1)
+    await gateway.ask('/dicom-web/studies/1.2.3', { method: 'DELETE', basic })
+    const changed = await gateway.ask(frame, { basic, headers: { 'if-none-match': etag } })
+    t.equal(changed.status, 200)
+    t.not(changed.headers['etag'], etag)
+  }
+})
+
+t.test('nobody stands in the queue of somebody who has filled it', async t => {
+  const accounts = { alice: { password: 'correct horse' }, mallory: { password: 'battery staple' } }
+  const yaml = 'routes: [{ path: /, upstream: app, access: authenticated }]'
+  let release: () => void = () => undefined
+  const held = new Promise<void>(resolve => {
+    release = resolve
+  })
+  const answer = counted()
+  const { gateway, upstream } = await startApp(
+    t,
+    async request => {
+      if (request.target.includes('held')) await held
+      return answer(request)
+    },
+    { kind: 'orthanc', settings: 'connections: 16, cache: { memory: 4 MB }', accounts, yaml },
+  )
+  const by = { mallory: { basic: 'mallory:battery staple' }, alice: { basic: 'alice:correct horse' } }
+  const stuck = Array.from({ length: 20 }, (_, index) => gateway.ask(`/held/${index}`, by.mallory))
+  t.ok(await within(4_000, () => upstream.received.length === 14))
+  const behind = gateway.ask(`${instance}/frames/1`, by.mallory)
+  await pause(100)
+  t.equal(upstream.received.length, 14, 'waits behind the others of mallory')
+  const mine = await gateway.ask(`${instance}/frames/1`, by.alice)
+  t.equal(mine.status, 200)
+  t.equal((await behind).text, mine.text, 'and is served with hers')
+  release()
+  await Promise.all(stuck)
+  t.equal(upstream.received.filter(({ target }) => target.includes('frames')).length, 1)
+})
+
+t.test('slow readers hold no more memory than the cache has, and others are served past it', async t => {
+  const body = Buffer.alloc(500_000, 'x')
+  const { gateway, upstream } = await startApp(t, () => reply({ headers: octets, body }), {
+    kind: 'orthanc',
+    settings: 'cache: { memory: 4 MB }',
+  })
+  const frame = (number: number) => `${instance}/frames/${number}`
+  // Nothing is read, so no more than 64 kB of all of them may be sent.
+  const session = connectHttp2(gateway.url, { ca: gateway.authority.caPem })
+  for (let number = 0; number < 8; number++) session.request({ ':path': frame(number) }).on('error', () => undefined)
+  t.ok(await within(3_000, () => upstream.received.length === 8))
+  const asked = upstream.received.length
+  for (let times = 0; times < 2; times++) t.ok((await gateway.ask(frame(100))).bytes.equals(body))
+  t.equal(upstream.received.length, asked + 2, 'no room: not kept')
+  t.ok((await gateway.ask(frame(1))).bytes.equals(body), 'what is there is given to others too')
+  t.equal(upstream.received.length, asked + 2)
+  session.destroy()
+  t.ok(await within(3_000, () => gateway.log().filter(line => line['ending'] === 'client-gone').length === 8))
+  await gateway.ask(frame(100))
+  await gateway.ask(frame(100))
+  t.equal(upstream.received.length, asked + 3, 'and when they have gone there is room again')
+})
