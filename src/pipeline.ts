@@ -11,6 +11,7 @@
 import type { Judge } from './forward/in-flight.ts'
 import { type Answer, absent, proven } from './identity/answer.ts'
 import type { Identity } from './identity/authenticator.ts'
+import { parseAuthority } from './listener/authority.ts'
 import type { Exchange, UpgradeExchange } from './listener/exchange.ts'
 import { headerValues } from './listener/exchange.ts'
 import { crossSiteProblem, type SiteRules } from './policy/cross-site.ts'
@@ -162,11 +163,7 @@ export function createPipeline(stations: Stations): Pipeline {
 const decideOn = (route: Route, { request }: Exchange, { path }: CanonicalTarget, answer: Answer): Decision =>
   decide(route, operationOf(route.kind, request.method, upstreamPath(route, path)), answer)
 
-const hostOf = ({ request }: Exchange): string =>
-  request.authority
-    .replace(/:\d+$/, '')
-    .replace(/^\[|\]$/g, '')
-    .replace(/\.$/, '')
+const hostOf = ({ request }: Exchange): string => parseAuthority(request.authority)?.host ?? ''
 
 const isPreflight = ({ request }: Exchange): boolean =>
   request.method === 'OPTIONS' &&

@@ -10,6 +10,7 @@ import type { Answer } from './identity/answer.ts'
 import type { Credentials, Identity } from './identity/authenticator.ts'
 import type { Presence } from './identity/presence.ts'
 import { asFault, causeLine } from './kernel/fault.ts'
+import { memo } from './kernel/memo.ts'
 import { parseAuthority } from './listener/authority.ts'
 import { ClientGone } from './listener/bodies.ts'
 import { clientOf, forwardedFor, type TrustsProxy } from './listener/client-address.ts'
@@ -159,9 +160,14 @@ function fitsHandshake(
   return trust !== undefined && host !== undefined && trust.select(serverName) === trust.select(host)
 }
 
+const parsedHost = memo((origin: string) => {
+  const { host, hostname } = new URL(origin)
+  return { host, hostname }
+}, 300)
+
 /** With a public address, that name and the hosts of routes; without one, every name that the certificate is shown to. */
 function fitsHost(publicOrigin: string | undefined, authority: string, routeHosts: ReadonlySet<string>): boolean {
   if (publicOrigin === undefined) return true
-  const asked = new URL(`https://${authority}`)
-  return asked.host === new URL(publicOrigin).host || routeHosts.has(asked.hostname)
+  const asked = parsedHost(`https://${authority}`)
+  return asked.host === parsedHost(publicOrigin).host || routeHosts.has(asked.hostname)
 }

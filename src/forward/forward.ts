@@ -12,7 +12,6 @@
  * Before 5 a failure is an answer of ours (a Fault); after it the exchange is cut, never ended cleanly.
  */
 import type { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { Fault } from '../kernel/fault.ts'
 import type { Secret } from '../kernel/secret.ts'
 import { ClientGone } from '../listener/bodies.ts'
@@ -23,6 +22,7 @@ import type { CanonicalTarget } from '../route/canonical-path.ts'
 import { upstreamPath } from '../route/route.ts'
 import { dropBody, type Upstream, type UpstreamResponse } from '../upstream/upstream.ts'
 import { endMarkOf } from './end-mark.ts'
+import { pour } from './pour.ts'
 import { type RequestTerms, upstreamRequestHeaders } from './request-headers.ts'
 import { clientResponseHeaders } from './response-headers.ts'
 
@@ -55,7 +55,16 @@ export class BodyTooLarge extends Error {
   }
 }
 
-export function requestTerms({ upstream, password }: Destination): RequestTerms {
+/** Worked out once for each destination. */
+const termsKnown = new WeakMap<Destination, RequestTerms>()
+
+export function requestTerms(destination: Destination): RequestTerms {
+  const known = termsKnown.get(destination) ?? readTerms(destination)
+  termsKnown.set(destination, known)
+  return known
+}
+
+function readTerms({ upstream, password }: Destination): RequestTerms {
   const { section, profile } = upstream
   const { credentials } = section
   const pair =
@@ -152,22 +161,17 @@ async function passOn(answer: UpstreamResponse, passage: Passage, destination: D
     return
   }
   const mark = answer.closeDelimited && upstream.profile.checksEndMark ? endMarkOf(answer.headers) : undefined
-  if (mark === undefined) return await pipeline(body, sink)
-  await pipeline(
-    body,
-    async function* (chunks: AsyncIterable<Buffer>) {
-      for await (const chunk of chunks) {
-        mark.saw(chunk)
-        yield chunk
-      }
-      // 6: a clean end without the mark is a server that died while it sent.
-      if (!mark.isThere())
-        throw new Fault('upstream-broken', {
-          about: `${upstream.name} ended its answer before the end mark of its format`,
-        })
-    },
-    sink,
-  )
+  if (mark === undefined) return await pour(body, sink)
+  await pour(body, sink, {
+    saw: mark.saw,
+    // 6: a clean end without the mark is a server that died while it sent.
+    atEnd: () =>
+      mark.isThere()
+        ? undefined
+        : new Fault('upstream-broken', {
+            about: `${upstream.name} ended its answer before the end mark of its format`,
+          }),
+  })
 }
 
 /** The body, cut with BodyTooLarge once it has grown over the limit. @param limit  0: none */

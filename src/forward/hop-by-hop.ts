@@ -4,7 +4,7 @@
  * Taken out before ours are put in, so that a client cannot name ours away. Source: RFC 9110 7.6.1;
  * CVE-2024-45410 (Traefik), CVE-2025-48865 (Fabio).
  */
-import { type HeaderList, headerValues } from '../listener/exchange.ts'
+import type { HeaderList } from '../listener/exchange.ts'
 
 const fixed = new Set([
   'connection',
@@ -36,9 +36,13 @@ const essential = new Set([
 export const isHopByHop = (name: string): boolean => fixed.has(name)
 
 export function withoutHopByHop(headers: HeaderList): HeaderList {
-  const named = headerValues(headers, 'connection').flatMap(value =>
-    value.split(',').map(token => token.trim().toLowerCase()),
-  )
-  const listed = new Set(named.filter(name => !essential.has(name)))
+  const listed = new Set<string>()
+  for (const [name, value] of headers) {
+    if (name !== 'connection') continue
+    for (const token of value.split(',')) {
+      const named = token.trim().toLowerCase()
+      if (!essential.has(named)) listed.add(named)
+    }
+  }
   return headers.filter(([name]) => !fixed.has(name) && !listed.has(name))
 }

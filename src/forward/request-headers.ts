@@ -6,15 +6,22 @@
  * (cookies).
  */
 import type { Principal } from '../identity/principal.ts'
+import { memo } from '../kernel/memo.ts'
 import type { HeaderList } from '../listener/exchange.ts'
 import { isHopByHop, withoutHopByHop } from './hop-by-hop.ts'
 
+/** Characters of a header's name; longer ones are nobody's. */
+const longestName = 64
+
 /** One spelling for all that some server takes for one name: CGI and WSGI fold the underscore, others every sign. */
-export const normalName = (name: string): string =>
-  name
-    .trim()
-    .toLowerCase()
-    .replace(/[^a-z0-9]/g, '-')
+export const normalName = memo(
+  (name: string): string =>
+    name
+      .trim()
+      .toLowerCase()
+      .replace(/[^a-z0-9]/g, '-'),
+  longestName,
+)
 
 const spoofable = new Set([
   'forwarded',
@@ -69,8 +76,16 @@ const isFraming = (normal: string) => isHopByHop(normal) || normal.startsWith('c
 const isSpoofable = (normal: string) =>
   spoofable.has(normal) || spoofablePrefixes.some(prefix => normal.startsWith(prefix))
 
+/** A name under which nothing that a client sent goes on. @param name  as received */
+const isOut = memo((name: string): boolean => {
+  const normal = normalName(name)
+  return isSpoofable(normal) || normal === 'host' || (name !== normal && isFraming(normal))
+}, longestName)
+
 /** UTF-8, percent-encoded where it is not a plain letter, digit or `-._@ `: nothing in a name can split a header or a list. */
-export const headerText = (name: string): string =>
+export const headerText = (name: string): string => (/^[A-Za-z0-9\-._@]*$/.test(name) ? name : encoded(name))
+
+const encoded = (name: string): string =>
   Array.from(Buffer.from(name, 'utf8'), byte => {
     const char = String.fromCharCode(byte)
     return /[A-Za-z0-9\-._@ ]/.test(char) ? char : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
@@ -129,13 +144,13 @@ function ours({ id, authority, forwardedFor, principal }: RequestFacts, { forwar
 
 /** @param headers  as received: untrusted */
 export function upstreamRequestHeaders(headers: HeaderList, facts: RequestFacts, terms: RequestTerms): HeaderList {
-  const replaced = new Set(Object.keys(terms.added).map(normalName))
+  const added = Object.entries(terms.added)
+  const replaced = new Set(added.map(([name]) => normalName(name)))
   const kept: [string, string][] = []
   const cookies: string[] = []
   for (const [name, value] of withoutHopByHop(headers)) {
+    if (isOut(name)) continue
     const normal = normalName(name)
-    if (isSpoofable(normal) || replaced.has(normal) || normal === 'host') continue
-    if (name !== normal && isFraming(normal)) continue
     if (normal === 'accept-encoding' && !terms.passAcceptEncoding) continue
     if (normal === 'authorization' && !terms.passAuthorization) continue
     if (normal === 'cookie') cookies.push(value)
@@ -150,9 +165,10 @@ export function upstreamRequestHeaders(headers: HeaderList, facts: RequestFacts,
     ...(terms.authorization === undefined ? [] : ([['authorization', terms.authorization]] as const)),
     ...ours(facts, terms),
   ]
+  if (added.length === 0) return made
   return [
     // Each once: where the operator sets one of ours, the operator's counts.
     ...made.filter(([name]) => !replaced.has(normalName(name))),
-    ...Object.entries(terms.added).map(([name, value]) => [name.toLowerCase(), value] as const),
+    ...added.map(([name, value]) => [name.toLowerCase(), value] as const),
   ]
 }

@@ -3,7 +3,8 @@
  */
 import { isUtf8 } from 'node:buffer'
 import { Fault } from '../kernel/fault.ts'
-import { type HeaderList, headerValues } from '../listener/exchange.ts'
+import { memo } from '../kernel/memo.ts'
+import type { HeaderList } from '../listener/exchange.ts'
 import type { Route } from '../route/route.ts'
 import { withoutHopByHop } from './hop-by-hop.ts'
 
@@ -33,6 +34,11 @@ const dropped = new Set([
 ])
 /** Which other sites may read is the gateway's to say (cors.origins): certificates and Basic go along by themselves. */
 const corsNames = /^access-control-/
+/** @param name  as an upstream sent it, in lower case */
+const verdictOn = memo((name: string): 'broken' | 'drop' | 'pass' => {
+  if (!/^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(name)) return 'broken'
+  return dropped.has(name) || corsNames.test(name) ? 'drop' : 'pass'
+}, 64)
 
 /** Location as the client must see it: our origin for the upstream's, the stripped prefix put back. */
 export function publicLocation(location: string, { origin, route, upstreamOrigin }: ResponseFacts): string {
@@ -77,12 +83,13 @@ export function plainDisposition(value: string): string {
 export function clientResponseHeaders(headers: HeaderList, facts: ResponseFacts): HeaderList {
   const kept: [string, string][] = []
   for (const [name, value] of withoutHopByHop(headers)) {
-    if (!/^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(name) || /[\x00-\x08\x0a-\x1f\x7f]/.test(value)) {
+    const verdict = verdictOn(name)
+    if (verdict === 'broken' || /[\x00-\x08\x0a-\x1f\x7f]/.test(value)) {
       throw new Fault('upstream-broken', {
         about: `the answer holds a header that is not allowed (${JSON.stringify(name.slice(0, 40))})`,
       })
     }
-    if (dropped.has(name) || corsNames.test(name)) continue
+    if (verdict === 'drop') continue
     if (name === 'www-authenticate' && !facts.passAuthorization) continue
     if (name === 'content-disposition') kept.push([name, plainDisposition(value)])
     else if (name === 'location' || name === 'content-location') kept.push([name, publicLocation(value, facts)])
@@ -91,7 +98,7 @@ export function clientResponseHeaders(headers: HeaderList, facts: ResponseFacts)
       if (cookie !== undefined) kept.push([name, cookie])
     } else kept.push([name, value])
   }
-  const has = (name: string) => headerValues(kept, name).length > 0
+  const has = (name: string) => kept.some(([given]) => given === name)
   return [
     ...kept,
     ['x-request-id', facts.id],

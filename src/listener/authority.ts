@@ -4,6 +4,7 @@
  * Source: RFC 9112 3.2 (one Host, absolute-form), RFC 9113 8.3.1 (:authority); CVE-2026-44578, CVE-2026-48710.
  */
 import { isIPv6 } from 'node:net'
+import { memo } from '../kernel/memo.ts'
 
 export interface Authority {
   /** As received, lower case: host, or host:port. */
@@ -15,7 +16,9 @@ export interface Authority {
 const form = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9](?:[a-z0-9._-]*[a-z0-9])?)\.?)(?::(\d{1,5}))?$/
 
 /** @returns undefined when the text is not a plain host with an optional port */
-export function parseAuthority(received: string): Authority | undefined {
+export const parseAuthority = memo(parse, 260)
+
+function parse(received: string): Authority | undefined {
   const text = received.toLowerCase()
   const [, v6, name, port] = form.exec(text) ?? []
   const host = v6 ?? name

@@ -21,6 +21,8 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** One segment, decoded once; undefined when it is not valid UTF-8. */
 function decode(segment: string): string | undefined {
+  // What is plain says itself, and most segments are.
+  if (!/[%\x80-\uffff]/.test(segment)) return segment
   try {
     return utf8.decode(
       Uint8Array.from(
