@@ -38,6 +38,7 @@ const packages: Readonly<Record<string, string>> = {
   'firefox-esr': 'a second real browser, with a certificate store of its own',
   'default-jre-headless': 'keytool: whether Java takes what we issue',
   systemd: 'systemd-analyze: whether it takes our unit, and how it rates it',
+  'nghttp2-client': 'h2load, the load of the benchmark over HTTP/2',
   openssl: 'a TLS client, and an authority, that are not ours',
   curl: 'an HTTP client that is not ours',
 }

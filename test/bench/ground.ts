@@ -4,7 +4,7 @@
  * The upstreams are nginx in plain HTTP (files) and a sink for uploads, both off the processors of the gateway.
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
@@ -30,8 +30,8 @@ export interface Ground {
   /** Port of the files, port of the sink. */
   readonly files: number
   readonly sink: number
-  /** SHA-256 in hexadecimal of what is at each path. */
-  readonly hashes: Readonly<Record<BodyPath, string>>
+  /** SHA-256 in hexadecimal of what is there. */
+  readonly hashes: Readonly<Record<'/1k' | '/512k', string>>
   readonly uploadFile: string
   /** Of the upstreams and the directory. */
   readonly pids: readonly number[]
@@ -58,14 +58,22 @@ http {
 }
 `
 
-function writeBodies(www: string): Record<BodyPath, string> {
+/** Random bytes, so that nothing can be compressed away; a mebibyte of them again and again. */
+function writeFiller(file: string, size: number): void {
+  const block = randomBytes(2 ** 20)
+  const open = openSync(file, 'w')
+  for (let written = 0; written < size; written += block.length) writeSync(open, block)
+  closeSync(open)
+}
+
+function writeBodies(www: string): Ground['hashes'] {
   mkdirSync(www)
-  const entries = Object.entries(bodySizes).map(([path, size]) => {
-    const body = size === 1024 ? Buffer.from(`{"filler":"${'x'.repeat(size - 13)}"}`) : randomBytes(size)
-    writeFileSync(join(www, path), body)
-    return [path, createHash('sha256').update(body).digest('hex')]
-  })
-  return Object.fromEntries(entries)
+  writeFiller(join(www, '200m'), bodySizes['/200m'])
+  const [json, frame] = [Buffer.from(`{"filler":"${'x'.repeat(1024 - 13)}"}`), randomBytes(bodySizes['/512k'])]
+  writeFileSync(join(www, '1k'), json)
+  writeFileSync(join(www, '512k'), frame)
+  const hash = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
+  return { '/1k': hash(json), '/512k': hash(frame) }
 }
 
 /** Call requireReal first: nginx, taskset, and slapd if `directory`. */
@@ -89,7 +97,7 @@ export async function layGround(t: Pick<Test, 'teardown'>, { directory }: { dire
   const [home, cores] = [folder('upstream'), coresFor(1).rest]
   const hashes = writeBodies(join(home, 'www'))
   const uploadFile = join(home, 'upload')
-  writeFileSync(uploadFile, randomBytes(uploadSize))
+  writeFiller(uploadFile, uploadSize)
   const files = await launch(t, {
     ...{ name: 'files', cores, cwd: home },
     command: port => {

@@ -129,7 +129,7 @@ async function curl(
     ...certificate,
     ...headerArgs(aim),
   ]
-  const target = `https://localhost:${aim.running.port}${path}?[1-4]`
+  const target = `https://localhost:${aim.running.port}${path}?[1-${aim.seconds < 1 ? 1 : 4}]`
   const begin = performance.now()
   let transfers = 0
   do {
@@ -160,7 +160,7 @@ interface H2load {
 async function h2load(aim: Aim, { path, args, protocol }: H2load): Promise<Load> {
   const list = protocol === 'h2' ? ['--npn-list=h2'] : ['--h1']
   const said = await tool(aim, 'h2load', [
-    ...['-t1', '-D', String(aim.seconds), ...args, ...list, ...headerArgs(aim)],
+    ...['-t1', '-D', `${aim.seconds * 1000}ms`, ...args, ...list, ...headerArgs(aim)],
     // The name of the first URL is the Host, the base is where it connects to.
     ...[`--connect-to=127.0.0.1:${aim.running.port}`, `https://${host(aim)}${path}`],
   ])

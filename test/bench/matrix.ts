@@ -9,7 +9,7 @@ import { existsSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
 import type { TLSSocket } from 'node:tls'
-import type { BodyPath, Ground } from './ground.ts'
+import type { Ground } from './ground.ts'
 import { type Aim, LoadFailure } from './load.ts'
 import { cpuWatch, strangerWatch } from './processes.ts'
 import type { Scenario } from './scenarios.ts'
@@ -66,7 +66,7 @@ export const median = (values: readonly number[]): number | undefined =>
 const lessIsBetter = new Set(['ms', 'MB'])
 
 /** The answer must be what lies upstream, byte by byte. @returns protocol and cipher suite */
-export async function probe({ ground, running, certificate }: Aim, path: BodyPath): Promise<string> {
+export async function probe({ ground, running, certificate }: Aim, path: keyof Ground['hashes']): Promise<string> {
   const { client, authority } = ground
   const identity = certificate ? { cert: client.chainPem, key: client.keyPem } : {}
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -139,15 +139,22 @@ export async function measure(plan: Plan): Promise<Cell[]> {
   for (const seat of seats) {
     const why = whyNot({ ...plan, target: seat.target })
     if (why !== undefined) seat.why = why
+  }
+  await Promise.all(
+    seats.map(seat =>
+      dare(seat, async () => {
+        seat.running = await seat.target.start(t, ground, job)
+      }),
+    ),
+  )
+  for (const seat of seats)
     await dare(seat, async () => {
-      seat.running = await seat.target.start(t, ground, job)
+      if (seat.running === undefined || scenario.kind === 'weight') return
       const aim = aimAt(seat.running, Math.min(1, plan.seconds))
-      if (scenario.kind === 'weight') return
       seat.cipher = await probe(aim, '/1k')
       await probe(aim, '/512k')
       await scenario.run(aim) // to get warm
     })
-  }
   const all = seats.flatMap(({ running }) => running?.pids ?? [])
   for (let turn = 0; turn < plan.repetitions; turn++) {
     for (const seat of seats) {
