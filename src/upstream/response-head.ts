@@ -36,6 +36,8 @@ export class ResponseHead {
   readonly #headers: (readonly [string, string])[] = []
   #at = 0
   #isOld = false
+  #isClosing = false
+  #isAlive = false
 
   get headers(): HeaderList {
     return this.#headers
@@ -67,13 +69,12 @@ export class ResponseHead {
   }
 
   #readStatus(text: string): boolean {
-    const [minor, first, second, third] = [text[7], ...[9, 10, 11].map(at => text.charCodeAt(at))] as const
+    const minor = text[7]
     if (!text.startsWith('HTTP/1.') || (minor !== '0' && minor !== '1') || text[8] !== ' ')
-      return this.#fail('no status line of HTTP/1.0 or HTTP/1.1')
-    if (first === undefined || second === undefined || third === undefined) return this.#fail('no status')
+      return this.#fail('no status line')
+    const [first, second, third] = [text.charCodeAt(9), text.charCodeAt(10), text.charCodeAt(11)]
     if (!isDigit(first) || !isDigit(second) || !isDigit(third)) return this.#fail('no status')
     this.#isOld = minor === '0'
-    this.isKept = !this.#isOld
     let at = 12
     if (text.charCodeAt(at) === blank) while (((kinds[text.charCodeAt(at)] ?? 0) & plain) !== 0) at++
     if (text.charCodeAt(at) !== cr || text.charCodeAt(at + 1) !== lf) return this.#fail('an odd status line')
@@ -99,9 +100,12 @@ export class ResponseHead {
     while (((kinds[text.charCodeAt(at)] ?? 0) & plain) !== 0) at++
     if (text.charCodeAt(at) !== cr || text.charCodeAt(at + 1) !== lf) return this.#fail('an odd header value')
     this.#at = at + 2
+    const end = at
     while (at > from && (text.charCodeAt(at - 1) === blank || text.charCodeAt(at - 1) === tab)) at--
     const value = text.slice(from, at)
     this.#headers.push([name, value])
+    // To llhttp `chunked` with a tab behind it is another coding; elsewhere blanks at the end are nothing.
+    if (at !== end && name === 'transfer-encoding') return this.#fail('a transfer coding but chunked')
     return this.#note(name, value)
   }
 
@@ -134,9 +138,6 @@ export class ResponseHead {
         return true
     }
   }
-
-  #isClosing = false
-  #isAlive = false
 
   #judge(): boolean {
     if (this.isChunked && this.length !== undefined) return this.#fail('a length and a transfer coding')
