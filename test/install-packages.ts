@@ -31,6 +31,7 @@ const packages: Readonly<Record<string, string>> = {
   'testssl.sh': 'what an auditor would find on a listener',
   slowhttptest: 'slow clients that are not ours',
   'nginx-light': 'a TLS upstream, and what Orthanc documents as its proxy',
+  haproxy: 'a balancer of layer 4 in front, and a proxy to compare with',
   pebble: 'an ACME authority',
   'zeroc-glacier2': 'the router of OMERO.server',
   'zeroc-ice-slice': 'the definitions that Ice programs are built on',
