@@ -14,7 +14,7 @@ const HeaderName = z
   .regex(token, 'not a header name')
   .refine(name => !framing.test(name), 'this header belongs to the connection; leave it out')
 
-/** Of DICOM frames, and of nothing else: see src/cache. In each process. */
+/** Of DICOM frames, and of nothing else: see src/cache. Workers share the memory out. */
 const Cache = z.strictObject({
   memory: ByteSize.refine(bytes => bytes >= 1024 ** 2, 'at least 1 MB').default(256 * 1024 ** 2),
   disk: notYet('disk'),

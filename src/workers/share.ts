@@ -37,9 +37,12 @@ export function shareOf(config: Config, seat: Seat): Config {
     ...config,
     listeners: each(config.listeners, one => (one.kind === 'secure' ? limited(one) : one)),
     streams: each(config.streams, limited),
-    upstreams: each(config.upstreams, one =>
-      one.kind === 'ohif' ? one : { ...one, connections: partOf(one.connections, seat) },
-    ),
+    upstreams: each(config.upstreams, one => {
+      if (one.kind === 'ohif') return one
+      const part = { ...one, connections: partOf(one.connections, seat) }
+      if (part.kind === 'omero-web' || part.cache === undefined) return part
+      return { ...part, cache: { ...part.cache, memory: partOf(part.cache.memory, seat) } }
+    }),
   }
 }
 

@@ -31,14 +31,15 @@ const access = `
       - { groups: [scanners], may: write }
       - { groups: [radiology], may: read }`
 
-export async function startArchive(t: Test, slices = 4, size = 64): Promise<Archive> {
+/** @param settings  YAML inside the upstream */
+export async function startArchive(t: Test, slices = 4, size = 64, settings = ''): Promise<Archive> {
   const orthanc = await startOrthanc(t)
   const { studyUid, seriesUid, instanceUids, instances } = makeCtStudy({ slices, size, seed: 1 })
   for (const instance of instances) await orthanc.upload(instance)
   const gateway = await startTestGateway(t, {
     accounts: people,
     yaml: `
-upstreams: { orthanc: { kind: orthanc, url: "${orthanc.url}" } }
+upstreams: { orthanc: { kind: orthanc, url: "${orthanc.url}"${settings && `, ${settings}`} } }
 routes:
   - path: /dicom-web
     upstream: orthanc${access}
