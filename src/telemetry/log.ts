@@ -26,6 +26,44 @@ function standardError(settings: Parameters<typeof destination>[0] & object) {
   return stream
 }
 
+/** Characters of lines that are written together, and milliseconds that the first of them waits for others. */
+const together = { characters: 16 * 1024, milliseconds: 200 }
+
+/** Holds lines back until there are enough of them: sonic-boom counts anew all that it holds with each line. */
+function inBatches(write: (lines: string) => unknown) {
+  let held: string[] = []
+  let characters = 0
+  let timer: NodeJS.Timeout | undefined
+  const flush = () => {
+    clearTimeout(timer)
+    timer = undefined
+    if (characters === 0) return
+    const lines = held.join('')
+    held = []
+    characters = 0
+    write(lines)
+  }
+  return {
+    write(line: string) {
+      held.push(line)
+      characters += line.length
+      if (characters >= together.characters) flush()
+      else timer ??= setTimeout(flush, together.milliseconds).unref()
+    },
+    flush,
+  }
+}
+
+/** The time in a line; asked for thousands of times a second. */
+function timeStamps(): () => string {
+  let [at, text] = [Number.NaN, '']
+  return () => {
+    const now = Date.now()
+    if (now !== at) [at, text] = [now, `,"time":"${new Date(now).toISOString()}"`]
+    return text
+  }
+}
+
 export interface OpenLog {
   readonly log: Log
   /** Writes whole lines of another process, between ours. */
@@ -41,7 +79,7 @@ export const formatOf = ({ format }: Pick<LogSettings, 'format'>): 'json' | 'pre
 /** @param worker  number of the process, for each line; undefined: there is only one */
 export function createLog({ level, format }: LogSettings, worker?: number): OpenLog {
   const base = worker === undefined ? null : { worker }
-  const options = { level, timestamp: () => `,"time":"${new Date().toISOString()}"`, base }
+  const options = { level, timestamp: timeStamps(), base }
   if (formatOf({ format }) === 'pretty') {
     const destination = standardError({ sync: true })
     const stream = pretty({
@@ -52,7 +90,8 @@ export function createLog({ level, format }: LogSettings, worker?: number): Open
     })
     return { log: pino(options, stream), pass: lines => void destination.write(lines), flush: () => undefined }
   }
-  const stream = standardError({ sync: false, minLength: 4096, periodicFlush: 200 })
+  const stream = standardError({ sync: false })
+  const batches = inBatches(lines => stream.write(lines))
   let isFailing = false
   stream.on('error', () => {
     isFailing = true
@@ -60,18 +99,18 @@ export function createLog({ level, format }: LogSettings, worker?: number): Open
   stream.on('write', () => {
     isFailing = false
   })
-  return {
-    log: pino(options, stream),
-    pass: lines => void stream.write(lines),
-    flush() {
-      try {
-        if (!isFailing) return stream.flushSync()
-        // sonic-boom 4.2 tries a full disk for ever in flushSync, here and once more when the process ends.
-        stream.destroy()
-        stream.write = () => false
-      } catch {
-        // The pipe behind stderr is gone: there is nobody left to tell.
-      }
-    },
+  const flush = () => {
+    try {
+      batches.flush()
+      if (!isFailing) return stream.flushSync()
+      // sonic-boom 4.2 tries a full disk for ever in flushSync, here and once more when the process ends.
+      stream.destroy()
+      stream.write = () => false
+    } catch {
+      // The pipe behind stderr is gone: there is nobody left to tell.
+    }
   }
+  // A bug ends the process without a word to anybody.
+  process.once('exit', flush)
+  return { log: pino(options, batches), pass: batches.write, flush }
 }
