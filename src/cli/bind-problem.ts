@@ -4,7 +4,8 @@
 import { CommandEnd } from './report.ts'
 
 export function bindProblem(cause: unknown): unknown {
-  if (!(cause instanceof Error) || !('syscall' in cause) || cause.syscall !== 'listen') return cause
+  // A worker is told of it as 'bind'.
+  if (!(cause instanceof Error) || !('syscall' in cause) || !/^(listen|bind)$/.test(String(cause.syscall))) return cause
   const { code, address, port } = cause as Error & { code?: string; address?: string; port?: number } // a listen error of Node has these
   const place = `${address?.includes(':') ? `[${address}]` : (address ?? '')}:${port ?? ''}`
   if (code === 'EADDRINUSE')

@@ -35,9 +35,11 @@ export function closeUntaken(child: ChildProcess): void {
     const ack = numberIn(message, 'ack')
     if (ack !== undefined) untaken.delete(ack)
   })
-  // The last thing that is read of the channel.
-  child.once('disconnect', () => {
-    for (const handle of untaken.values()) handle.close()
-    untaken.clear()
-  })
+  // Not 'disconnect': that waits for the answer that does not come. What it has answered is read until the next turn.
+  child.once('exit', () =>
+    setImmediate(() => {
+      for (const handle of untaken.values()) handle.close()
+      untaken.clear()
+    }),
+  )
 }
