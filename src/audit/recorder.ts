@@ -61,21 +61,21 @@ export function createRecorder(parts: RecorderParts): (recorded: Recorded) => Pr
 
   return async ({ id, method, target, client, route, decision, identity }) => {
     const { certificateAnswer: certificate } = identity
-    const where = { method, path: target.path, route: route?.label ?? '' }
-    const events: (AuditEvent | undefined)[] = [
+    if (decision?.outcome === 'deny') metrics.denials.inc({ reason: decision.reason })
+    const refused =
       certificate.kind === 'refused'
         ? noteworthy.ofCertificate(certificate.reason, certificate.detail, client)
-        : undefined,
-      decision === undefined
-        ? undefined
-        : decision.outcome === 'permit'
-          ? noteworthy.ofPermit(decision, target, client)
-          : noteworthy.ofDenial(decision, where, client),
-    ]
-    if (decision?.outcome === 'deny') metrics.denials.inc({ reason: decision.reason })
-    const written = Promise.all(events.map(event => (event === undefined ? undefined : once(id, event))))
+        : undefined
+    const decided = decision && eventOf(decision)
+    if (refused === undefined && decided === undefined) return
+    const written = Promise.all([refused, decided].map(event => event && once(id, event)))
     // With `continue` a failed line never rejects; the alarm has been raised where it failed.
     if (onFailure === 'refuse') await written
+
+    function eventOf(made: Decision) {
+      if (made.outcome === 'permit') return noteworthy.ofPermit(made, target, client)
+      return noteworthy.ofDenial(made, { method, path: target.path, route: route?.label ?? '' }, client)
+    }
   }
 }
 

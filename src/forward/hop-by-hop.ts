@@ -36,13 +36,15 @@ const essential = new Set([
 export const isHopByHop = (name: string): boolean => fixed.has(name)
 
 export function withoutHopByHop(headers: HeaderList): HeaderList {
-  const listed = new Set<string>()
+  let listed: Set<string> | undefined
   for (const [name, value] of headers) {
     if (name !== 'connection') continue
     for (const token of value.split(',')) {
       const named = token.trim().toLowerCase()
-      if (!essential.has(named)) listed.add(named)
+      if (fixed.has(named) || essential.has(named)) continue
+      listed ??= new Set()
+      listed.add(named)
     }
   }
-  return headers.filter(([name]) => !fixed.has(name) && !listed.has(name))
+  return headers.filter(([name]) => !fixed.has(name) && listed?.has(name) !== true)
 }

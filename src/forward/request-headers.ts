@@ -7,7 +7,7 @@
  */
 import type { Principal } from '../identity/principal.ts'
 import { memo } from '../kernel/memo.ts'
-import type { HeaderList } from '../listener/exchange.ts'
+import type { Header, HeaderList } from '../listener/exchange.ts'
 import { isHopByHop, withoutHopByHop } from './hop-by-hop.ts'
 
 /** Characters of a header's name; longer ones are nobody's. */
@@ -122,50 +122,46 @@ export interface RequestTerms {
   readonly added: Readonly<Record<string, string>>
 }
 
-function ours({ id, authority, forwardedFor, principal }: RequestFacts, { forwarded }: RequestTerms): HeaderList {
+function pushOurs(list: Header[], { id, authority, forwardedFor, principal }: RequestFacts, terms: RequestTerms): void {
   const [first = 'unknown'] = forwardedFor
   const node = first.includes(':') ? `"[${first}]"` : first
-  return [
+  list.push(
     ['x-forwarded-for', forwardedFor.join(', ')],
     ['x-forwarded-proto', 'https'],
     ['x-forwarded-host', authority],
     // Unquoted proto alone: Orthanc reads it, and takes the host from Host.
-    ['forwarded', forwarded === 'proto' ? 'proto=https' : `for=${node};host="${authority}";proto=https`],
+    ['forwarded', terms.forwarded === 'proto' ? 'proto=https' : `for=${node};host="${authority}";proto=https`],
     ['x-request-id', id],
-    ...(principal === undefined
-      ? []
-      : ([
-          ['x-remote-user', headerText(principal.name)],
-          ['x-remote-groups', [...principal.groups].map(headerText).join(',')],
-          ['x-remote-proof', principal.proof.kind],
-        ] as const)),
-  ]
+  )
+  if (principal === undefined) return
+  list.push(
+    ['x-remote-user', headerText(principal.name)],
+    ['x-remote-groups', Array.from(principal.groups, headerText).join(',')],
+    ['x-remote-proof', principal.proof.kind],
+  )
 }
 
 /** @param headers  as received: untrusted */
 export function upstreamRequestHeaders(headers: HeaderList, facts: RequestFacts, terms: RequestTerms): HeaderList {
-  const added = Object.entries(terms.added)
-  const replaced = new Set(added.map(([name]) => normalName(name)))
-  const kept: [string, string][] = []
+  const made: Header[] = [['host', facts.authority]]
   const cookies: string[] = []
-  for (const [name, value] of withoutHopByHop(headers)) {
+  for (const header of withoutHopByHop(headers)) {
+    const [name, value] = header
     if (isOut(name)) continue
     const normal = normalName(name)
     if (normal === 'accept-encoding' && !terms.passAcceptEncoding) continue
     if (normal === 'authorization' && !terms.passAuthorization) continue
     if (normal === 'cookie') cookies.push(value)
-    else kept.push([name, value])
+    else made.push(header)
   }
   // HTTP/2 sends each cookie on a line of its own; HTTP/1.1 knows one line only, and WSGI would join two with a comma.
   const cookie = foreignCookies(cookies.join('; '))
-  const made: HeaderList = [
-    ['host', facts.authority],
-    ...kept,
-    ...(cookie === undefined ? [] : ([['cookie', cookie]] as const)),
-    ...(terms.authorization === undefined ? [] : ([['authorization', terms.authorization]] as const)),
-    ...ours(facts, terms),
-  ]
+  if (cookie !== undefined) made.push(['cookie', cookie])
+  if (terms.authorization !== undefined) made.push(['authorization', terms.authorization])
+  pushOurs(made, facts, terms)
+  const added = Object.entries(terms.added)
   if (added.length === 0) return made
+  const replaced = new Set(added.map(([name]) => normalName(name)))
   return [
     // Each once: where the operator sets one of ours, the operator's counts.
     ...made.filter(([name]) => !replaced.has(normalName(name))),

@@ -4,7 +4,7 @@
 import { isUtf8 } from 'node:buffer'
 import { Fault } from '../kernel/fault.ts'
 import { memo } from '../kernel/memo.ts'
-import type { HeaderList } from '../listener/exchange.ts'
+import type { Header, HeaderList } from '../listener/exchange.ts'
 import type { Route } from '../route/route.ts'
 import { withoutHopByHop } from './hop-by-hop.ts'
 
@@ -81,8 +81,9 @@ export function plainDisposition(value: string): string {
 
 /** @throws Fault upstream-broken when a header cannot be passed on without changing its meaning */
 export function clientResponseHeaders(headers: HeaderList, facts: ResponseFacts): HeaderList {
-  const kept: [string, string][] = []
-  for (const [name, value] of withoutHopByHop(headers)) {
+  const made: Header[] = []
+  for (const header of withoutHopByHop(headers)) {
+    const [name, value] = header
     const verdict = verdictOn(name)
     if (verdict === 'broken' || /[\x00-\x08\x0a-\x1f\x7f]/.test(value)) {
       throw new Fault('upstream-broken', {
@@ -91,29 +92,24 @@ export function clientResponseHeaders(headers: HeaderList, facts: ResponseFacts)
     }
     if (verdict === 'drop') continue
     if (name === 'www-authenticate' && !facts.passAuthorization) continue
-    if (name === 'content-disposition') kept.push([name, plainDisposition(value)])
-    else if (name === 'location' || name === 'content-location') kept.push([name, publicLocation(value, facts)])
+    if (name === 'content-disposition') made.push([name, plainDisposition(value)])
+    else if (name === 'location' || name === 'content-location') made.push([name, publicLocation(value, facts)])
     else if (name === 'set-cookie') {
       const cookie = publicCookie(value, facts)
-      if (cookie !== undefined) kept.push([name, cookie])
-    } else kept.push([name, value])
+      if (cookie !== undefined) made.push([name, cookie])
+    } else made.push(header)
   }
-  const has = (name: string) => kept.some(([given]) => given === name)
-  return [
-    ...kept,
-    ['x-request-id', facts.id],
-    ['strict-transport-security', 'max-age=63072000'],
-    ...(facts.personal && !has('cache-control') ? ([['cache-control', 'private, no-store']] as const) : []),
-    // The viewer is cross-origin isolated: whatever it loads must say that it is meant for this origin.
-    ...(facts.route.kind === 'orthanc' && facts.allowedOrigin === undefined && !has('cross-origin-resource-policy')
-      ? ([['cross-origin-resource-policy', 'same-origin']] as const)
-      : []),
-    ...(facts.allowedOrigin === undefined
-      ? []
-      : ([
-          ['access-control-allow-origin', facts.allowedOrigin],
-          ['access-control-allow-credentials', 'true'],
-          ['vary', 'Origin'],
-        ] as const)),
-  ]
+  const said = (name: string) => made.some(([given]) => given === name)
+  made.push(['x-request-id', facts.id], ['strict-transport-security', 'max-age=63072000'])
+  if (facts.personal && !said('cache-control')) made.push(['cache-control', 'private, no-store'])
+  // The viewer is cross-origin isolated: whatever it loads must say that it is meant for this origin.
+  if (facts.route.kind === 'orthanc' && facts.allowedOrigin === undefined && !said('cross-origin-resource-policy'))
+    made.push(['cross-origin-resource-policy', 'same-origin'])
+  if (facts.allowedOrigin !== undefined)
+    made.push(
+      ['access-control-allow-origin', facts.allowedOrigin],
+      ['access-control-allow-credentials', 'true'],
+      ['vary', 'Origin'],
+    )
+  return made
 }
