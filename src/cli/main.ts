@@ -30,13 +30,14 @@ const commands: readonly [name: string, what: string, load: () => Promise<Comman
     'the configuration of another program as a draft of ours',
     async () => (await import('./import.ts')).imports,
   ],
+  ['audit', 'the audit trail, readable', async () => (await import('./audit.ts')).audit],
   ['viewer', 'the OHIF viewer', async () => (await import('./viewer.ts')).viewer],
 ]
 
 const usageHint = 'sallyport --help lists the commands, sallyport COMMAND --help its options'
 
 /** Named in the manual, and refused by name until they are built. */
-const later = ['sessions', 'audit']
+const later = ['sessions']
 
 /** What may be given more than once; yargs makes a list of everything else that is, and no handler expects one. */
 const lists = new Set(['_', 'names', 'ip', 'group'])

@@ -33,6 +33,12 @@ export function refuseForeign(directory: string): void {
   )
 }
 
+/** Of the account that a file belongs to. */
+export function ownerName(file: string): string | undefined {
+  const owner = statSync(file, { throwIfNoEntry: false })?.uid
+  return owner === undefined ? undefined : accountName(owner)
+}
+
 /** Undefined: the account has a number and no name, as in many containers. */
 function accountName(uid: number): string | undefined {
   try {
