@@ -9,7 +9,7 @@ import { createRecorder } from './audit/recorder.ts'
 import { withFrameCache } from './cache/frame-cache.ts'
 import type { RevocationSection } from './config/revocation.ts'
 import type { Config } from './config/schema.ts'
-import type { Destination } from './forward/forward.ts'
+import { type Destination, destinationOf } from './forward/forward.ts'
 import type { Judge } from './forward/in-flight.ts'
 import type { House } from './house.ts'
 import { absent } from './identity/answer.ts'
@@ -166,7 +166,7 @@ export async function openGeneration(config: Config, materials: Materials, house
     const key = JSON.stringify([name, section, trust])
     const openIt = () => withFrameCache(openUpstream(name, section, trust, now, warn), metrics, now)
     const { part } = open.use(house.upstreams.take(key, openIt))
-    destinations.set(name, { upstream: part, password: materials.upstreamPasswords.get(name) })
+    destinations.set(name, destinationOf(part, materials.upstreamPasswords.get(name)))
   }
   const upstreams = new Map([...destinations].map(([name, { upstream }]) => [name, upstream]))
 

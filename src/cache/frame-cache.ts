@@ -103,14 +103,18 @@ export function withFrameCache(
     return { ...(await upstream.send(request)), cache: 'past' }
   }
 
-  function handOut({ frame, release }: Lent, how: 'hit' | 'miss', { ifNoneMatch }: Cacheable): UpstreamResponse {
+  function handOut(
+    { frame, release, formOf }: Lent,
+    how: 'hit' | 'miss',
+    { ifNoneMatch }: Cacheable,
+  ): UpstreamResponse {
     told.answered(how)
     if (ifNoneMatch !== undefined && isNamed(frame.headers, ifNoneMatch)) {
       release()
       const headers = frame.headers.filter(([header]) => saidOfUnchanged.has(header))
       return { status: 304, headers, closeDelimited: false, body: Buffer.alloc(0), cache: how }
     }
-    return { status: 200, headers: frame.headers, closeDelimited: false, body: frame.body, cache: how, release }
+    return { status: 200, headers: frame.headers, closeDelimited: false, body: frame.body, cache: how, release, formOf }
   }
 
   async function fill(request: UpstreamRequest, cacheable: Cacheable): Promise<UpstreamResponse> {

@@ -16,7 +16,9 @@ export interface Frame {
 }
 
 interface Entry extends Frame {
-  readonly cost: number
+  cost: number
+  /** The body in other forms, by name; those that are no smaller are the body itself. */
+  readonly forms: Map<string, Promise<Buffer>>
   readonly since: number
   readonly maxAge: number
   readers: number
@@ -28,6 +30,8 @@ export interface Lent {
   readonly frame: Frame
   /** To one more reader. */
   again(): Lent
+  /** The body in another form, which is made once and stays as long as there is room for it. */
+  formOf(form: string, make: () => Promise<Buffer>): Promise<Buffer>
   release(): void
 }
 
@@ -77,12 +81,43 @@ export function createFrameStore(limit: number, now: () => number): FrameStore {
     return {
       frame: entry,
       again: () => lend(entry),
+      formOf: (form, make) => entry.forms.get(form) ?? makeForm(entry, form, make),
       release() {
         entry.readers--
         free(entry)
       },
     }
   }
+  const promise = (bytes: number): boolean => {
+    for (const entry of entries.values()) {
+      if (used + bytes <= limit) break
+      // To put out what is being read would win nothing.
+      if (entry.readers === 0) unlist(entry)
+    }
+    if (used + bytes > limit) return false
+    used += bytes
+    return true
+  }
+  async function makeForm(entry: Entry, form: string, make: () => Promise<Buffer>): Promise<Buffer> {
+    // It reads the entry too: what it makes must not be added to one that is gone.
+    entry.readers++
+    const making = make()
+    entry.forms.set(form, making)
+    try {
+      const made = await making
+      const own = made === entry.body ? 0 : made.length
+      if (promise(own)) entry.cost += own
+      else entry.forms.delete(form)
+      return made
+    } catch (cause) {
+      entry.forms.delete(form)
+      throw cause
+    } finally {
+      entry.readers--
+      free(entry)
+    }
+  }
+
   return {
     find(key) {
       const entry = entries.get(key)
@@ -92,16 +127,7 @@ export function createFrameStore(limit: number, now: () => number): FrameStore {
       entries.set(key, entry)
       return lend(entry)
     },
-    promise(bytes) {
-      for (const entry of entries.values()) {
-        if (used + bytes <= limit) break
-        // To put out what is being read would win nothing.
-        if (entry.readers === 0) unlist(entry)
-      }
-      if (used + bytes > limit) return false
-      used += bytes
-      return true
-    },
+    promise,
     giveBack(bytes) {
       used -= bytes
     },
@@ -112,7 +138,7 @@ export function createFrameStore(limit: number, now: () => number): FrameStore {
       used += cost - frame.body.length
       const before = entries.get(frame.key)
       if (before !== undefined && listed) unlist(before)
-      const entry: Entry = { ...frame, cost, since, maxAge, readers: 0, listed }
+      const entry: Entry = { ...frame, cost, since, maxAge, readers: 0, listed, forms: new Map() }
       if (listed) entries.set(frame.key, entry)
       return lend(entry)
     },

@@ -51,7 +51,8 @@ const httpFields = (scalars: FileScalars) => ({
   headers: z.record(HeaderName, z.string().regex(/^[\x20-\x7e]*$/, 'a header value is printable ASCII')).default({}),
   authorization: z.enum(['strip', 'pass']).default('strip'),
   cache: Cache.optional(),
-  compress: notYet('compress'),
+  /** Answers on their way to clients, see src/forward/compressible.ts. auto: pixels only where the line is slow. */
+  compress: z.enum(['auto', 'always', 'never']).default('never'),
 })
 
 export const upstreamSection = (scalars: FileScalars) =>
@@ -64,6 +65,11 @@ export const upstreamSection = (scalars: FileScalars) =>
         ...httpFields(scalars),
         cache: z
           .undefined({ error: 'OMERO.web has its own login and shows each person something else; leave it out' })
+          .optional(),
+        compress: z
+          .undefined({
+            error: 'its pages hold tokens and repeat what was sent, and their length would tell (BREACH); leave it out',
+          })
           .optional(),
       }),
       z.strictObject({ kind: z.literal('generic'), ...httpFields(scalars) }),

@@ -21,6 +21,7 @@ import type { Permit } from '../policy/decide.ts'
 import type { CanonicalTarget } from '../route/canonical-path.ts'
 import { upstreamPath } from '../route/route.ts'
 import { dropBody, type Upstream, type UpstreamResponse } from '../upstream/upstream.ts'
+import { type Compression, createCompression, plannedHeaders } from './compression.ts'
 import { endMarkOf } from './end-mark.ts'
 import { pour } from './pour.ts'
 import { type RequestTerms, upstreamRequestHeaders } from './request-headers.ts'
@@ -30,7 +31,14 @@ import { clientResponseHeaders } from './response-headers.ts'
 export interface Destination {
   readonly upstream: Upstream
   readonly password: Secret | undefined
+  /** Undefined: every answer goes out as it came. */
+  readonly compression: Compression | undefined
 }
+
+export const destinationOf = (upstream: Upstream, password: Secret | undefined): Destination => ({
+  ...{ upstream, password },
+  compression: createCompression(upstream.section),
+})
 
 export interface Passage {
   readonly exchange: Exchange
@@ -150,19 +158,25 @@ async function passOn(answer: UpstreamResponse, passage: Passage, destination: D
     allowedOrigin,
   })
   const { body } = answer
+  const plan = destination.compression?.plan(exchange, answer)
   if (Buffer.isBuffer(body) && request.method !== 'HEAD') {
-    const others = headers.filter(([name]) => name !== 'content-length')
-    return exchange.reply.send(answer.status, others, body) // 5 and 6 in one
+    const packed = await plan?.whole(answer, body)
+    const others = plannedHeaders(headers, plan, packed !== undefined).filter(([name]) => name !== 'content-length')
+    exchange.reply.send(answer.status, others, packed ?? body) // 5 and 6 in one
+    destination.compression?.watch(exchange)
+    return
   }
-  const sink = exchange.reply.head(answer.status, headers) // 5
+  const sink = exchange.reply.head(answer.status, plannedHeaders(headers, plan, plan?.packing !== undefined)) // 5
+  destination.compression?.watch(exchange, sink)
   if (Buffer.isBuffer(body) || request.method === 'HEAD') {
     dropBody(answer)
     sink.end()
     return
   }
   const mark = answer.closeDelimited && upstream.profile.checksEndMark ? endMarkOf(answer.headers) : undefined
-  if (mark === undefined) return await pour(body, sink)
-  await pour(body, sink, {
+  const out = plan?.pour ?? pour
+  if (mark === undefined) return await out(body, sink)
+  await out(body, sink, {
     saw: mark.saw,
     // 6: a clean end without the mark is a server that died while it sent.
     atEnd: () =>

@@ -42,6 +42,8 @@ export interface UpstreamResponse {
   readonly cache?: 'hit' | 'miss' | 'past'
   /** To be called when the answer is out, or nobody wants it: until then its bytes count as held. Once. */
   readonly release?: () => void
+  /** Of a body that is kept: another form of it, made once and kept beside it. @param form  its name */
+  readonly formOf?: (form: string, make: () => Promise<Buffer>) => Promise<Buffer>
 }
 
 /** Nobody reads this answer any more. */

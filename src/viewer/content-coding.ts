@@ -28,20 +28,23 @@ function weightsOf(values: readonly string[]): Map<string, number> {
  *
  * @param offered  what the answer can be had in, best first; what stands behind identity is for clients who refuse that
  */
-export function chooseCoding(headers: HeaderList, offered: readonly Coding[]): Coding | undefined {
+export function chooseCoding<Known extends string = Coding>(
+  headers: HeaderList,
+  offered: readonly (Known | 'identity')[],
+): Known | 'identity' | undefined {
   const values = headerValues(headers, 'accept-encoding')
   // Without the header anything may be sent; the form without a coding is the one that every client can read.
   if (values.length === 0) return offered.includes('identity') ? 'identity' : offered[0]
   const weights = weightsOf(values)
   const others = weights.get('*')
-  const likes = (coding: Coding): number => {
+  const likes = (coding: string): number => {
     const own = weights.get(coding)
     if (own !== undefined) return own
     // Unless it is ruled out, identity is always acceptable, and liked least.
     if (coding === 'identity') return others === 0 ? 0 : Number.MIN_VALUE
     return others ?? 0
   }
-  let best: Coding | undefined
+  let best: Known | 'identity' | undefined
   const plain = likes('identity') > 0 ? offered.indexOf('identity') : -1
   for (const coding of plain === -1 ? offered : offered.slice(0, plain + 1)) {
     const liked = likes(coding)

@@ -1,6 +1,7 @@
 // The length of a compressed answer that holds a secret beside what the client sent gives the secret away (BREACH). So the
-// gateway compresses no answer of anybody: what comes compressed passes as it is, and its own pages go out plain. Only the
-// viewer's files are packed, which are the same for everybody and repeat nothing that was sent.
+// gateway compresses no answer of anybody unless it is told to, and then only DICOM JSON, pixels, and what an Orthanc has of
+// JSON and scripts: never a page, and nothing of an application that may have tokens. What comes compressed passes as it is, and
+// its own pages go out plain. The viewer's files are packed, which are the same for everybody and repeat nothing that was sent.
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import { startTestGateway } from '../fixture/gateway.ts'
@@ -11,9 +12,10 @@ const plain = `{"token":"5ecret","asked":"${'token=5ecret '.repeat(1_000)}"}`
 const packed = gzipSync(plain)
 const upstream = await startUpstream(t, ({ target }) => {
   const coded = target.includes('packed')
+  const type = /[?&]type=([^&]+)/.exec(target)?.[1] ?? 'application/json'
   return reply({
     status: 200,
-    headers: [['Content-Type', 'application/json'], ...(coded ? ([['Content-Encoding', 'gzip']] as const) : [])],
+    headers: [['Content-Type', decodeURIComponent(type)], ...(coded ? ([['Content-Encoding', 'gzip']] as const) : [])],
     body: coded ? packed : plain,
   })
 })
@@ -24,11 +26,15 @@ upstreams:
   app: { kind: generic, url: "${upstream.url}" }
   orthanc: { kind: orthanc, url: "${upstream.url}" }
   gone: { kind: generic, url: "http://127.0.0.1:1" }
+  packing: { kind: generic, url: "${upstream.url}", compress: always }
+  packing-orthanc: { kind: orthanc, url: "${upstream.url}", compress: always }
 routes:
   - { path: /, upstream: app, access: everyone }
   - { path: /orthanc, upstream: orthanc, strip: true, access: everyone }
   - { path: /closed, upstream: app, access: authenticated }
   - { path: /gone, upstream: gone, access: everyone }
+  - { path: /packing, upstream: packing, access: everyone }
+  - { path: /packing-orthanc, upstream: packing-orthanc, access: everyone }
 `,
 })
 
@@ -46,6 +52,35 @@ t.test('an answer passes byte by byte, plain or packed, whatever the client woul
       t.equal(headers['content-encoding'], 'gzip')
       t.ok(bytes.equals(packed), 'not unpacked, not packed again')
     }
+  }
+})
+
+t.test('told to compress, it packs no page and nothing of an application that may have tokens', async t => {
+  const never = [
+    'text/html',
+    'text/html; charset=utf-8',
+    'application/xhtml+xml',
+    'text/plain',
+    'application/x-www-form-urlencoded',
+  ]
+  for (const protocol of ['HTTP/1.1', 'HTTP/2'] as const) {
+    const coding = async (path: string, type: string) => {
+      const asked = `${path}?type=${encodeURIComponent(type)}`
+      const { headers } = await gateway.ask(asked, {
+        protocol,
+        headers: { 'accept-encoding': 'gzip, deflate, br, zstd' },
+      })
+      return headers['content-encoding']
+    }
+    for (const type of never)
+      for (const path of ['/packing', '/packing-orthanc'])
+        t.equal(await coding(path, type), undefined, `${path} ${type}`)
+    for (const type of ['application/json', 'text/javascript']) {
+      t.equal(await coding('/packing', type), undefined, type)
+      t.equal(await coding('/packing-orthanc', type), 'zstd', type)
+    }
+    t.equal(await coding('/packing', 'application/dicom+json'), 'zstd', 'it does pack')
+    t.equal(await coding('/plain', 'application/dicom+json'), undefined, 'where it is told to')
   }
 })
 
