@@ -133,11 +133,8 @@ export class ResponseParser {
     const { status } = head
     this.#text = ''
     if (status === 101) this.problem = 'another protocol, which nobody asked for'
-    else if (status < 200) {
-      this.#head = new ResponseHead()
-      if (++this.#informed > mostInformed) this.problem = 'interim answers without end'
-      else this.#sink.onInterim()
-    } else {
+    else if (status < 200) this.#inform(head)
+    else {
       this.#sink.onHead(head)
       if (this.#isHead || status === 204 || status === 304 || head.length === 0) this.#finish()
       else if (head.isChunked) this.#state = 'size'
@@ -147,6 +144,15 @@ export class ResponseParser {
         this.#state = 'length'
       }
     }
+  }
+
+  /** Nothing that the client was promised. */
+  #inform(head: ResponseHead): void {
+    this.#head = new ResponseHead()
+    if (!head.isKept) this.problem = 'an interim answer that is the last one'
+    else if (head.length !== undefined || head.isChunked) this.problem = 'an interim answer with a body'
+    else if (++this.#informed > mostInformed) this.problem = 'interim answers without end'
+    else this.#sink.onInterim()
   }
 
   #readCounted(bytes: Buffer): void {

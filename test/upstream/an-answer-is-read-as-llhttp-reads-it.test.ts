@@ -38,7 +38,7 @@ t.test(
 t.test(
   'thousands that chance makes: whatever Node refuses is refused, and the rest is the same to the last byte',
   async t => {
-    const tally = await fuzzAnswers(20_261_128, 0, 4_000)
+    const tally = await fuzzAnswers(20_261_128, 0, 3_000)
     t.same(tally.laxer, [])
     t.same(tally.unread, [], 'what is well said is taken')
     t.same(
@@ -46,7 +46,7 @@ t.test(
       [],
       'stricter only in ways that are known',
     )
-    t.ok(tally.taken > 1_500 && tally.refused > 1_500, `${tally.taken} taken by both, ${tally.refused} refused by both`)
+    t.ok(tally.taken > 1_000 && tally.refused > 1_000, `${tally.taken} taken by both, ${tally.refused} refused by both`)
   },
 )
 

@@ -33,6 +33,8 @@ export const knownStricter = new RegExp(
     'an odd trailer',
     'trailers without end',
     'interim answers without end',
+    'an interim answer with a body',
+    'an interim answer that is the last one',
     'not kept: (HEAD|close beside keep-alive|a body announced where there is none|bytes behind the answer)',
   ]
     .map(way => `${way}$`)

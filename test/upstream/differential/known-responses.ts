@@ -69,6 +69,18 @@ export const knownResponses: Readonly<Record<string, KnownResponse>> = {
     'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n',
     'another protocol',
   ),
+  'an interim answer that closes': refused(
+    `HTTP/1.1 103 Early Hints\r\nConnection: close\r\n\r\n${ok}${end}`,
+    'an interim answer that is the last one',
+  ),
+  'an interim answer of HTTP/1.0': refused(
+    `HTTP/1.0 103 Early Hints\r\n\r\n${ok}${end}`,
+    'an interim answer that is the last one',
+  ),
+  'an interim answer whose body is an answer': refused(
+    `HTTP/1.1 103 \r\nContent-Length: 38\r\n\r\n${ok}Content-Length: 0\r\n\r\n`,
+    'an interim answer with a body',
+  ),
   'interim answers without end': refused('HTTP/1.1 103 \r\n\r\n'.repeat(101) + ok + end, 'interim answers without end'),
 
   'a folded line': refused(`${ok}X: a\r\n b\r\n${end}`, 'an odd header name'),
