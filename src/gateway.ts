@@ -10,7 +10,6 @@
 import { createChallenges } from './acme/challenges.ts'
 import { createStreamRecorder } from './audit/recorder.ts'
 import type { Config } from './config/schema.ts'
-import { openDuties } from './duties.ts'
 import { createEntrances } from './entrances.ts'
 import { openGeneration } from './generation.ts'
 import { type HolderWatch, noteArrival, watchHolders } from './holders.ts'
@@ -97,7 +96,8 @@ export async function startGateway(
   const duties =
     crew === undefined
       ? open.use(
-          openDuties({
+          // What a worker does not do it does not load either.
+          (await import('./duties.ts')).openDuties({
             ...{ log, metrics, clock, settled: house.settled, audit: house.audit, challenges },
             renewed: () => options.materialsChanged?.(),
             answers: {

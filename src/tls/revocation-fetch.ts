@@ -4,7 +4,7 @@
  * What came may be anything: lists carry their own signature, so plain http is as good as https here (and is what
  * authorities publish under, RFC 5280 8). What does not come is a value with its reason, never an exception.
  */
-import { Agent, type Dispatcher, request } from 'undici'
+import type { Dispatcher, request } from 'undici'
 import { causeLine } from '../kernel/fault.ts'
 import { platformAuthorities } from './platform-authorities.ts'
 
@@ -52,6 +52,8 @@ export async function fetchBytes(
   { validators = {}, signal, terms = fetchTerms }: FetchOptions = {},
 ): Promise<Fetched> {
   const deadline = AbortSignal.timeout(terms.whole)
+  // Only where lists come from elsewhere: it takes five megabytes of each process.
+  const { Agent, request } = await import('undici')
   const agent = new Agent({
     connect: { timeout: terms.connect, ca: [...platformAuthorities()] },
     headersTimeout: terms.answer,
@@ -60,6 +62,7 @@ export async function fetchBytes(
   })
   try {
     return await follow(address, {
+      request,
       dispatcher: agent,
       signal: signal === undefined ? deadline : AbortSignal.any([deadline, signal]),
       headers: {
@@ -80,13 +83,14 @@ export async function fetchBytes(
 }
 
 interface Journey {
+  readonly request: typeof request
   readonly dispatcher: Dispatcher
   readonly signal: AbortSignal
   readonly headers: Record<string, string>
   readonly terms: FetchTerms
 }
 
-async function follow(address: string, { dispatcher, signal, headers, terms }: Journey): Promise<Fetched> {
+async function follow(address: string, { request, dispatcher, signal, headers, terms }: Journey): Promise<Fetched> {
   let url = address
   for (let hop = 0; hop <= terms.redirections; hop++) {
     const answer = await request(url, { dispatcher, signal, headers })
