@@ -1,5 +1,8 @@
 // The benchmark itself: what it measures was really answered, and what was not is a failure and never a figure.
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -14,6 +17,8 @@ import { allTargets, readOptions, UsageError } from './options.ts'
 import { cpuWatch, memoryOf } from './processes.ts'
 import { cellText, markdown } from './report.ts'
 import { scenarios } from './scenarios.ts'
+import { type StudyResult, studyMarkdown } from './study/report.ts'
+import { startSlowLine } from './study/slow-line.ts'
 import { httpProxy } from './targets/http-proxy.ts'
 import { nginx } from './targets/nginx.ts'
 import { sallyport } from './targets/sallyport.ts'
@@ -135,4 +140,54 @@ t.test('the table and the chart say what is missing', async t => {
   t.match(text, '- haproxy: not installed: haproxy')
   t.match(text, '- **FAILED** apache, p99: `answered 502`')
   t.match(chart(cells), '>0.50</text>')
+})
+
+t.test('a slow line has its rate for all connections together, and its delay', async t => {
+  const bytes = randomBytes(100_000)
+  const server = createServer(socket => void socket.once('data', () => socket.end(bytes))).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const { port } = server.address() as AddressInfo // a TCP server has one
+  const line = await startSlowLine(t, { port, megabitsPerSecond: 8, roundTrip: 60 })
+  const get = async () => {
+    const socket = connect(line, '127.0.0.1')
+    socket.write('give')
+    return Buffer.concat(await Array.fromAsync(socket as AsyncIterable<Buffer>)) // no encoding is set
+  }
+  const startedAt = performance.now()
+  const got = await Promise.all([get(), get()])
+  const took = performance.now() - startedAt
+  t.ok(
+    got.every(one => one.equals(bytes)),
+    'nothing is lost',
+  )
+  t.ok(took >= 200 + 60, `200 KB at 1 MB a second: ${took} ms`)
+})
+
+t.test('the table of the study compares with nginx in the same repetition', async t => {
+  const run = (way: string, seconds: number): StudyResult => ({
+    ...{ client: 'DICOMweb', way, seconds, megabytes: 105, codings: ['gzip'] },
+    ...{ gatewayCpu: 0.1, orthancCpu: 0.2, strangers: 0 },
+  })
+  const results = [
+    run('nginx', 1),
+    run('sallyport', 2),
+    run('nginx', 4),
+    run('sallyport', 2),
+    run('nginx', 3),
+    run('sallyport', 2),
+  ]
+  const line = { megabitsPerSecond: 100, roundTrip: 20 }
+  const text = studyMarkdown({
+    machine: {},
+    slices: 2,
+    size: 64,
+    repetitions: 3,
+    line,
+    skipped: { disk: 'not built' },
+    results,
+  })
+  t.match(text, '| sallyport | 2.00 | ×1.50 | 105.0 | gzip | 0.10 | 0.20 |')
+  t.match(text, '| nginx | 3.00 (1.00–4.00) | ×1.00 |')
+  t.match(text, '- disk: not measured, not built')
 })

@@ -5,20 +5,28 @@ import { installDebianPackages } from '../../src/demo/debian-packages.ts'
 import { compare } from './compare.ts'
 import { help, type Options, readOptions, UsageError } from './options.ts'
 import { profile } from './profile.ts'
+import { study, studyPackages } from './study/study.ts'
 
 const loadTools = ['wrk', 'nghttp2-client', 'curl', 'util-linux', 'nginx-light', 'slapd', 'ldap-utils']
 
 async function run(options: Options): Promise<boolean> {
   const say = (line: string) => console.error(line)
   if (options.install) {
-    const missing = installDebianPackages(
-      [...loadTools, ...options.targets.flatMap(({ packages }) => Object.keys(packages))],
-      say,
-    )
+    const peers = options.targets.flatMap(({ packages }) => Object.keys(packages))
+    const missing = installDebianPackages(options.command === 'study' ? studyPackages : [...loadTools, ...peers], say)
     if (missing.length > 0) say(`not installed: ${missing.join(' ')}`)
   }
   await using parts = new AsyncDisposableStack()
-  const t = { teardown: (undo: () => unknown) => parts.defer(async () => void (await undo())) }
+  const t = {
+    teardown: (undo: () => unknown) => parts.defer(async () => void (await undo())),
+    comment: (text: unknown) => say(String(text)),
+  }
+  if (options.command === 'study') {
+    const { quick, repetitions, out } = options
+    await study(t, { repetitions, out, slices: quick ? 40 : 200, size: 512, browser: true }, say)
+    say(`results: ${out}`)
+    return true
+  }
   if (options.command === 'profile') {
     console.log(await profile(t, options))
     return true

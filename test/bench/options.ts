@@ -33,7 +33,7 @@ Options
   --workers LIST      how many processes each gateway has; 1,2 when absent
   --repetitions N     of each cell; 3
   --seconds N         of each repetition; 2
-  --quick             --repetitions 1 --seconds 1 --workers 1, whatever else the machine does
+  --quick             --repetitions 1 --seconds 1 --workers 1, whatever else the machine does; study: 40 slices
   --out FOLDER        where results go; test/bench/results when absent
   --no-install        does not install missing Debian packages (it does as root)
   --help

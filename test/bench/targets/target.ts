@@ -47,7 +47,8 @@ export const can = (): undefined => undefined
 
 interface Launch {
   readonly name: string
-  readonly cores: string
+  /** As taskset has them; wherever it likes when absent. */
+  readonly cores?: string
   /** Absolute path, and arguments once the port is known. */
   readonly command: (port: number) => readonly string[]
   readonly cwd: string
@@ -65,9 +66,11 @@ export interface Launched {
 /** Starts a program on these processors, and waits until it takes connections on 127.0.0.1. */
 export function launch(t: Pick<Test, 'teardown'>, { name, cores, command, cwd, env, ca }: Launch): Promise<Launched> {
   return onFreePorts(1, '127.0.0.1', async ([port = 0]) => {
+    const pinned = cores === undefined ? [] : ['/usr/bin/taskset', '-c', cores]
+    const [file = '', ...args] = [...pinned, ...command(port)]
     const program = await runProgram({
-      command: '/usr/bin/taskset',
-      args: ['-c', cores, ...command(port)],
+      command: file,
+      args,
       logFile: join(cwd, `${name}.log`),
       cwd,
       env: { ...process.env, NODE_OPTIONS: '', ...env },
