@@ -9,7 +9,8 @@ import type { Connection, Exchange, UpgradeExchange } from './exchange.ts'
 export interface Take {
   /** @param progress  the bodies in motion, asked again at every look of the pace watch */
   exchange(exchange: Exchange, progress: () => readonly (Progress | undefined)[]): void
-  upgrade(exchange: UpgradeExchange): void
+  /** @param progress  of an answer that declines; absent: the engine looks after it. A tunnel may be quiet. */
+  upgrade(exchange: UpgradeExchange, progress?: () => readonly (Progress | undefined)[]): void
   /** Bytes that no request could be made of; the connection has been answered and closed. */
   malformed(connection: Connection, code: string): void
 }

@@ -81,13 +81,17 @@ export interface Exchange {
 
 export type Ending = 'complete' | 'client-gone' | 'aborted'
 
-/** A WebSocket handshake over HTTP/1.1: the same request, but the answer is a tunnel. Source: RFC 6455 4. */
+/**
+ * A WebSocket handshake, as it is over HTTP/1.1 whatever it came by: the same request, but the answer is a tunnel.
+ * Source: RFC 6455 4; RFC 8441 (over HTTP/2).
+ */
 export interface UpgradeExchange extends Exchange {
   readonly upgrade: {
     /** Bytes that the client sent behind the handshake; forwarded only after a checked 101. */
     readonly early: Buffer
     /**
-     * Sends 101 with these headers and hands the raw socket over. After this `reply` is spent.
+     * Says yes with these headers, and hands over what the bytes go through: the raw socket, or the rest of a stream. After
+     * this `reply` is spent.
      */
     accept(headers: HeaderList): Duplex
   }

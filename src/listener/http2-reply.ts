@@ -6,6 +6,7 @@ import type { Writable } from 'node:stream'
 import { endInPieces, inOneWrite, OutgoingBody, type Progress, WholeBody } from './bodies.ts'
 import type { HeaderList, Reply } from './exchange.ts'
 import { headerValues } from './exchange.ts'
+import type { Tunnel } from './http2-tunnel.ts'
 
 /** Names and values in turn, as Node takes them. */
 function rawHead(status: number, headers: HeaderList): string[] {
@@ -19,6 +20,8 @@ export class Reply2 implements Reply {
   /** Of an answer that goes out as it comes. */
   body: OutgoingBody | undefined
   progress: Progress | undefined
+  /** Of a WebSocket that was accepted. */
+  tunnel: Tunnel | undefined
   aborted = false
   /** END_STREAM goes out apart from the body. */
   endsApart = false
@@ -31,7 +34,7 @@ export class Reply2 implements Reply {
   }
 
   get bytes(): number {
-    return this.progress?.bytes ?? 0
+    return (this.tunnel ?? this.progress)?.bytes ?? 0
   }
 
   continue(): void {
@@ -65,6 +68,14 @@ export class Reply2 implements Reply {
     this.#stream.end(bytes)
   }
 
+  /** The answer to a WebSocket handshake that was accepted; the stream is the tunnel's from now on. */
+  open(headers: HeaderList, tunnel: Tunnel): void {
+    if (this.status !== undefined) throw new Error('the head of an answer goes out once')
+    this.status = 200
+    this.tunnel = tunnel
+    this.#stream.respond(rawHead(200, headers))
+  }
+
   /** @returns false: there is nobody to answer any more */
   #begin(status: number, headers: HeaderList, progress: Progress, how: ServerStreamResponseOptions): boolean {
     if (this.status !== undefined) throw new Error('the head of an answer goes out once')
@@ -86,7 +97,8 @@ export class Reply2 implements Reply {
     // Closed and not destroyed: the client reset it without an error, and what is left of the answer has no end.
     if (!this.#stream.closed) {
       this.aborted = byUs
-      this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+      // RFC 8441 5: the end of a tunnel that was not orderly.
+      this.#stream.close(this.tunnel === undefined ? constants.NGHTTP2_INTERNAL_ERROR : constants.NGHTTP2_CANCEL)
     }
     // Node would wait until a client that reads nothing has taken the reset, and the upstream with it.
     this.#stream.destroy()

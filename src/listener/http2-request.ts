@@ -7,8 +7,15 @@ import type { IncomingBody } from './bodies.ts'
 import type { ExchangeRequest, Header } from './exchange.ts'
 import { headerValues } from './exchange.ts'
 
-/** @param raw  names and values in turn, as they came */
-export function readRequest(raw: readonly string[], limits: Limits, body: IncomingBody | undefined): ExchangeRequest {
+/**
+ * @param raw  names and values in turn, as they came
+ * @returns    with the protocol that is asked for by an extended CONNECT (RFC 8441), if it is one
+ */
+export function readRequest(
+  raw: readonly string[],
+  limits: Limits,
+  body: IncomingBody | undefined,
+): ExchangeRequest & { readonly protocol: string | undefined } {
   const pseudo = new Map<string, string>()
   const headers: Header[] = []
   let doubled = false
@@ -38,6 +45,7 @@ export function readRequest(raw: readonly string[], limits: Limits, body: Incomi
   else if (lengths.length > 0 && length === undefined) malformed = 'the length of the body is not clear'
 
   return {
+    protocol: method === 'CONNECT' ? pseudo.get(':protocol') : undefined,
     method,
     target: 'target' in target ? target.target : '/',
     authority: authority?.text ?? '',

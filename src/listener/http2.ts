@@ -15,6 +15,7 @@ import { createFairStart } from './fair-start.ts'
 import { type Account, type Carrying, createGuard } from './http2-guard.ts'
 import { Reply2 } from './http2-reply.ts'
 import { headerBytes, readRequest } from './http2-request.ts'
+import { asHandshake, upgradeOf } from './http2-tunnel.ts'
 import { closeSoon } from './last-words.ts'
 
 /** Milliseconds in which streams still come in on a connection that was asked to leave. */
@@ -99,21 +100,25 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
     initialWindowSize: windowSize,
     maxHeaderListSize: limits.headerSize,
     enablePush: false,
+    enableConnectProtocol: true,
   }
 
   const begin = (carrying: CarryingStream, flags: number, raw: readonly string[], { connection, account }: Line) => {
     const { stream } = carrying
-    const body = (flags & constants.NGHTTP2_FLAG_END_STREAM) === 0 ? new IncomingBody(stream) : undefined
-    const request = readRequest(raw, limits, body)
+    const isWhole = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0
+    const body = isWhole ? undefined : new IncomingBody(stream)
+    const { protocol, ...read } = readRequest(raw, limits, body)
+    const isTunnel = protocol === 'websocket'
+    const request = isTunnel ? asHandshake(read, isWhole) : read
     if (request.malformed !== undefined) account.malformed(headerBytes(raw))
     const reply = new Reply2(stream, request.method)
     carrying.reply = reply
     const gone = new AbortController()
     const { promise: finished, resolve } = Promise.withResolvers<Ending>()
     stream.once('close', () => {
-      const complete = isComplete(stream)
+      const complete = reply.tunnel === undefined ? isComplete(stream) : !reply.aborted
       resolve(complete ? 'complete' : reply.aborted ? 'aborted' : 'client-gone')
-      if (complete) return
+      if (complete && reply.tunnel === undefined) return
       body?.cut()
       gone.abort()
       reply.body?.destroy()
@@ -121,7 +126,7 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
     stream.once('aborted', () => body?.cut())
     // RFC 9113 8.1: an answer that is complete before the request is, ends the stream without an error.
     const letGo = () => {
-      if (stream.readableEnded || body === undefined || stream.destroyed || stream.closed) return
+      if (isWhole || reply.tunnel !== undefined || stream.readableEnded || stream.destroyed || stream.closed) return
       unwanted(carrying, account)
       stream.close(constants.NGHTTP2_NO_ERROR)
     }
@@ -133,10 +138,9 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
       stream.sendTrailers({})
       letGo()
     })
-    take.exchange(
-      { id: randomUUID(), startedAt: Date.now(), connection, request, reply, signal: gone.signal, finished },
-      () => [body, reply.progress],
-    )
+    const made = { id: randomUUID(), startedAt: Date.now(), connection, request, reply, signal: gone.signal, finished }
+    if (isTunnel) take.upgrade({ ...made, upgrade: upgradeOf(stream, reply) }, () => [reply.progress])
+    else take.exchange(made, () => [body, reply.progress])
   }
 
   const arrive = (

@@ -45,6 +45,8 @@ export interface Place {
   end(): void
   /** One more place for the same connection, which needs two descriptors from now on. @returns whether there was one */
   widen(): boolean
+  /** It needs one less. */
+  narrow(): void
   /** The connection is gone; calling it again does nothing. */
   leave(): void
 }
@@ -148,6 +150,12 @@ export function createPlaces(limits: () => PlaceLimits, isExempt: (address: stri
           holder.places++
           held.width++
           return true
+        },
+        narrow() {
+          if (held.width < 2) return
+          taken--
+          holder.places--
+          held.width--
         },
         leave: () => leave(holder, key, held),
       }

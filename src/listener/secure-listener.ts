@@ -86,11 +86,15 @@ export async function listenSecure(
         pace.add(exchange, progress)
         events.exchange(exchange)
       },
-      upgrade(exchange) {
+      upgrade(exchange, progress) {
         const place = placed.get(exchange.connection)
         keepPlace(place, exchange)
+        if (progress !== undefined) pace.add(exchange, progress)
         // A connection to the upstream that is this client's alone.
-        if (place?.widen() !== false) return events.upgrade(exchange)
+        if (place?.widen() !== false) {
+          void exchange.finished.then(() => place?.narrow())
+          return events.upgrade(exchange)
+        }
         events.trouble(name, 'full', exchange.connection.address, 'there was no second place for a WebSocket')
         exchange.reply.send(503, [['retry-after', '5']], '')
       },

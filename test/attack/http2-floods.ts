@@ -56,6 +56,10 @@ const opening = ({ authority, path }: Target): Buffer =>
 const again = Buffer.concat([indexed(2), indexed(7), indexed(63), indexed(62)])
 const post = Buffer.concat([indexed(3), indexed(7), indexed(63), indexed(62)])
 const first = (to: Target): Buffer => frame(headers, endHeaders | endStream, 1, opening(to))
+const handshake = Buffer.concat([
+  ...[literal(':method', 'CONNECT'), literal(':protocol', 'websocket'), indexed(7), indexed(63), indexed(62)],
+  literal('sec-websocket-version', '13'),
+])
 
 const many = (n: number, count: number, one: (stream: number, at: number) => readonly Buffer[]): Buffer =>
   Buffer.concat(Array.from({ length: count }, (_, at) => one(streamOf(1 + n * count + at), at)).flat())
@@ -99,6 +103,11 @@ export const floods = {
     known: 'CVE-2023-44487',
     first,
     next: n => many(n, together, stream => [upload(stream), resetOf(stream)]),
+  },
+  'handshakes of WebSockets that are taken back': {
+    known: 'CVE-2023-44487',
+    first,
+    next: n => many(n, together, stream => [frame(headers, endHeaders, stream, handshake), resetOf(stream)]),
   },
   'made to reset by a window update of 0': provoked(stream => [frame(windowUpdate, 0, stream, word(0))]),
   'made to reset by a window that overflows': provoked(stream => [
