@@ -5,6 +5,7 @@ import { type App, startApp, within } from '../behaviour/app.ts'
 import { type Answer, json } from '../fixture/upstream-answers.ts'
 import {
   block,
+  data,
   endHeaders,
   endStream,
   entries,
@@ -91,7 +92,9 @@ t.test('F03: requests whose answers are never read', async t => {
 t.test('F03: uploads that are never ended', async t => {
   const app = await open(t)
   using line = await openRaw(app.gateway, { alpn: ['h2'] })
-  await line.write(Buffer.concat([Buffer.from(preface), frame(settings, 0, 0), requests(app, 'POST', 0)]))
+  // A byte of each: where nothing comes, the upstream is not even connected to.
+  const begun = Array.from({ length: streams }, (_, at) => frame(data, 0, 2 * at + 1, Buffer.from('x')))
+  await line.write(Buffer.concat([Buffer.from(preface), frame(settings, 0, 0), requests(app, 'POST', 0), ...begun]))
   t.ok(await within(2_000, () => app.upstream.openConnections > 30))
   await othersAreServed(t, app)
   t.ok(await within(15_000, () => app.upstream.openConnections <= 5), `${app.upstream.openConnections} are left`)

@@ -79,12 +79,6 @@ for (const protocol of protocols) {
           line.end()
         },
       ],
-      [
-        'a chunk that is none',
-        async line => {
-          await line.write(`${chunked}5\r\nhello\r\nzz\r\n`)
-        },
-      ],
     ]
     for (const [title, sent] of broken) {
       answer = sent
@@ -93,7 +87,7 @@ for (const protocol of protocols) {
     }
     answer = reply({ body: 'all is well' })
     t.match(await endingOf(app, '/x', protocol), { status: 200, ending: 'whole', bytes: Buffer.from('all is well') })
-    t.equal(app.upstream.connections, 5, 'no connection that broke off was used again')
+    t.equal(app.upstream.connections, 4, 'no connection that broke off was used again')
   })
 
   t.test(`over ${protocol} an answer that broke off before its head is a 502`, async t => {
@@ -107,6 +101,8 @@ for (const protocol of protocols) {
         line.end()
       },
       line => line.write('SSH-2.0-OpenSSH_9.2\r\n'),
+      // What came with the head is looked at before the head is passed on.
+      line => line.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n'),
     ]
     for (const sent of broken) {
       answer = sent
