@@ -164,7 +164,7 @@ export async function openGeneration(config: Config, materials: Materials, house
     const warn = (text: string) => log.warn({ upstream: name }, text)
     // Connections are passed on only between upstreams that are the same to the last byte of their trust.
     const key = JSON.stringify([name, section, trust])
-    const openIt = () => withFrameCache(openUpstream(name, section, trust, now, warn), metrics, now)
+    const openIt = () => withFrameCache(openUpstream(name, section, trust, now, warn), house, warn)
     const { part } = open.use(house.upstreams.take(key, openIt))
     destinations.set(name, destinationOf(part, materials.upstreamPasswords.get(name)))
   }

@@ -69,7 +69,7 @@ t.test('no file is a tower of its own', async t => {
 
 t.test('the file system is touched only where it belongs', async t => {
   const allowed =
-    /^(cli|demo|issuer|viewer)\/|^(config\/load|tls\/[a-z-]+|audit\/audit-log|kernel\/(atomic-file|descriptor-limit|state-database)|preflight|house|acme\/(certificate-store|keystore-file)|portal\/stylesheet|identity\/account-file)\.ts$/
+    /^(cli|demo|issuer|viewer)\/|^(config\/load|tls\/[a-z-]+|audit\/audit-log|kernel\/(atomic-file|descriptor-limit|state-database)|preflight|house|acme\/(certificate-store|keystore-file)|portal\/stylesheet|cache\/disk-store|identity\/account-file)\.ts$/
   const strangers = sources.filter(
     file => !allowed.test(file) && /from 'node:fs/.test(readFileSync(join('src', file), 'utf8')),
   )

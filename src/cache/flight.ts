@@ -170,7 +170,7 @@ export class Flight {
     this.#end()
     const frame = { key, study, body, headers: this.#terms.headersOf(headers, body.length) }
     const listed = !this.#stale
-    const own = store.keep(frame, { since: this.#since, maxAge, listed })
+    const own = store.keep(frame, { since: this.#since, maxAge }, listed)
     filled(listed ? 'kept' : 'not-kept')
     let first = true
     for (const asker of this.#askers) {

@@ -5,14 +5,22 @@
  * holds nothing but what the upstream says to nobody in particular. Where anything is unclear a request goes past.
  */
 import { randomBytes } from 'node:crypto'
+import type { Clock } from '../kernel/clock.ts'
 import { every } from '../kernel/every.ts'
 import { type HeaderList, headerValues } from '../listener/exchange.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Upstream, UpstreamRequest, UpstreamResponse } from '../upstream/upstream.ts'
 import { type Cacheable, cacheableOf } from './cacheable.ts'
 import { type Change, changeOf } from './changes.ts'
+import { type DiskStore, openDiskStore } from './disk-store.ts'
 import { Flight, type FlightTerms } from './flight.ts'
-import { createFrameStore, type Lent } from './frame-store.ts'
+import { createFrameStore, isOld, type Lent } from './frame-store.ts'
+
+export interface CacheParts {
+  readonly metrics: Pick<Metrics, 'cacheAnswers' | 'cacheFills' | 'cacheBytes'>
+  readonly clock: Clock
+  readonly settled: { readonly state: string }
+}
 
 /** Bytes of one frame: a mammogram has 30 MB. */
 const largestFrame = 64 * 1024 ** 2
@@ -46,17 +54,27 @@ function isNamed(headers: HeaderList, ifNoneMatch: string): boolean {
 /** With the cache that its section asks for, if it does. @param upstream  owned from now on: closed with the cache */
 export function withFrameCache(
   upstream: Upstream,
-  metrics: Pick<Metrics, 'cacheAnswers' | 'cacheFills' | 'cacheBytes'>,
-  now: () => number,
+  { metrics, clock, settled }: CacheParts,
+  warn: (text: string) => void,
 ): Upstream {
   const { name, section } = upstream
   if (section.cache === undefined) return upstream
-  const { memory, maxAge, browsers } = section.cache
+  const { memory, disk: diskLimit, maxAge, browsers } = section.cache
+  const now = () => clock.now()
   const told = {
     answered: (how: NonNullable<UpstreamResponse['cache']>) => metrics.cacheAnswers.inc({ upstream: name, how }),
-    holds: (bytes: number) => metrics.cacheBytes.set({ upstream: name }, bytes),
+    holds() {
+      metrics.cacheBytes.set({ upstream: name, place: 'memory' }, store.used)
+      if (disk !== undefined) metrics.cacheBytes.set({ upstream: name, place: 'disk' }, disk.used)
+    },
   }
-  const store = createFrameStore(memory, now)
+  const disk =
+    diskLimit === undefined
+      ? undefined
+      : openDiskStore({ folder: settled.state, limit: diskLimit, isOld: terms => isOld(terms, now()), warn })
+  const store = createFrameStore(memory, now, (frame, terms) => disk?.put(frame, terms))
+  /** Frames that are being read from the disk. */
+  const readings = new Map<string, Promise<void>>()
   const flights = new Map<string, Flight>()
   let unsureSince: number | undefined
   const flightTerms: FlightTerms = {
@@ -69,20 +87,22 @@ export function withFrameCache(
     isUnsure: () => unsureSince !== undefined && Math.abs(now() - unsureSince) < unsureFor,
     filled: outcome => {
       metrics.cacheFills.inc({ upstream: name, outcome })
-      told.holds(store.used)
+      told.holds()
     },
   }
   const sweeps = every(Math.min(maxAge, 10_000), () => {
     store.sweep()
-    told.holds(store.used)
+    disk?.sweep()
+    told.holds()
   })
 
   function forget(change: Exclude<Change, 'nothing'>): void {
     const concerns = ({ study }: { readonly study: string | undefined }) =>
       change === 'everything' || study === undefined || study === change.study
     store.forgetWhere(concerns)
+    disk?.forgetWhere(concerns)
     for (const flight of [...flights.values()]) if (concerns(flight)) flight.spoil()
-    told.holds(store.used)
+    told.holds()
   }
 
   async function changed(request: UpstreamRequest, change: Exclude<Change, 'nothing'>): Promise<UpstreamResponse> {
@@ -129,6 +149,19 @@ export function withFrameCache(
     return { ...landing.answer, cache: 'past' }
   }
 
+  async function readBack(key: string, from: DiskStore): Promise<void> {
+    const found = await from.find(key)
+    // What came meanwhile is newer, and what was forgotten meanwhile is no answer any more.
+    if (!found?.isCurrent() || store.has(key) || !store.promise(found.frame.body.length)) return
+    store.keep(found.frame, found.terms, true).release()
+  }
+  async function fromDisk(key: string, from: DiskStore): Promise<Lent | undefined> {
+    const reading = readings.get(key) ?? readBack(key, from).finally(() => readings.delete(key))
+    readings.set(key, reading)
+    await reading
+    return store.find(key)
+  }
+
   return {
     name,
     section,
@@ -145,9 +178,10 @@ export function withFrameCache(
       if (cacheable === undefined) return await past(request)
       if (cacheable.anew) {
         store.forget(cacheable.key)
+        disk?.forget(cacheable.key)
         flights.get(cacheable.key)?.spoil()
       }
-      const lent = store.find(cacheable.key)
+      const lent = store.find(cacheable.key) ?? (disk && (await fromDisk(cacheable.key, disk)))
       return lent === undefined ? await fill(request, cacheable) : handOut(lent, 'hit', cacheable)
     },
     probe: () => upstream.probe(),
@@ -155,6 +189,7 @@ export function withFrameCache(
     async [Symbol.asyncDispose]() {
       sweeps[Symbol.dispose]()
       store.forgetWhere(() => true)
+      disk?.[Symbol.dispose]()
       await upstream[Symbol.asyncDispose]()
     },
   }

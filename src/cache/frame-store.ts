@@ -15,12 +15,21 @@ export interface Frame {
   readonly body: Buffer
 }
 
+/** How long a frame may be shown. */
+export interface Terms {
+  /** Milliseconds since 1970 when it was asked for. */
+  readonly since: number
+  /** Milliseconds. */
+  readonly maxAge: number
+}
+
+export const isOld = ({ since, maxAge }: Terms, now: number): boolean => Math.abs(now - since) >= maxAge
+
 interface Entry extends Frame {
   cost: number
   /** The body in other forms, by name; those that are no smaller are the body itself. */
   readonly forms: Map<string, Promise<Buffer>>
-  readonly since: number
-  readonly maxAge: number
+  readonly terms: Terms
   readers: number
   listed: boolean
 }
@@ -37,6 +46,7 @@ export interface Lent {
 
 export interface FrameStore {
   find(key: string): Lent | undefined
+  has(key: string): boolean
   /** Promises room, for which others are put out. False: what is there is being read. @param bytes  of a body */
   promise(bytes: number): boolean
   /** Room that was promised and is not needed. */
@@ -44,11 +54,10 @@ export interface FrameStore {
   /**
    * Keeps a frame for which there was room.
    *
-   * @param since   milliseconds since 1970 when it was asked for
    * @param listed  false: nobody finds it; it lasts as long as it is lent
    * @returns       the first to read it
    */
-  keep(frame: Frame, terms: { since: number; maxAge: number; listed: boolean }): Lent
+  keep(frame: Frame, terms: Terms, listed: boolean): Lent
   forget(key: string): void
   forgetWhere(goes: (frame: Frame) => boolean): void
   /** Puts out what is too old. */
@@ -60,13 +69,19 @@ export interface FrameStore {
 /** What an entry takes besides its bytes: objects, the place in the map, a small header of each buffer. */
 const overhead = 1_024
 
-/** @param limit  bytes */
-export function createFrameStore(limit: number, now: () => number): FrameStore {
+/**
+ * @param limit  bytes
+ * @param spill  told of what is put out to make room for another, while it could still be shown
+ */
+export function createFrameStore(
+  limit: number,
+  now: () => number,
+  spill: (frame: Frame, terms: Terms) => void = () => undefined,
+): FrameStore {
   /** The one that was asked for last is last. */
   const entries = new Map<string, Entry>()
   let used = 0
 
-  const isOld = ({ since, maxAge }: Entry) => Math.abs(now() - since) >= maxAge
   const free = (entry: Entry) => {
     if (!entry.listed && entry.readers === 0) used -= entry.cost
   }
@@ -92,7 +107,9 @@ export function createFrameStore(limit: number, now: () => number): FrameStore {
     for (const entry of entries.values()) {
       if (used + bytes <= limit) break
       // To put out what is being read would win nothing.
-      if (entry.readers === 0) unlist(entry)
+      if (entry.readers > 0) continue
+      unlist(entry)
+      if (!isOld(entry.terms, now())) spill(entry, entry.terms)
     }
     if (used + bytes > limit) return false
     used += bytes
@@ -122,23 +139,24 @@ export function createFrameStore(limit: number, now: () => number): FrameStore {
     find(key) {
       const entry = entries.get(key)
       if (entry === undefined) return undefined
-      if (isOld(entry)) return void unlist(entry)
+      if (isOld(entry.terms, now())) return void unlist(entry)
       entries.delete(key)
       entries.set(key, entry)
       return lend(entry)
     },
+    has: key => entries.has(key),
     promise,
     giveBack(bytes) {
       used -= bytes
     },
-    keep(frame, { since, maxAge, listed }) {
+    keep(frame, terms, listed) {
       const texts = frame.headers.reduce((sum, [name, value]) => sum + name.length + value.length, frame.key.length)
       // The little that comes on top of the body may be over the limit for a moment; the next promise sees to it.
       const cost = frame.body.length + overhead + 2 * texts
       used += cost - frame.body.length
       const before = entries.get(frame.key)
       if (before !== undefined && listed) unlist(before)
-      const entry: Entry = { ...frame, cost, since, maxAge, readers: 0, listed, forms: new Map() }
+      const entry: Entry = { ...frame, cost, terms, readers: 0, listed, forms: new Map() }
       if (listed) entries.set(frame.key, entry)
       return lend(entry)
     },
@@ -150,7 +168,7 @@ export function createFrameStore(limit: number, now: () => number): FrameStore {
       for (const entry of entries.values()) if (goes(entry)) unlist(entry)
     },
     sweep() {
-      for (const entry of entries.values()) if (isOld(entry)) unlist(entry)
+      for (const entry of entries.values()) if (isOld(entry.terms, now())) unlist(entry)
     },
     get used() {
       return used

@@ -3,7 +3,7 @@
  */
 import { z } from 'zod'
 import { peerTrustSection } from './peer-trust.ts'
-import { ByteSize, Duration, type FileScalars, HttpOrigin, notYet, PathPrefix } from './scalars.ts'
+import { ByteSize, Duration, type FileScalars, HttpOrigin, PathPrefix } from './scalars.ts'
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 /** They belong to the connection or frame the body; whoever sets them by hand makes two requests of one. */
@@ -17,7 +17,8 @@ const HeaderName = z
 /** Of DICOM frames, and of nothing else: see src/cache. Workers share the memory out. */
 const Cache = z.strictObject({
   memory: ByteSize.refine(bytes => bytes >= 1024 ** 2, 'at least 1 MB').default(256 * 1024 ** 2),
-  disk: notYet('disk'),
+  /** Besides, for what memory has no room for; nothing of it outlives the process. */
+  disk: ByteSize.refine(bytes => bytes >= 64 * 1024 ** 2, 'at least 64 MB').optional(),
   /** What is changed past the gateway (C-STORE, another gateway) is seen after so long at the latest. */
   maxAge: Duration.refine(milliseconds => milliseconds >= 1_000, 'at least 1 s').default(600_000),
   /** Whether they may keep frames, and ask each time whether they may show them; on a shared machine they stay on its disk. */

@@ -50,7 +50,7 @@ export function createMetrics() {
       ['upstream', 'how'],
     ),
     cacheFills: counter('sallyport_cache_fills_total', 'Frames that a cache asked for', ['upstream', 'outcome']),
-    cacheBytes: gauge('sallyport_cache_bytes', 'Memory that a cache takes', ['upstream']),
+    cacheBytes: gauge('sallyport_cache_bytes', 'Bytes that a cache takes', ['upstream', 'place']),
     upstreamUp: gauge(
       'sallyport_upstream_up',
       '1 when the upstream answered last time, 0 when it did not',

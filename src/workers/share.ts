@@ -41,7 +41,9 @@ export function shareOf(config: Config, seat: Seat): Config {
       if (one.kind === 'ohif') return one
       const part = { ...one, connections: partOf(one.connections, seat) }
       if (part.kind === 'omero-web' || part.cache === undefined) return part
-      return { ...part, cache: { ...part.cache, memory: partOf(part.cache.memory, seat) } }
+      const { memory, disk } = part.cache
+      const shares = { memory: partOf(memory, seat), disk: disk && partOf(disk, seat) }
+      return { ...part, cache: { ...part.cache, ...shares } }
     }),
   }
 }

@@ -11,7 +11,7 @@ function keep(
 ): Lent | undefined {
   if (!store.promise(size)) return undefined
   const frame = { key, study: more.study, headers: [['content-type', 'image/png']] as const, body: Buffer.alloc(size) }
-  return store.keep(frame, { since: 0, maxAge: 100, listed: more.listed ?? true })
+  return store.keep(frame, { since: 0, maxAge: 100 }, more.listed ?? true)
 }
 
 t.test('thousands of frames never take more than was given, and the last ones are there', async t => {
