@@ -72,7 +72,10 @@ export async function startGateway(
   let draining = false
   let holders: HolderWatch | undefined
   const house = open.use(
-    await openHouse(config, options, { isDraining: () => draining, revocationChanged: () => holders?.look() }),
+    await openHouse(config, materials, options, {
+      isDraining: () => draining,
+      revocationChanged: () => holders?.look(),
+    }),
   )
   let current = open.use(await openGeneration(config, materials, house))
   house.inFlight.judgeBy(current.judge)

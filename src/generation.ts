@@ -69,7 +69,7 @@ export async function openGeneration(config: Config, materials: Materials, house
   const now = () => clock.now()
 
   const { realms } = config
-  const local = openLocalAccounts({ file: realms.local.file, clock })
+  const local = openLocalAccounts({ file: house.kept.localAccounts(realms.local), clock })
   const directory = realms.directory.enabled
     ? open.use(
         openDirectory(realms.directory, {
@@ -171,7 +171,7 @@ export async function openGeneration(config: Config, materials: Materials, house
   const upstreams = new Map([...destinations].map(([name, { upstream }]) => [name, upstream]))
 
   const routes = compileRoutes(config)
-  const portal = createPortal({
+  const portal = await createPortal({
     sessions,
     passwords,
     standing,
@@ -215,7 +215,7 @@ export async function openGeneration(config: Config, materials: Materials, house
     viewers,
     directory,
     entrances: new Map([...materials.listeners, ...materials.streams]),
-    isDraining: house.isDraining,
+    ...{ isDraining: house.isDraining, trouble: house.kept.trouble },
     now,
   })
 

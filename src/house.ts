@@ -11,16 +11,16 @@ import { createNoteworthy, type Noteworthy } from './audit/noteworthy.ts'
 import type { Config } from './config/schema.ts'
 import { createInFlight, type InFlight, type InFlightOptions } from './forward/in-flight.ts'
 import type { DirectoryAccounts } from './identity/directory-account.ts'
-import { openDirectoryAccounts } from './identity/directory-accounts.ts'
 import type { FailureCounts } from './identity/failure-counts.ts'
-import { openFailureRecords } from './identity/failure-records.ts'
 import type { VerdictMemory } from './identity/remembered-verdicts.ts'
-import { openSessionStore, type SessionStore } from './identity/session-store.ts'
-import { type Ledger, ledgerFile, openLedger } from './issuer/ledger.ts'
+import type { SessionStore } from './identity/session-store.ts'
+import type { Ledger } from './issuer/ledger.ts'
 import type { Clock } from './kernel/clock.ts'
 import { causeLine, Fault } from './kernel/fault.ts'
 import { createLeases, type Leases } from './kernel/lease.ts'
+import type { Materials } from './preflight.ts'
 import { type Settled, settledOf } from './reload.ts'
+import { openState, type State } from './state.ts'
 import type { Log } from './telemetry/log.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 import type { Revocation, RevocationParts } from './tls/revocation.ts'
@@ -52,6 +52,8 @@ export interface House extends Surroundings, AsyncDisposable {
   /** Of people of the directory. */
   readonly accounts: DirectoryAccounts
   readonly ledger: Ledger
+  /** Of the state; and where local accounts stand. */
+  readonly kept: Pick<State, 'localAccounts' | 'trouble'>
   readonly inFlight: InFlight
   readonly failures: FailureCounts
   readonly noteworthy: Noteworthy
@@ -105,18 +107,30 @@ const isMineOf =
   name =>
     crew === undefined || createHash('sha256').update(name).digest().readUInt32BE() % crew.of === crew.number - 1
 
-export async function openHouse(config: Config, surroundings: Surroundings, events: HouseEvents): Promise<House> {
+export async function openHouse(
+  config: Config,
+  { store }: Pick<Materials, 'store'>,
+  surroundings: Surroundings,
+  events: HouseEvents,
+): Promise<House> {
   const { log, metrics, clock } = surroundings
   await using open = new AsyncDisposableStack()
   const now = () => clock.now()
   const { state, sessions: remembered } = config
 
   const audit = open.use(surroundings.crew?.audit ?? (await openTrail(config, surroundings)))
-  const { store: file, idle, absolute } = remembered
-  const sessions = open.use(openSessionStore({ file, idle, absolute, clock }))
-  const accounts = open.use(openDirectoryAccounts({ file }))
-  const ledger = open.use(openLedger(join(state, ledgerFile)))
-  const failures = open.use(openFailureRecords({ file, clock }))
+  const kept = open.use(
+    await openState({
+      ...{ config, clock, store },
+      changed(fault) {
+        metrics.stateUp.set(fault === undefined ? 1 : 0)
+        if (fault === undefined) log.info({}, 'the state is there again, and was loaded anew')
+        else log.warn({ cause: causeLine(fault) }, 'the state is away: who is signed in goes on, nobody signs in')
+      },
+    }),
+  )
+  metrics.stateUp.set(1)
+  const { sessions, accounts, ledger, failures } = kept
   const noteworthy = createNoteworthy(now)
   const note: House['note'] = async (id, event) => {
     await audit.record(id, event).catch((fault: unknown) => {
@@ -131,7 +145,7 @@ export async function openHouse(config: Config, surroundings: Surroundings, even
     const detail = `what ran on ${permit.route.label} would not be permitted now`
     void note(exchange.id, { kind: 'access-ended', who: { name, realm, proof: proof.kind }, reason, detail })
   }
-  const inFlight = open.use(createInFlight({ sessions, idle, barred }))
+  const inFlight = open.use(createInFlight({ sessions, idle: remembered.idle, barred }))
 
   const opened = open.move()
   return {
@@ -143,6 +157,7 @@ export async function openHouse(config: Config, surroundings: Surroundings, even
     sessions,
     accounts,
     ledger,
+    kept,
     inFlight,
     failures,
     noteworthy,

@@ -3,7 +3,7 @@
  *
  * `check` prints what comes out, `serve` starts only on what comes out: the gateway never starts half open.
  */
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { readDirectoryAuthorities, readSupplied } from './acme/keystore-file.ts'
 import type { AcmeOrder } from './acme/supplies.ts'
@@ -19,13 +19,15 @@ import { readAccountFile } from './identity/account-file.ts'
 import { inspectIssuers } from './identity/certificate-realms.ts'
 import { inspectNames } from './identity/inspect-names.ts'
 import { causeLine } from './kernel/fault.ts'
-import { Secret } from './kernel/secret.ts'
+import type { Secret } from './kernel/secret.ts'
 import { planDirectory } from './ldap/directory-plan.ts'
+import { inspectStore, type StoreMaterials } from './redis/terms.ts'
 import { inspectKeys } from './tls/fitting-keys.ts'
 import { type Keystore, readKeystore, unreadable } from './tls/keystore.ts'
 import { type PeerTrust, readPeerTrust } from './tls/peer-trust.ts'
 import { effectiveTerms, type Report } from './tls/protocol-floor.ts'
 import { inspectRevocation } from './tls/revocation.ts'
+import { readSecret } from './tls/secret-file.ts'
 import { type ServerTrust, serverTrust, unusable } from './tls/server-context.ts'
 import { readTruststore } from './tls/truststore.ts'
 
@@ -41,6 +43,7 @@ export interface Materials {
   readonly upstreamPasswords: ReadonlyMap<string, Secret>
   readonly directoryTrust: PeerTrust | undefined
   readonly directoryPassword: Secret | undefined
+  readonly store: StoreMaterials
 }
 
 export interface Inspected {
@@ -155,6 +158,7 @@ export function inspect(config: Config, locate: Locate, env: NodeJS.ProcessEnv, 
     if (password !== undefined) upstreamPasswords.set(name, password)
   }
 
+  const store = inspectStore(config.sessions.store, env, now, at('sessions', 'store'))
   const { directory, local } = config.realms
   const asked = directory.enabled ? inspectDirectory(directory, env, now, at) : undefined
   try {
@@ -172,6 +176,7 @@ export function inspect(config: Config, locate: Locate, env: NodeJS.ProcessEnv, 
           ...{ listeners, streams, acme, upstreamTrust, upstreamPasswords },
           directoryTrust: asked?.trust,
           directoryPassword: asked?.password,
+          store,
         },
     problems,
   }
@@ -206,32 +211,5 @@ function inspectModule(file: string, report: Report): void {
       report('newUserGroup', `others may write ${file}, and it would run inside the gateway; chmod go-w ${file}`)
   } catch (cause) {
     report('newUserGroup', unreadable(file, cause))
-  }
-}
-
-function readSecret(
-  place: SecretPlace,
-  env: NodeJS.ProcessEnv,
-  report: (message: string, severity?: 'warning') => void,
-): Secret | undefined {
-  if ('env' in place) {
-    const text = env[place.env]
-    if (text !== undefined) return new Secret(text)
-    report(`the environment variable ${place.env} is not set`)
-    return undefined
-  }
-  try {
-    const text = readFileSync(place.file, 'utf8')
-    const mode = statSync(place.file).mode & 0o777
-    if ((mode & 0o077) !== 0)
-      report(
-        `${place.file} holds a secret and others may read it (mode ${mode.toString(8).padStart(4, '0')}); chmod 600`,
-        'warning',
-      )
-    // Editors end a file with a line break that is no part of the secret.
-    return new Secret(text.replace(/\r?\n$/, ''))
-  } catch (cause) {
-    report(unreadable(place.file, cause))
-    return undefined
   }
 }

@@ -2,7 +2,7 @@
  * Whether the gateway can do its work now: upstreams, directory, certificates, state. For /readyz.
  */
 
-import { asFault } from './kernel/fault.ts'
+import { asFault, type Fault } from './kernel/fault.ts'
 import type { Directory } from './ldap/directory.ts'
 import type { Readiness } from './listener/admin-listener.ts'
 import type { ServerTrust } from './tls/server-context.ts'
@@ -16,6 +16,8 @@ export interface ReadinessParts {
   /** Listeners and streams. */
   readonly entrances: ReadonlyMap<string, ServerTrust>
   readonly isDraining: () => boolean
+  /** Of the state. */
+  readonly trouble: (() => Fault | undefined) | undefined
   readonly now: () => number
 }
 
@@ -28,6 +30,7 @@ export function createReadiness({
   directory,
   entrances,
   isDraining,
+  trouble,
   now,
 }: ReadinessParts): () => Promise<Readiness> {
   let last: { at: number; answer: Promise<Readiness> } | undefined
@@ -54,6 +57,7 @@ export function createReadiness({
         },
       ),
     ])
+    if (trouble !== undefined) parts['state'] = trouble()?.code ?? 'ok'
     if (isDraining()) parts['gateway'] = 'stopping'
     // A balancer that sends nobody here before a certificate has come would keep its authority away as well.
     return { ready: Object.values(parts).every(state => state === 'ok' || state === 'none yet'), parts }

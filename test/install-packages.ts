@@ -14,6 +14,7 @@ const packages: Readonly<Record<string, string>> = {
   'python3-numpy': 'lets pydicom unpack pixels',
   chromium: 'a real browser with client certificates',
   'fonts-dejavu-core': 'text on the screenshots',
+  'redis-server': 'the state that several gateways share',
   'libnss3-tools': 'certutil and pk12util fill the certificate store of Chromium',
   slapd: 'the directory behind the sign-in',
   'ldap-utils': 'seeds the directory and asks whether it is up',

@@ -17,7 +17,7 @@ import { quoted } from './shell-quote.ts'
 import { shownPath } from './shown-path.ts'
 
 export async function createAccount(argv: OneAccount, report: Report): Promise<void> {
-  using people = openPeople(argv, report, 'make')
+  await using people = await openPeople(argv, report, 'make')
   const { configuration, directory: accounts } = people
   await using directory = await openConfiguredDirectory(configuration, report)
   const name = people.called(argv.name)
@@ -54,7 +54,7 @@ export async function createAccount(argv: OneAccount, report: Report): Promise<v
       answer.kind === 'no-groups' ? plain(answer.why) : undefined,
     )
   const syncOnLogin = realms?.directory.syncOnLogin === true
-  const admission = admit(
+  const admission = await admit(
     { entry, groups, at: Date.now(), signsIn: false },
     { accounts, local: people.local, syncOnLogin },
   )

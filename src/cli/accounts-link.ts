@@ -26,7 +26,7 @@ export interface LinkArguments extends OneAccount {
 }
 
 export async function linkAccount(argv: LinkArguments, report: Report): Promise<void> {
-  using people = openPeople(argv, report, 'make')
+  await using people = await openPeople(argv, report, 'make')
   await using directory = await openConfiguredDirectory(people.configuration, report)
   const person = requirePerson(people, people.called(argv.name))
   const { name } = person.account
@@ -76,9 +76,9 @@ async function handOver(
       'look at it, and link it again',
     )
   const made = { name, ...facts, groups, locked, createdAt: Date.now(), lastLoginAt: undefined }
-  if (!people.directory.add(made)) throw new CommandEnd(1, `${name} was linked by somebody else just now`)
+  if (!(await people.directory.add(made))) throw new CommandEnd(1, `${name} was linked by somebody else just now`)
   report.result(
-    `account ${plain(name)} is of the directory now${locked ? ', and locked as before' : ''}${endedText(people.endSessions(name))}; its local account lies dormant in ${shownPath(people.file)}`,
+    `account ${plain(name)} is of the directory now${locked ? ', and locked as before' : ''}${endedText(await people.endSessions(name))}; its local account lies dormant in ${shownPath(people.file)}`,
     asValue({ kind: 'directory', account: made, dormant: account }),
   )
 }
@@ -102,9 +102,9 @@ async function moveOver(people: People, { account, facts: said, yes }: Linking<D
         `if it is somebody else: sallyport users remove ${quoted(name)}, and the next sign-in makes an account of its own`,
       )
   }
-  if (!people.directory.update(name, facts)) throw noAccount(people, name)
+  if (!(await people.directory.update(name, facts))) throw noAccount(people, name)
   // The same entry under another name: whoever is in is still the one that it was.
-  const ended = isSame ? '' : endedText(people.endSessions(name))
+  const ended = isSame ? '' : endedText(await people.endSessions(name))
   show(`account ${plain(name)} belongs to ${plain(facts.dn)} now${ended}`)
 }
 

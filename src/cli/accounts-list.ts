@@ -15,8 +15,8 @@ export interface OneAccount extends PeopleArguments {
   name: string
 }
 
-export function listAccounts(argv: PeopleArguments, report: Report): void {
-  using people = openPeople(argv, report, 'read')
+export async function listAccounts(argv: PeopleArguments, report: Report): Promise<void> {
+  await using people = await openPeople(argv, report, 'read')
   const all = people.directory.list()
   const values = all.map(account => asValue({ kind: 'directory', account, dormant: people.local.find(account.name) }))
   if (all.length === 0)
@@ -33,8 +33,8 @@ export function listAccounts(argv: PeopleArguments, report: Report): void {
   report.result(all.length === 0 ? '' : tableOf([['NAME', 'STATE', 'LAST SIGN-IN', 'GROUPS', 'DN'], ...rows]), values)
 }
 
-export function showAccount(argv: OneAccount, report: Report): void {
-  using people = openPeople(argv, report, 'read')
+export async function showAccount(argv: OneAccount, report: Report): Promise<void> {
+  await using people = await openPeople(argv, report, 'read')
   const name = people.called(argv.name)
   const account = requireDirectoryAccount(people, name)
   const dormant = people.local.find(name)

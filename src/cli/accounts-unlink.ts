@@ -15,18 +15,18 @@ import { quoted } from './shell-quote.ts'
 import { shownPath } from './shown-path.ts'
 
 export async function unlinkAccount(argv: OneAccount, report: Report): Promise<void> {
-  using people = openPeople(argv, report, 'change')
+  await using people = await openPeople(argv, report, 'change')
   const account = requireDirectoryAccount(people, people.called(argv.name))
   const { name, locked } = account
   const dormant = people.local.find(name)
   const local = dormant ?? (await makeLocal(people, account))
   // While the other record is there this one lies dormant, so nobody comes in with it in between.
   if (locked && !local.locked) await people.local.setLocked(name, true)
-  people.directory.remove(name)
+  await people.directory.remove(name)
 
   const shown = plain(name)
   const place = shownPath(people.file)
-  const ended = endedText(people.endSessions(name))
+  const ended = endedText(await people.endSessions(name))
   const how =
     dormant === undefined
       ? `is a local account now, made in ${place}, with a password that nobody knows${ended}`

@@ -9,7 +9,8 @@ import { type Authority, authorityFiles, authorityFingerprint, openAuthority } f
 import { takeOverIssued } from '../issuer/issued.ts'
 import { type Ledger, ledgerFile, openLedger } from '../issuer/ledger.ts'
 import { IssuerRefusal } from '../issuer/refusal.ts'
-import { configFile, requireConfiguration } from './configuration.ts'
+import { type Configuration, configFile, requireConfiguration } from './configuration.ts'
+import { isShared, openConfiguredState } from './configured-state.ts'
 import { askPassword, readPasswordFile } from './password-input.ts'
 import { CommandEnd, type Report } from './report.ts'
 import { shownPath } from './shown-path.ts'
@@ -23,13 +24,22 @@ export interface AuthorityPlace {
   /** How long the configuration lets certificates live; absent: no configuration. */
   readonly days: number | undefined
   readonly password: SecretPlace | undefined
+  /** Where the ledger stands in a Redis; absent: in that folder. */
+  readonly shared?: Configuration | undefined
 }
 
 export function authorityPlace(named: string | undefined, config: string | undefined, report: Report): AuthorityPlace {
   const file = configFile(config)
-  const given = file === undefined ? undefined : requireConfiguration(file, report).config
+  const configuration = file === undefined ? undefined : requireConfiguration(file, report)
+  const given = configuration?.config
   const { dir = 'certs/authority', days, password } = given?.authority ?? {}
-  return { dir: resolve(named ?? dir), state: resolve(given?.state ?? 'state'), days, password }
+  return {
+    dir: resolve(named ?? dir),
+    state: resolve(given?.state ?? 'state'),
+    days,
+    password,
+    shared: isShared(configuration) ? configuration : undefined,
+  }
 }
 
 /** SHA-256 of its certificate, for which no password is needed; undefined: there is none in this place. */
@@ -38,21 +48,19 @@ export function placeFingerprint({ dir }: AuthorityPlace): string | undefined {
 }
 
 /** For commands that only look something up: undefined where nothing was ever issued, and then nothing is made. */
-export function openExistingLedger(place: AuthorityPlace, report: Report): Ledger | undefined {
-  const there = [join(place.state, ledgerFile), join(place.dir, 'issued.jsonl')].some(file => existsSync(file))
-  return there ? openPlaceLedger(place, report) : undefined
+export async function openExistingLedger(place: AuthorityPlace, report: Report): Promise<Ledger | undefined> {
+  const there =
+    place.shared !== undefined ||
+    [join(place.state, ledgerFile), join(place.dir, 'issued.jsonl')].some(file => existsSync(file))
+  return there ? await openPlaceLedger(place, report) : undefined
 }
 
 /** Also takes over what an authority of an earlier release had noted beside its key. @throws CommandEnd */
-export function openPlaceLedger(place: AuthorityPlace, report: Report): Ledger {
-  refuseForeignOwner(place.state)
-  const file = join(place.state, ledgerFile)
-  // Also the file itself: it may be all that somebody else left there.
-  refuseForeign(file)
-  const ledger = openLedger(file)
+export async function openPlaceLedger(place: AuthorityPlace, report: Report): Promise<Ledger> {
+  const { file, ledger } = await openLedgerOf(place, report)
   try {
     const fingerprint = placeFingerprint(place)
-    const taken = fingerprint === undefined ? undefined : takeOverIssued(place.dir, fingerprint, ledger)
+    const taken = fingerprint === undefined ? undefined : await takeOverIssued(place.dir, fingerprint, ledger)
     if (taken !== undefined && taken.kept !== taken.file)
       report.note(
         `took ${taken.lines} ${taken.lines === 1 ? 'certificate' : 'certificates'} over from ${shownPath(taken.file)} into ${shownPath(file)}; the old list lies in ${shownPath(taken.kept)}`,
@@ -62,6 +70,20 @@ export function openPlaceLedger(place: AuthorityPlace, report: Report): Ledger {
     ledger[Symbol.dispose]()
     throw cause
   }
+}
+
+async function openLedgerOf(place: AuthorityPlace, report: Report): Promise<{ file: string; ledger: Ledger }> {
+  const { state, shared } = place
+  if (shared === undefined) {
+    refuseForeignOwner(state)
+    const file = join(state, ledgerFile)
+    // Also the file itself: it may be all that somebody else left there.
+    refuseForeign(file)
+    return { file, ledger: openLedger(file) }
+  }
+  const opened = await openConfiguredState(shared, report)
+  const close = () => void opened[Symbol.asyncDispose]()
+  return { file: 'Redis', ledger: { ...opened.ledger, [Symbol.dispose]: close } }
 }
 
 /** The text of a secret that the configuration names. @throws CommandEnd 2 */

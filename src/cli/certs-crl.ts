@@ -29,7 +29,7 @@ export async function writeRevocationList(argv: CrlArguments, report: Report): P
   refuseOther(file)
   const place = authorityPlace(argv.authority, argv.config, report)
   const authority = await openPlace(place, argv.authorityPasswordFile, report)
-  using ledger = openPlaceLedger(place, report)
+  using ledger = await openPlaceLedger(place, report)
   const list = await signRevocationList(authority, ledger, argv.days === undefined ? {} : { days: argv.days })
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   writeFileAtomically(file, argv.der ? list.der : list.pem, publicMode)

@@ -123,7 +123,7 @@ async function serverFromAuthority(argv: ServerArguments, report: Report) {
   // What the configuration says is for clients too, and those may live longer.
   const days = place.days === undefined ? undefined : Math.min(place.days, longestServerDays)
   return async () => {
-    using ledger = openPlaceLedger(place, report)
+    using ledger = await openPlaceLedger(place, report)
     return await issueServer(authority, ledger, { names, ips, clientAuth, ...termsOf(argv, days) })
   }
 }
@@ -136,12 +136,12 @@ export async function makeClientFiles(argv: ClientArguments, report: Report): Pr
   const terms = containerTerms(argv.format, argv.passwordFile, report)
   const { name, email } = argv
   const wishes = { name, ...(email === undefined ? {} : { email }), ...termsOf(argv, place.days) }
-  using ledger = openPlaceLedger(place, report)
+  using ledger = await openPlaceLedger(place, report)
   const { chainPem, keyPem } = await whileMaking(argv.key, report, () => issueClient(authority, ledger, wishes))
   const facts = await leafOf(chainPem)
   await writeCertificate(files, { chainPem, keyPem, friendlyName: name }, terms, argv.force)
   tell('client', facts, files, terms, report)
-  noteEarlier(ledger.list(), facts.serial, name, report)
+  noteEarlier(await ledger.list(), facts.serial, name, report)
   report.note(
     `use it: import ${shownPath(files.pkcs12)} into the browser or device; a gateway that trusts ${shownPath(authorityFiles(place.dir).certificate)} knows the holder as "${name}"`,
   )

@@ -33,11 +33,11 @@ function chosenAuthority(argv: ListArguments, place: AuthorityPlace): string | u
   )
 }
 
-export function listIssued(argv: ListArguments, report: Report): void {
+export async function listIssued(argv: ListArguments, report: Report): Promise<void> {
   const place = authorityPlace(argv.authority, argv.config, report)
   const only = chosenAuthority(argv, place)
-  using ledger = openExistingLedger(place, report)
-  const entries = (ledger?.list() ?? []).filter(({ authority }) => only === undefined || authority === only)
+  using ledger = await openExistingLedger(place, report)
+  const entries = ((await ledger?.list()) ?? []).filter(({ authority }) => only === undefined || authority === only)
   const now = new Date()
   if (entries.length === 0)
     report.note('nothing was issued here so far; sallyport certs client NAME makes a client certificate')
@@ -47,10 +47,10 @@ export function listIssued(argv: ListArguments, report: Report): void {
   )
 }
 
-export function revokeIssued(argv: RevokeArguments, report: Report): void {
+export async function revokeIssued(argv: RevokeArguments, report: Report): Promise<void> {
   const place = authorityPlace(argv.authority, argv.config, report)
   const authority = chosenAuthority(argv, place)
-  using ledger = openExistingLedger(place, report)
+  using ledger = await openExistingLedger(place, report)
   if (ledger === undefined) {
     const file = shownPath(join(place.state, ledgerFile))
     throw new CommandEnd(
@@ -61,7 +61,7 @@ export function revokeIssued(argv: RevokeArguments, report: Report): void {
   }
   const now = new Date()
   const { which, reason } = argv
-  const [entry] = ledger.revoke(which, { at: now, reason, ...(authority === undefined ? {} : { authority }) })
+  const [entry] = await ledger.revoke(which, { at: now, reason, ...(authority === undefined ? {} : { authority }) })
   if (entry === undefined) throw new Error('the ledger revoked nothing and refused nothing')
   const why = reason === 'unspecified' ? '' : ` (${reason})`
   report.result(

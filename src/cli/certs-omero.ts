@@ -56,7 +56,7 @@ export async function makeOmeroFiles(argv: OmeroArguments, report: Report): Prom
   const authority = await openPlace(place, argv.authorityPasswordFile, report)
   const terms = containerTerms(argv.format, argv.passwordFile, report)
   const days = argv.days ?? (place.days === undefined ? undefined : Math.min(place.days, longestServerDays))
-  using ledger = openPlaceLedger(place, report)
+  using ledger = await openPlaceLedger(place, report)
   const issued = await issueServer(authority, ledger, {
     ...namesOf(argv),
     key: kept ?? argv.key ?? usualKey,

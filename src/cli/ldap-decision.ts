@@ -74,12 +74,13 @@ export async function decide(name: string, password: string | undefined, parts: 
 
 /** The counts of failed tries are in the gateway that runs. */
 const unthrottled: Throttle = {
+  learn: () => undefined,
   refusal: () => undefined,
   isKept: () => false,
   failed: () => undefined,
   succeeded: () => undefined,
   isFamiliar: () => true,
-  binds: { refusal: () => undefined, refused: () => undefined, taken: () => undefined },
+  binds: { learn: () => undefined, refusal: () => undefined, refused: () => undefined, taken: () => undefined },
 }
 
 /** As if every password were the right one. */

@@ -48,7 +48,7 @@ export interface Examined {
 export const examine =
   (depth: Depth) =>
   async (argv: ExamineArguments, report: Report): Promise<void> => {
-    using people = openPeople(argv, report, 'read')
+    await using people = await openPeople(argv, report, 'read')
     const { settings, options, configuration } = readConfiguredDirectory(people.configuration, report)
     const { config } = configuration
     const name = people.called(argv.user)

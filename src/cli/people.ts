@@ -17,8 +17,10 @@ import { causeLine, Fault } from '../kernel/fault.ts'
 import { foldName } from '../kernel/fold-name.ts'
 import { openExistingLedger } from './certs-authority.ts'
 import { type Configuration, configFile, requireConfiguration } from './configuration.ts'
+import { isShared, openConfiguredState } from './configured-state.ts'
 import { CommandEnd, type Report } from './report.ts'
 import { quoted } from './shell-quote.ts'
+import { shownPath } from './shown-path.ts'
 import { refuseForeign, refuseForeignOwner } from './state-owner.ts'
 
 export interface PeopleArguments {
@@ -31,7 +33,7 @@ export interface PutOut {
   readonly certificatesRevoked: readonly string[]
 }
 
-export interface People extends Disposable {
+export interface People extends AsyncDisposable {
   /** Undefined: there is none, and the usual places count. */
   readonly configuration: Configuration | undefined
   /** users.yaml. */
@@ -41,9 +43,9 @@ export interface People extends Disposable {
   /** As accounts are called: what was typed, in small letters where `realms.ignoreCase` says so. */
   called(typed: string): string
   /** How many have ended. */
-  endSessions(name: string): number
+  endSessions(name: string): Promise<number>
   /** All good client certificates of this name; their serials. */
-  takeBackCertificates(name: string, reason: RevocationReason): readonly string[]
+  takeBackCertificates(name: string, reason: RevocationReason): Promise<readonly string[]>
 }
 
 const dayLong = 86_400_000
@@ -66,17 +68,60 @@ const nobody: DirectoryAccounts = {
  * @param purpose  `make`: people of the directory may get their first account, so the database is made
  * @throws CommandEnd 2 where the state belongs to another account
  */
-export function openPeople(
+export async function openPeople(
   { config: named }: PeopleArguments,
   report: Report,
   purpose: 'read' | 'change' | 'make',
-): People {
+): Promise<People> {
   const path = configFile(named)
   const configuration = path === undefined ? undefined : requireConfiguration(path, report)
+  return isShared(configuration)
+    ? await openSharedPeople(configuration, report)
+    : openOwnPeople(configuration, report, purpose)
+}
+
+const calledIn =
+  (configuration: Configuration | undefined, { local, directory }: Pick<People, 'local' | 'directory'>) =>
+  (typed: string): string => {
+    const isKnown = local.find(typed) !== undefined || directory.find(typed) !== undefined
+    return configuration?.config.realms.ignoreCase === true && !isKnown ? foldName(typed) : typed
+  }
+
+async function openSharedPeople(configuration: Configuration, report: Report): Promise<People> {
+  const state = await openConfiguredState(configuration, report)
+  const source = state.localAccounts(configuration.config.realms.local)
+  const local = openLocalAccounts({ file: source, clock: systemClock })
+  const { accounts: directory, sessions, ledger } = state
+  if (!configuration.config.realms.local.isShared)
+    report.note(
+      `local accounts stand in ${shownPath(source.place)} of this machine: bring them to the other gateways yourself`,
+    )
+  return {
+    ...{ configuration, file: source.place, local, directory },
+    called: calledIn(configuration, { local, directory }),
+    async endSessions(name) {
+      const count = await sessions.closeAllOf(name)
+      await state.settled()
+      return count
+    },
+    async takeBackCertificates(name, reason) {
+      const revoked = await ledger.revokeAllOf(name, { at: new Date(), reason })
+      return revoked.map(({ serial }) => serial)
+    },
+    [Symbol.asyncDispose]: () => state[Symbol.asyncDispose](),
+  }
+}
+
+function openOwnPeople(
+  configuration: Configuration | undefined,
+  report: Report,
+  purpose: 'read' | 'change' | 'make',
+): People {
   const config = configuration?.config
   const state = config?.state ?? resolve('state')
   const file = config?.realms.local.file ?? join(state, 'users.yaml')
-  const store = config?.sessions.store ?? join(state, 'sallyport.db')
+  const section = config?.sessions.store
+  const store = section?.kind === 'sqlite' ? section.file : join(state, 'sallyport.db')
   if (purpose !== 'read') {
     refuseForeign(state)
     refuseForeignOwner(dirname(file))
@@ -89,42 +134,37 @@ export function openPeople(
   const local = openLocalAccounts({ file, clock: systemClock })
 
   return {
-    configuration,
-    file,
-    local,
-    directory,
-    called(typed) {
-      const isKnown = local.find(typed) !== undefined || directory.find(typed) !== undefined
-      return config?.realms.ignoreCase === true && !isKnown ? foldName(typed) : typed
-    },
-    endSessions(name) {
+    ...{ configuration, file, local, directory },
+    called: calledIn(configuration, { local, directory }),
+    async endSessions(name) {
       if (!existsSync(store)) return 0
       const { idle, absolute } = config?.sessions ?? { idle: dayLong, absolute: dayLong }
       using sessions = openSessionStore({ file: store, idle, absolute, clock: systemClock })
       return sessions.closeAllOf(name)
     },
-    takeBackCertificates(name, reason) {
+    async takeBackCertificates(name, reason) {
       const { dir = resolve('certs/authority'), days, password } = config?.authority ?? {}
-      using ledger = openExistingLedger({ dir, state, days, password }, report)
-      return ledger?.revokeAllOf(name, { at: new Date(), reason }).map(({ serial }) => serial) ?? []
+      using ledger = await openExistingLedger({ dir, state, days, password }, report)
+      const revoked = await ledger?.revokeAllOf(name, { at: new Date(), reason })
+      return revoked?.map(({ serial }) => serial) ?? []
     },
-    [Symbol.dispose]: () => directory[Symbol.dispose](),
+    [Symbol.asyncDispose]: async () => directory[Symbol.dispose](),
   }
 }
 
 /** @throws CommandEnd 1 that says what has been done already, and what has not */
-export function putOut(people: People, name: string, done: string, reason: RevocationReason): PutOut {
-  const attempt = <T>(what: string, work: () => T): T => {
+export async function putOut(people: People, name: string, done: string, reason: RevocationReason): Promise<PutOut> {
+  const attempt = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
     try {
-      return work()
+      return await work()
     } catch (cause) {
       if (!(cause instanceof Fault)) throw cause
       throw new CommandEnd(1, `${done}, but ${what}: ${causeLine(cause)}`, 'run the same command once more')
     }
   }
   return {
-    sessionsEnded: attempt('sessions may go on', () => people.endSessions(name)),
-    certificatesRevoked: attempt('client certificates were not taken back', () =>
+    sessionsEnded: await attempt('sessions may go on', () => people.endSessions(name)),
+    certificatesRevoked: await attempt('client certificates were not taken back', () =>
       people.takeBackCertificates(name, reason),
     ),
   }

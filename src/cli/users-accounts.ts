@@ -33,8 +33,8 @@ const weakness = (password: string): string | undefined => {
 }
 
 /** For every command of `users`, as it also says where local accounts do not count. */
-export function openUsers(argv: PeopleArguments, report: Report, purpose: 'read' | 'change') {
-  const people = openPeople(argv, report, purpose)
+export async function openUsers(argv: PeopleArguments, report: Report, purpose: 'read' | 'change') {
+  const people = await openPeople(argv, report, purpose)
   if (people.configuration?.config.realms.passwordProvider === 'directory')
     report.warn('realms.passwordProvider is "directory": with this configuration no local account can sign in')
   return people
@@ -45,7 +45,7 @@ export interface AddArguments extends WithPassword {
 }
 
 export async function addAccount({ group, ...argv }: AddArguments, report: Report): Promise<void> {
-  using people = openUsers(argv, report, 'change')
+  await using people = await openUsers(argv, report, 'change')
   const { local, file } = people
   const groups = [...new Set(group)]
   const odd = [argv.name, ...groups].find(one => one.trim() !== one || !PersonName.safeParse(one).success)
@@ -89,7 +89,7 @@ export async function addAccount({ group, ...argv }: AddArguments, report: Repor
 }
 
 export async function changePassword(argv: WithPassword, report: Report): Promise<void> {
-  using people = openUsers(argv, report, 'change')
+  await using people = await openUsers(argv, report, 'change')
   const name = people.called(argv.name)
   const person = requirePerson(people, name)
   if (person.kind === 'directory')
@@ -104,13 +104,13 @@ export async function changePassword(argv: WithPassword, report: Report): Promis
   )
   if (!(await people.local.setPassword(name, password))) throw noAccount(people, name)
   const done = `account ${name} has a new password`
-  const out = putOut(people, name, done, 'superseded')
+  const out = await putOut(people, name, done, 'superseded')
   report.result(`${done}${putOutText(out)}`, { ...people.local.find(name), ...out })
   noteRevoked(out, name, '', report)
 }
 
-export function listAccounts(argv: PeopleArguments, report: Report): void {
-  using people = openUsers(argv, report, 'read')
+export async function listAccounts(argv: PeopleArguments, report: Report): Promise<void> {
+  await using people = await openUsers(argv, report, 'read')
   const { local, file, directory } = people
   const all = local.list().map(account => ({ ...account, dormant: directory.find(account.name) !== undefined }))
   if (all.length === 0) report.note(`no local accounts in ${shownPath(file)}; sallyport users add NAME makes one`)

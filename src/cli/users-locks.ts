@@ -17,14 +17,14 @@ import { type OneAccount, openUsers } from './users-accounts.ts'
 /** @throws CommandEnd 1 where it is gone meanwhile */
 async function lock(people: People, { kind, account: { name } }: Person, locked: boolean): Promise<void> {
   const { local, directory } = people
-  const done = kind === 'local' ? await local.setLocked(name, locked) : directory.update(name, { locked })
+  const done = kind === 'local' ? await local.setLocked(name, locked) : await directory.update(name, { locked })
   if (!done) throw noAccount(people, name)
 }
 
 export const setLocked =
   (locked: boolean) =>
   async (argv: OneAccount, report: Report): Promise<void> => {
-    using people = openUsers(argv, report, 'change')
+    await using people = await openUsers(argv, report, 'change')
     const person = requirePerson(people, people.called(argv.name))
     const { name } = person.account
     await lock(people, person, locked)
@@ -32,7 +32,7 @@ export const setLocked =
     const done = `account ${name} ${person.account.locked === locked ? `was ${state} already` : `is ${state}`}`
     const after = () => asValue(personOf(people, name) ?? person)
     if (!locked) return report.result(done, after())
-    const out = putOut(people, name, done, 'cessationOfOperation')
+    const out = await putOut(people, name, done, 'cessationOfOperation')
     report.result(`${done}${putOutText(out)}`, { ...after(), ...out })
     noteRevoked(out, name, `, once ${name} is let in again`, report)
   }
@@ -42,7 +42,7 @@ export interface RemoveArguments extends OneAccount {
 }
 
 export async function removeAccount(argv: RemoveArguments, report: Report): Promise<void> {
-  using people = openUsers(argv, report, 'change')
+  await using people = await openUsers(argv, report, 'change')
   const person = requirePerson(people, people.called(argv.name))
   const { name } = person.account
   const file = shownPath(people.file)
@@ -62,10 +62,10 @@ export async function removeAccount(argv: RemoveArguments, report: Report): Prom
       'look at it, and run the same command once more',
     )
   await lock(people, person, true)
-  const out = putOut(people, name, `account ${name} is locked`, 'cessationOfOperation')
+  const out = await putOut(people, name, `account ${name} is locked`, 'cessationOfOperation')
   // The local one first: while the other is there it lies dormant, and must not wake up with its old password.
   const hadLocal = await people.local.remove(name)
-  if (!isLocal) people.directory.remove(name)
+  if (!isLocal) await people.directory.remove(name)
   const gone = hadLocal ? `account ${name} removed from ${file}` : `account ${name} forgotten`
   const both = !isLocal && hadLocal ? ', where it lay dormant, and forgotten' : ''
   report.result(`${gone}${both}${putOutText(out)}`, { ...asValue(person), removed: true, ...out })

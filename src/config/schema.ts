@@ -10,6 +10,7 @@ import { listenerSection } from './listener.ts'
 import { realmsSection } from './realm.ts'
 import { RouteSection } from './route.ts'
 import { Bind, Duration, fileScalars, Name, notYet, Origin, PersonName } from './scalars.ts'
+import { storeSection } from './store.ts'
 import { streamSection } from './stream.ts'
 import { upstreamSection } from './upstream.ts'
 
@@ -45,11 +46,7 @@ export function configSchema(resolvePath: (path: string) => string, noteFile?: (
       realms: realmsSection(scalars),
       sessions: z
         .strictObject({
-          store: z
-            .string()
-            .regex(/^sqlite:./, 'write sqlite:PATH (redis is not built yet)')
-            .transform(text => resolvePath(text.slice('sqlite:'.length)))
-            .optional(),
+          store: storeSection(scalars, resolvePath).optional(),
           idle: Duration.default(30 * 60_000),
           absolute: Duration.default(12 * 3_600_000),
           /** How old what the directory said of somebody may become before it is asked again, in the background. */
@@ -82,8 +79,18 @@ export function configSchema(resolvePath: (path: string) => string, noteFile?: (
     })
     .transform(config => ({
       ...config,
-      realms: { ...config.realms, local: config.realms.local ?? { file: inState(config.state, 'users.yaml') } },
-      sessions: { ...config.sessions, store: config.sessions.store ?? inState(config.state, 'sallyport.db') },
+      realms: {
+        ...config.realms,
+        local: {
+          file: config.realms.local?.file ?? inState(config.state, 'users.yaml'),
+          /** They stand in Redis with all else, unless a file is named. */
+          isShared: config.sessions.store?.kind === 'redis' && config.realms.local === undefined,
+        },
+      },
+      sessions: {
+        ...config.sessions,
+        store: config.sessions.store ?? { kind: 'sqlite' as const, file: inState(config.state, 'sallyport.db') },
+      },
       audit: { ...config.audit, file: config.audit.file ?? inState(config.state, 'audit.jsonl') },
     }))
 }

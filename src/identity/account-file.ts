@@ -140,6 +140,22 @@ const lockPatience = 5_000
 /** A change takes milliseconds. A lock that is older was left behind by a process that died. */
 const lockAge = 30_000
 
+/** Where accounts stand: this file, or what several machines share in its stead. */
+export interface AccountSource {
+  /** For messages. */
+  readonly place: string
+  /** @param known  what was read before; given back if it is the same */
+  read(known?: FileContent): FileContent
+  /** As one step. `change` gives undefined to leave it as it is. */
+  change(change: (accounts: readonly AccountRecord[]) => readonly AccountRecord[] | undefined): Promise<boolean>
+}
+
+export const accountsIn = (file: string): AccountSource => ({
+  place: file,
+  read: known => readAccountFile(file, known),
+  change: change => changeAccountFile(file, change),
+})
+
 /** Reads, changes and replaces the file as one step. `change` gives undefined to leave it as it is. */
 export async function changeAccountFile(
   file: string,

@@ -52,11 +52,11 @@ export interface AuthenticatorParts extends SessionAccounts {
 }
 
 /** A session holds only while its account does, with the groups that the account has now. No directory is asked. */
-function stillHolds({ answer, session }: SessionAnswer, parts: AuthenticatorParts): SessionAnswer {
+async function stillHolds({ answer, session }: SessionAnswer, parts: AuthenticatorParts): Promise<SessionAnswer> {
   if (answer.kind !== 'proven' || session === undefined) return { answer, session }
   const groups = groupsNow(session, parts)
   if (groups !== undefined) return { answer: proven({ ...answer.principal, groups }), session }
-  parts.sessions.close(session.id)
+  await parts.sessions.close(session.id)
   return { answer: absent, session: undefined }
 }
 
@@ -73,7 +73,7 @@ export async function identify(credentials: Credentials, parts: AuthenticatorPar
       return { answer, certificateAnswer, loggedOutMark, session: undefined }
     }
   }
-  const { answer: sessionAnswer, session } = stillHolds(bySession(headers, sessions, !isPing), parts)
+  const { answer: sessionAnswer, session } = await stillHolds(await bySession(headers, sessions, !isPing), parts)
   if (sessionAnswer.kind === 'proven' && place !== 'own-page') {
     const certificateAnswer = certificates.known(peer, now()) ?? absent
     return { answer: sessionAnswer, certificateAnswer, loggedOutMark, session }

@@ -6,6 +6,7 @@
  *
  * Source: OMERO experimenter and its `ldap` flag; LdapImpl (which groups a synchronization may touch).
  */
+import type { Eventually } from '../kernel/eventually.ts'
 import type { Particulars } from '../ldap/person.ts'
 
 export interface AccountGroup {
@@ -33,7 +34,7 @@ export interface DirectoryAccount {
   readonly lastLoginAt: number | undefined
 }
 
-/** All of them may throw Fault('state-unavailable'). */
+/** All of them may throw Fault('state-unavailable'), or reject with it; only writing has to be waited for. */
 export interface DirectoryAccounts extends Disposable {
   /** @param name  from outside, may hold anything; compared exactly */
   find(name: string): DirectoryAccount | undefined
@@ -44,9 +45,16 @@ export interface DirectoryAccounts extends Disposable {
   /** Another text whenever anything but the time of the last sign-in is another; undefined while there is none. */
   version(name: string): string | undefined
   /** False: the name has an account already. */
-  add(account: DirectoryAccount): boolean
+  add(account: DirectoryAccount): Eventually<boolean>
   /** False: there is none. */
-  update(name: string, changed: Partial<Omit<DirectoryAccount, 'name' | 'createdAt'>>): boolean
+  update(name: string, changed: Partial<Omit<DirectoryAccount, 'name' | 'createdAt'>>): Eventually<boolean>
   /** False: there was none. */
+  remove(name: string): Eventually<boolean>
+}
+
+/** One that waits for nothing. */
+export interface FileDirectoryAccounts extends DirectoryAccounts {
+  add(account: DirectoryAccount): boolean
+  update(...given: Parameters<DirectoryAccounts['update']>): boolean
   remove(name: string): boolean
 }

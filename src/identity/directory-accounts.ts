@@ -10,7 +10,7 @@ import { z } from 'zod'
 import { PersonName } from '../config/scalars.ts'
 import { createRemembered } from '../kernel/remembered.ts'
 import { openStateDatabase } from '../kernel/state-database.ts'
-import type { DirectoryAccount, DirectoryAccounts } from './directory-account.ts'
+import type { DirectoryAccount, FileDirectoryAccounts } from './directory-account.ts'
 
 const schema = `
 create table if not exists directory_account (
@@ -25,8 +25,11 @@ create table if not exists directory_account (
 ) strict, without rowid;
 `
 
-const Particulars = z.partialRecord(z.enum(['firstName', 'middleName', 'lastName', 'email', 'institution']), z.string())
-const Groups = z.array(
+export const Particulars = z.partialRecord(
+  z.enum(['firstName', 'middleName', 'lastName', 'email', 'institution']),
+  z.string(),
+)
+export const Groups = z.array(
   z.strictObject({ name: z.string().min(1), source: z.enum(['directory', 'local']), owner: z.boolean() }),
 )
 
@@ -34,7 +37,7 @@ const Groups = z.array(
 const mostKnown = 20_000
 
 /** Made with its table where it is not there yet. */
-export function openDirectoryAccounts({ file }: { readonly file: string }): DirectoryAccounts {
+export function openDirectoryAccounts({ file }: { readonly file: string }): FileDirectoryAccounts {
   const state = openStateDatabase({ file, schema, about: 'accounts of the directory', synchronous: 'full' })
   const statements = state.ask(() => prepare(state.database))
   const known = createRemembered<DirectoryAccount | undefined>(mostKnown)
@@ -59,13 +62,10 @@ export function openDirectoryAccounts({ file }: { readonly file: string }): Dire
     version: name =>
       state.ask(() => {
         const account = read(name)
-        if (account === undefined) return undefined
-        const { lastLoginAt: _, ...rest } = account
-        return createHash('sha256').update(JSON.stringify(rest)).digest('base64url')
+        return account && versionOf(account)
       }),
     add(account) {
-      if (!PersonName.safeParse(account.name).success || !account.name.isWellFormed())
-        throw new TypeError('nobody can have this name, and it was not refused before')
+      assertName(account.name)
       return state.inOneStep(() => {
         if (read(account.name) !== undefined) return false
         write(account)
@@ -85,6 +85,15 @@ export function openDirectoryAccounts({ file }: { readonly file: string }): Dire
     },
     [Symbol.dispose]: () => state[Symbol.dispose](),
   }
+}
+
+export function versionOf({ lastLoginAt: _, ...rest }: DirectoryAccount): string {
+  return createHash('sha256').update(JSON.stringify(rest)).digest('base64url')
+}
+
+export function assertName(name: string): void {
+  if (!PersonName.safeParse(name).success || !name.isWellFormed())
+    throw new TypeError('nobody can have this name, and it was not refused before')
 }
 
 const prepare = (database: DatabaseSync) => ({

@@ -49,7 +49,7 @@ export const groupNames = ({ groups }: Pick<DirectoryAccount, 'groups'>): Readon
   new Set(groups.map(({ name }) => name))
 
 /** @returns the account as it stands afterwards. May throw Fault('state-unavailable') */
-export function admit(visit: Visit, parts: AdmissionParts): Admission {
+export async function admit(visit: Visit, parts: AdmissionParts): Promise<Admission> {
   const { entry, groups, at, signsIn } = visit
   const { accounts, local, syncOnLogin } = parts
   const { name, dn, particulars } = entry
@@ -70,7 +70,7 @@ export function admit(visit: Visit, parts: AdmissionParts): Admission {
       ...{ createdAt: at, lastLoginAt: signsIn ? at : undefined },
     }
     // Somebody was faster, perhaps from another entry: judged again by what they have made.
-    return accounts.add(account) ? { kind: 'admitted', account } : admit(visit, parts)
+    return (await accounts.add(account)) ? { kind: 'admitted', account } : admit(visit, parts)
   }
   const current: DirectoryAccount = {
     ...known,
@@ -82,7 +82,7 @@ export function admit(visit: Visit, parts: AdmissionParts): Admission {
   const changed = JSON.stringify(current) !== JSON.stringify(known)
   if (changed || (signsIn && comesIn)) {
     const { dn, entryId, particulars, groups } = current
-    const kept = accounts.update(name, {
+    const kept = await accounts.update(name, {
       ...{ dn, entryId },
       ...(syncOnLogin ? { particulars, groups } : {}),
       ...(signsIn && comesIn ? { lastLoginAt: at } : {}),

@@ -76,6 +76,7 @@ export function createDirectoryLogin(parts: DirectoryLoginParts): DirectoryLogin
   function bind(entry: PersonEntry, password: string, isFamiliar: boolean): Promise<PasswordAnswer> {
     const key = entry.id ?? dnKey(entry.dn) ?? entry.dn
     return inTurnOfEntry(key, async () => {
+      await binds.learn(key)
       const spent = binds.refusal(key, isFamiliar)
       if (spent !== undefined) {
         await directory.pretendToCheck()
@@ -111,7 +112,7 @@ export function createDirectoryLogin(parts: DirectoryLoginParts): DirectoryLogin
     const asks = known === undefined || syncOnLogin
     const { groups, why } = asks ? await freshGroups(entry) : { groups: [], why: '' }
     const name = known?.name ?? entry.name
-    const admission = admit(
+    const admission = await admit(
       { entry: { ...entry, name }, groups, at: clock.now(), signsIn: true },
       { accounts, local, syncOnLogin },
     )

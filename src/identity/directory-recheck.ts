@@ -7,7 +7,8 @@
  *
  * Source: interface "sessions.recheck".
  */
-import { Fault } from '../kernel/fault.ts'
+import type { Eventually } from '../kernel/eventually.ts'
+import { Fault, ignoreFault } from '../kernel/fault.ts'
 import type { DirectoryAccounts } from './directory-account.ts'
 import { groupNames } from './directory-admission.ts'
 import { type Out, out, type Verdict } from './directory-verdict.ts'
@@ -107,9 +108,17 @@ export interface SessionsParts {
 export function followVerdict(name: string, verdict: Verdict, { sessions, running, ended }: SessionsParts): void {
   if (verdict.kind === 'out' && verdict.reason === 'locked-there') return
   if (verdict.kind === 'in') {
-    sessions.regroup(name, 'directory', groupNames(verdict.account))
+    whenKnown(sessions.regroup(name, 'directory', groupNames(verdict.account)), () => undefined)
     return
   }
-  if (sessions.closeAllOf(name, 'directory') > 0) ended(name, 'session', verdict)
+  whenKnown(sessions.closeAllOf(name, 'directory'), count => {
+    if (count > 0) ended(name, 'session', verdict)
+  })
   if (running.endByPassword(name, 'directory') > 0) ended(name, 'password', verdict)
+}
+
+/** A store elsewhere that cannot be written to is looked at again with the next answer of the directory. */
+function whenKnown(count: Eventually<number>, then: (count: number) => void): void {
+  if (typeof count === 'number') then(count)
+  else count.then(then).catch(ignoreFault)
 }

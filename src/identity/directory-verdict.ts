@@ -80,7 +80,7 @@ export function createVerdictOf(parts: VerdictParts): (name: string) => Promise<
     const answer = asks ? await directory.groupsOf(entry) : undefined
     const { groups, dropped } = admissibleGroups(answer?.kind === 'groups' ? answer.groups : [], reserved)
     const visit = { entry: { ...entry, name }, groups, at: now(), signsIn: account === undefined }
-    const admission = admit(visit, { accounts, local, syncOnLogin })
+    const admission = await admit(visit, { accounts, local, syncOnLogin })
     if (admission.kind === 'admitted') return { kind: 'in', account: admission.account }
     const { reason, why } = admission
     const more = answer?.kind === 'no-groups' ? answer.why : dropped.length > 0 ? `not ${dropped.join(', ')}` : ''

@@ -25,7 +25,13 @@ export interface FailureCounter {
 
 export const mostKeys = 100_000
 
-export function createFailureCounter(clock: Clock, most = mostKeys): FailureCounter {
+/** In memory. */
+export interface FailureMemory extends FailureCounter {
+  /** What somebody else has counted. */
+  set(key: string, failures: Failures): void
+}
+
+export function createFailureCounter(clock: Clock, most = mostKeys): FailureMemory {
   const counts = new Map<string, { count: number; since: number; within: number }>()
   const none: Failures = { count: 0, left: 0 }
 
@@ -51,7 +57,17 @@ export function createFailureCounter(clock: Clock, most = mostKeys): FailureCoun
       keepLatest(counts, key, next, most)
     },
     forget: key => void counts.delete(key),
+    set(key, { count, left }) {
+      if (count === 0 || left === 0) counts.delete(key)
+      else keepLatest(counts, key, { count, since: clock.now(), within: left }, most)
+    },
   }
+}
+
+/** What the throttle is about to ask for. */
+export interface Asked {
+  readonly kind: 'name' | 'strangers' | 'familiar' | 'entry' | 'address' | 'everyone'
+  readonly key: string
 }
 
 export interface FailureCounts {
@@ -65,10 +81,16 @@ export interface FailureCounts {
   readonly byAddress: FailureCounter
   readonly byEveryone: FailureCounter
   readonly familiar: FamiliarAddresses
+  /**
+   * Brings what others have counted up to date, where that has to be waited for.
+   *
+   * @param names  whose familiar addresses are asked for
+   */
+  readonly learn?: (counts: readonly Asked[], names: readonly string[]) => Promise<void>
 }
 
 /** @param open  by the name under which it is counted */
-export const countersBy = (open: (kind: string) => FailureCounter): Omit<FailureCounts, 'familiar'> => ({
+export const countersBy = (open: (kind: Asked['kind']) => FailureCounter): Omit<FailureCounts, 'familiar'> => ({
   byName: open('name'),
   byStrangers: open('strangers'),
   byFamiliar: open('familiar'),
@@ -90,23 +112,31 @@ export interface FamiliarAddresses {
   add(nameKey: string, addressKey: string): void
 }
 
+/** In memory. */
+export interface FamiliarMemory extends FamiliarAddresses {
+  /** Seen by somebody else. @param at  milliseconds since 1970 */
+  set(nameKey: string, addressKey: string, at: number): void
+}
+
 /** Milliseconds. */
 export const familiarFor = 7 * 86_400_000
 const mostNames = 20_000
 /** The office, home, the telephone, the ward. */
 export const mostAddresses = 8
 
-export function createFamiliarAddresses(clock: Clock): FamiliarAddresses {
+export function createFamiliarAddresses(clock: Clock): FamiliarMemory {
   const names = new Map<string, Map<string, number>>()
+  const set: FamiliarMemory['set'] = (nameKey, addressKey, at) => {
+    const addresses = names.get(nameKey) ?? new Map<string, number>()
+    keepLatest(addresses, addressKey, at, mostAddresses)
+    keepLatest(names, nameKey, addresses, mostNames)
+  }
   const isRecent = (at: number | undefined): boolean => at !== undefined && Math.abs(clock.now() - at) < familiarFor
   return {
     has: (nameKey, addressKey) => isRecent(names.get(nameKey)?.get(addressKey)),
     knows: nameKey => names.get(nameKey)?.values().some(isRecent) ?? false,
-    add(nameKey, addressKey) {
-      const addresses = names.get(nameKey) ?? new Map<string, number>()
-      keepLatest(addresses, addressKey, clock.now(), mostAddresses)
-      keepLatest(names, nameKey, addresses, mostNames)
-    },
+    add: (nameKey, addressKey) => set(nameKey, addressKey, clock.now()),
+    set,
   }
 }
 

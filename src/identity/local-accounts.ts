@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto'
 import { PersonName } from '../config/scalars.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { freshFor } from '../kernel/state-database.ts'
-import { type AccountRecord, changeAccountFile, type FileContent, readAccountFile } from './account-file.ts'
+import { type AccountRecord, type AccountSource, accountsIn, type FileContent } from './account-file.ts'
 import { hashPassword, isPassword, pretendToCheck } from './password-hash.ts'
 
 export type LocalAccount = Omit<AccountRecord, 'password'>
@@ -44,12 +44,14 @@ export const longestPassword = 1024
 export const usablePassword = (password: string): boolean =>
   password.trim() !== '' && !password.includes('\0') && password.length <= longestPassword
 
-export function openLocalAccounts({ file, clock }: { file: string; clock: Clock }): LocalAccounts {
+/** @param file  or where they stand in its stead */
+export function openLocalAccounts({ file, clock }: { file: string | AccountSource; clock: Clock }): LocalAccounts {
+  const source = typeof file === 'string' ? accountsIn(file) : file
   let content: FileContent | undefined
   let byName = new Map<string, AccountRecord>()
   let readAt = Number.NEGATIVE_INFINITY
   const records = (): readonly AccountRecord[] => {
-    const read = readAccountFile(file, content)
+    const read = source.read(content)
     readAt = performance.now()
     if (read !== content) byName = new Map(read.accounts.map(account => [account.name, account]))
     content = read
@@ -65,7 +67,7 @@ export function openLocalAccounts({ file, clock }: { file: string; clock: Clock 
   }
 
   const change = (name: string, changed: (account: AccountRecord) => AccountRecord | undefined): Promise<boolean> =>
-    changeAccountFile(file, accounts => {
+    source.change(accounts => {
       if (!accounts.some(account => account.name === name)) return undefined
       return accounts.flatMap(account => (account.name === name ? (changed(account) ?? []) : account))
     })
@@ -103,7 +105,7 @@ export function openLocalAccounts({ file, clock }: { file: string; clock: Clock 
       // Before the lock is taken: this is slow on purpose.
       const hash = await hashPassword(password)
       const createdAt = new Date(clock.now()).toISOString()
-      const added = await changeAccountFile(file, accounts => {
+      const added = await source.change(accounts => {
         if (accounts.some(account => account.name === name)) return undefined
         return [...accounts, { name, groups: [...groups], password: hash, locked: false, createdAt }]
       })

@@ -165,6 +165,7 @@ export function createPasswordCheck(realms: PasswordRealms): PasswordCheck {
    * each of them, though for the name only once. What the throttle itself says to one is never told to another.
    */
   async function answerTogether(one: Try, pair: Pair, arrived: number): Promise<ProvenPassword | Refused> {
+    await throttle.learn(one.name, one.address)
     const stopped = throttle.refusal(one.name, one.address)
     if (stopped !== undefined) return stopped
     const isKept = throttle.isKept(one.name, one.address)
@@ -216,6 +217,7 @@ export function createPasswordCheck(realms: PasswordRealms): PasswordCheck {
       if (!PersonName.safeParse(name).success || !name.isWellFormed())
         return refused('wrong-credentials', 'no name, or one that nobody can have')
       if (!usablePassword(password)) return wrong(name, 'an empty or impossible password, asked of nobody')
+      await throttle.learn(name, address)
       const said = await together({ name, password, address, isFamiliar: throttle.isFamiliar(name, address) })
       const isOver = said.kind === 'proven' && !isUnchanged(standingThen(said.principal), standing(said.principal.name))
       const answer = isOver ? wrong(name, 'the account was changed while the password was being checked') : said

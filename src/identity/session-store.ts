@@ -9,6 +9,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../kernel/clock.ts'
+import type { Eventually } from '../kernel/eventually.ts'
 import { Fault } from '../kernel/fault.ts'
 import type { Principal } from './principal.ts'
 import { openSessionRecords, type SessionRecord } from './session-records.ts'
@@ -18,36 +19,50 @@ export interface Session extends SessionRecord {
   readonly endsAt: number
 }
 
-/** All of them may throw Fault('state-unavailable'). */
+export interface Opened {
+  readonly cookie: string
+  readonly session: Session
+}
+
+/**
+ * All of them may throw Fault('state-unavailable'), or reject with it. What is asked again and again is answered at once;
+ * a store that several machines share is waited for where something is written, and for a cookie that it does not know yet.
+ */
 export interface SessionStore extends Disposable {
   /** Always a new one: a cookie from before signing in is worth nothing afterwards. */
-  open(
-    who: Pick<Principal, 'name' | 'realm' | 'groups'>,
-    by: 'password',
-    from: string,
-  ): { cookie: string; session: Session }
+  open(who: Pick<Principal, 'name' | 'realm' | 'groups'>, by: 'password', from: string): Eventually<Opened>
   /**
    * @param cookie  from outside, may hold anything
    * @param isUse   whether finding it counts as use; absent: it does
    */
-  find(cookie: string, isUse?: boolean): Session | undefined
+  find(cookie: string, isUse?: boolean): Eventually<Session | undefined>
   /** Does not count as use. */
   peek(id: string): Session | undefined
   /** Counts as use, for traffic that goes on without new requests. False: it has ended. */
   touch(id: string): boolean
   /** False: there was none. */
-  close(id: string): boolean
+  close(id: string): Eventually<boolean>
   /** How many have ended. Absent realm: whichever vouches for the name. */
-  closeAllOf(name: string, realm?: Principal['realm']): number
+  closeAllOf(name: string, realm?: Principal['realm']): Eventually<number>
   /** From now on these groups in every session of theirs. How many had other ones. */
-  regroup(name: string, realm: Principal['realm'], groups: ReadonlySet<string>): number
+  regroup(name: string, realm: Principal['realm'], groups: ReadonlySet<string>): Eventually<number>
   list(): Session[]
   /** 32 random bytes, the same after a restart; one key for each purpose. */
-  secretKey(purpose: string): Buffer
+  secretKey(purpose: string): Eventually<Buffer>
   /** Told once for each session that ends, wherever that was decided; within five seconds if it was not here. */
   onEnd(listener: (id: string) => void): void
   /** Looks for sessions that have ended; done every five seconds anyway. */
   sweep(): void
+}
+
+/** One that waits for nothing. */
+export interface FileSessionStore extends SessionStore {
+  open(...given: Parameters<SessionStore['open']>): Opened
+  find(...given: Parameters<SessionStore['find']>): Session | undefined
+  close(id: string): boolean
+  closeAllOf(name: string, realm?: Principal['realm']): number
+  regroup(...given: Parameters<SessionStore['regroup']>): number
+  secretKey(purpose: string): Buffer
 }
 
 export interface SessionStoreOptions {
@@ -62,12 +77,18 @@ export interface SessionStoreOptions {
 }
 
 /** 256 random bits in base64url. */
-const cookiePattern = /^[\w-]{43}$/
-const sweepEvery = 5_000
+export const cookiePattern = /^[\w-]{43}$/
+export const sweepEvery = 5_000
 /** How far a clock may be set back before sessions "from the future" end; else each would last that much longer. */
-const clockSlip = 5 * 60_000
+export const clockSlip = 5 * 60_000
 
-export function openSessionStore({ file, idle, absolute, clock, perPerson = 20 }: SessionStoreOptions): SessionStore {
+export function openSessionStore({
+  file,
+  idle,
+  absolute,
+  clock,
+  perPerson = 20,
+}: SessionStoreOptions): FileSessionStore {
   const records = openSessionRecords(file)
   const listeners: ((id: string) => void)[] = []
   /** Those whose end has still to be told. */

@@ -3,6 +3,8 @@
  *
  * A cookie that is broken, doubled, over-long or ended is as good as none: the next proof may answer.
  */
+
+import type { Eventually } from '../kernel/eventually.ts'
 import type { HeaderList } from '../listener/exchange.ts'
 import { type Answer, absent, proven } from './answer.ts'
 import { readCookie, sessionCookie } from './cookies.ts'
@@ -14,9 +16,17 @@ export interface SessionAnswer {
 }
 
 /** @param isUse  whether it counts as use of the session. May throw Fault('state-unavailable') */
-export function bySession(headers: HeaderList, store: Pick<SessionStore, 'find'>, isUse: boolean): SessionAnswer {
+export function bySession(
+  headers: HeaderList,
+  store: Pick<SessionStore, 'find'>,
+  isUse: boolean,
+): Eventually<SessionAnswer> {
   const cookie = readCookie(headers, sessionCookie)
-  const session = typeof cookie === 'string' ? store.find(cookie, isUse) : undefined
+  const found = typeof cookie === 'string' ? store.find(cookie, isUse) : undefined
+  return found instanceof Promise ? found.then(answerOf) : answerOf(found)
+}
+
+function answerOf(session: Session | undefined): SessionAnswer {
   if (session === undefined) return { answer: absent, session }
   const { id, name, realm, groups, by } = session
   return { answer: proven({ name, realm, groups, proof: { kind: 'session', by, id } }), session }

@@ -28,6 +28,8 @@ import { nameKey } from './name-key.ts'
 export const familiarTries = 2
 
 export interface Throttle {
+  /** To be awaited before anything below is asked, where several gateways count together; undefined: it need not be. */
+  learn(name: string, address: string): Promise<void> | undefined
   /** Undefined: try it, or pretend to. */
   refusal(name: string, address: string): Refused | undefined
   /** Whether the tries that are left are kept for where this person came in before: it is wrong without being asked. */
@@ -42,6 +44,7 @@ export interface Throttle {
   isFamiliar(name: string, address: string): boolean
   /** @param entry  one text for one entry of the directory */
   readonly binds: {
+    learn(entry: string): Promise<void> | undefined
     /**
      * Undefined: it may be sent. Else why not, for the audit trail.
      *
@@ -69,6 +72,15 @@ export function createThrottle(counts: FailureCounts, limits: ThrottleSection): 
     ].filter(({ failures, limit }) => failures.count >= limit)
 
   return {
+    learn(name, address) {
+      const key = nameKey(name)
+      const ofName = (['name', 'strangers', 'familiar'] as const).map(kind => ({ kind, key }))
+      const others = [
+        { kind: 'address', key: addressKey(address) } as const,
+        { kind: 'everyone', key: everyone } as const,
+      ]
+      return counts.learn?.([...ofName, ...others], [key])
+    },
     refusal(name, address) {
       const [key, from] = [nameKey(name), addressKey(address)]
       const isOwn = familiar.has(key, from)
@@ -110,6 +122,7 @@ export function createThrottle(counts: FailureCounts, limits: ThrottleSection): 
     },
     isFamiliar: (name, address) => familiar.has(nameKey(name), addressKey(address)),
     binds: {
+      learn: entry => counts.learn?.([{ kind: 'entry', key: entry }], [entry]),
       refusal(entry, isFamiliar) {
         const { count } = byEntry.of(entry)
         const isSpent = count >= nameLimit(entry, isFamiliar)

@@ -23,11 +23,15 @@ export interface TakenOver {
  *
  * @param authority  SHA-256 of the CA certificate in this folder
  */
-export function takeOverIssued(dir: string, authority: string, ledger: Pick<Ledger, 'record'>): TakenOver | undefined {
+export async function takeOverIssued(
+  dir: string,
+  authority: string,
+  ledger: Pick<Ledger, 'record'>,
+): Promise<TakenOver | undefined> {
   const file = join(dir, 'issued.jsonl')
   if (!existsSync(file)) return undefined
   const records = readLines(file)
-  for (const record of records) ledger.record({ ...record, authority })
+  for (const record of records) await ledger.record({ ...record, authority })
   return { file, lines: records.length, kept: setAside(file) }
 }
 

@@ -108,7 +108,7 @@ async function issue(authority: Authority, ledger: Recorder, order: Order): Prom
 
   const serial = certificate.serialNumber.toUpperCase()
   const sha256 = createHash('sha256').update(Buffer.from(certificate.rawData)).digest('hex').toUpperCase()
-  ledger.record({
+  await ledger.record({
     authority: authority.fingerprint,
     serial,
     subject: subjectOf(certificate),

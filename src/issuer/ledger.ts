@@ -9,6 +9,7 @@
  * Source: RFC 5280 5.2.3 (CRL number), 5.3.1 (reasons).
  */
 import type { DatabaseSync } from 'node:sqlite'
+import type { Eventually } from '../kernel/eventually.ts'
 import { openStateDatabase, patience } from '../kernel/state-database.ts'
 import {
   type IssuedEntry,
@@ -40,16 +41,16 @@ export interface Revocation {
 
 export interface Ledger extends Disposable {
   /** The same record once more adds nothing. */
-  record(issued: IssuedRecord & { readonly authority: string }): void
+  record(issued: IssuedRecord & { readonly authority: string }): Eventually<void>
   /** Oldest first. */
-  list(): IssuedEntry[]
+  list(): Eventually<IssuedEntry[]>
   /**
    * What was revoked now. By serial (any case, colons or none), or by a name that has one certificate which is good.
    * Refuses with `issued-unknown`, `revoked-already`, `issued-expired`, `revoke-ambiguous`.
    */
-  revoke(serialOrName: string, options: RevokeOptions): IssuedEntry[]
+  revoke(serialOrName: string, options: RevokeOptions): Eventually<IssuedEntry[]>
   /** Every client certificate of exactly this name that is good, of whatever authority; what was revoked now. */
-  revokeAllOf(name: string, options: Omit<RevokeOptions, 'authority'>): IssuedEntry[]
+  revokeAllOf(name: string, options: Omit<RevokeOptions, 'authority'>): Eventually<IssuedEntry[]>
   /** From memory, for every connection. @param authority  SHA-256 of the CA certificate, hexadecimal */
   revoked(authority: string, serial: string): Revocation | undefined
   /** The same by SHA-256 of the certificate itself, where its issuer is not at hand or was renewed. */
@@ -59,6 +60,15 @@ export interface Ledger extends Disposable {
   /** True: the set of what is revoked has changed. While the database is locked: false, and the old set counts. */
   poll(): boolean
   /** 1, 2, 3 …: the number of the next revocation list of this authority, never the same twice. */
+  nextListNumber(authority: string): Eventually<number>
+}
+
+/** One that waits for nothing. */
+export interface FileLedger extends Ledger {
+  record(issued: IssuedRecord & { readonly authority: string }): void
+  list(): IssuedEntry[]
+  revoke(serialOrName: string, options: RevokeOptions): IssuedEntry[]
+  revokeAllOf(name: string, options: Omit<RevokeOptions, 'authority'>): IssuedEntry[]
   nextListNumber(authority: string): number
 }
 
@@ -86,7 +96,7 @@ const pollPatience = 50
 const locked = new Set([5, 6])
 
 /** Made with its tables where it is not there yet (0600). Whatever goes wrong is Fault('state-unavailable'). */
-export function openLedger(file: string): Ledger {
+export function openLedger(file: string): FileLedger {
   // full: a revocation, or a serial, that a power cut takes away again would be a hole.
   const state = openStateDatabase({
     ...{ file, schema, about: 'issued certificates', synchronous: 'full' },
@@ -172,7 +182,7 @@ export function openLedger(file: string): Ledger {
   }
 }
 
-const keyOf = (authority: string, serial: string) => `${plainHex(authority)} ${plainSerial(serial)}`
+export const keyOf = (authority: string, serial: string) => `${plainHex(authority)} ${plainSerial(serial)}`
 
 const isLocked = (thrown: unknown): boolean =>
   thrown instanceof Error &&

@@ -60,9 +60,11 @@ export async function signRevocationList(
   }
   const { notBefore: thisUpdate, notAfter: nextUpdate } = validityOf(now, days, certificate.notAfter)
   const identifier = await authorityKeyIdentifier(certificate, certificate.publicKey)
-  const number = ledger.nextListNumber(fingerprint)
+  const number = await ledger.nextListNumber(fingerprint)
   // Read after the number was taken: of two commands at a time the higher number never knows less.
-  const revoked = ledger.list().filter(entry => entry.authority === fingerprint && entry.revokedAt !== undefined)
+  const revoked = (await ledger.list()).filter(
+    entry => entry.authority === fingerprint && entry.revokedAt !== undefined,
+  )
 
   const list = new pkijs.CertificateRevocationList({
     version: 1,

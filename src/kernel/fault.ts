@@ -68,6 +68,11 @@ export class Fault extends Error {
 export const asFault = (thrown: unknown): Fault =>
   thrown instanceof Fault ? thrown : new Fault('bug', { cause: thrown })
 
+/** For `catch` where what broke is told elsewhere, or tried again; a bug passes through. */
+export function ignoreFault(thrown: unknown): void {
+  if (!(thrown instanceof Fault)) throw thrown
+}
+
 /** The chain of causes as one line for the log: messages and codes, outermost first. */
 export function causeLine(thrown: unknown): string {
   const parts: string[] = []

@@ -122,20 +122,20 @@ async function enterByPassword(
   form: Form,
   { principal, notice }: ProvenPassword,
 ): Promise<Refused | undefined> {
-  const { cookie, session } = sessions.open(principal, 'password', client)
+  const { cookie, session } = await sessions.open(principal, 'password', client)
   // Looked at once the session is there: a command that changes the account later finds it, and ends it.
   if (!isUnchanged(standingThen(principal), standing(principal.name))) {
-    sessions.close(session.id)
+    await sessions.close(session.id)
     return refused('wrong-credentials', 'the account was changed while its person was signing in')
   }
   try {
     await audit(exchange.id, { kind: 'login', who: whoOf(principal), address: client })
   } catch (fault) {
     // Where nothing may happen unrecorded, nobody has signed in.
-    sessions.close(session.id)
+    await sessions.close(session.id)
     throw fault
   }
-  if (identity.session !== undefined) sessions.close(identity.session.id)
+  if (identity.session !== undefined) await sessions.close(identity.session.id)
   const cookies = [setCookie(sessionCookie, cookie), ...marksOff(identity)]
   if (notice === undefined) enter(exchange, form, cookies)
   else sendPage(exchange, 200, passwordNoticePage(notice, localPath(form.field('next'))), [], cookies)
@@ -150,7 +150,7 @@ async function enterByCertificate(
   principal: Principal,
 ): Promise<void> {
   await audit(exchange.id, { kind: 'login', who: whoOf(principal), address: client })
-  if (identity.session !== undefined) sessions.close(identity.session.id)
+  if (identity.session !== undefined) await sessions.close(identity.session.id)
   const cookies = identity.session === undefined ? [] : [clearCookie(sessionCookie)]
   enter(exchange, form, [...cookies, ...marksOff(identity)])
 }

@@ -43,7 +43,7 @@ export async function takeLogout(visit: Visit, parts: PortalParts): Promise<void
   if (origin === 'foreign') return plainRefusal(exchange, 403, 'This came from another web site')
   if (origin === 'stale') return showLogout(visit, parts, 'This page was open for too long. Please try again.')
 
-  if (identity.session !== undefined) parts.sessions.close(identity.session.id)
+  if (identity.session !== undefined) await parts.sessions.close(identity.session.id)
   if (identity.answer.kind === 'proven') {
     await parts.audit(exchange.id, { kind: 'logout', who: whoOf(identity.answer.principal), address: client })
   }

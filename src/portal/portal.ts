@@ -47,8 +47,8 @@ export interface Portal {
   fault(exchange: Exchange, fault: Fault, upstream?: string): void
 }
 
-export function createPortal(deps: PortalDeps): Portal {
-  const parts: PortalParts = { ...deps, guard: createFormGuard(deps.sessions.secretKey('csrf')) }
+export async function createPortal(deps: PortalDeps): Promise<Portal> {
+  const parts: PortalParts = { ...deps, guard: createFormGuard(await deps.sessions.secretKey('csrf')) }
   const kinds = new Map(deps.routes.routes.map(route => [route.upstream, route.kind]))
 
   function showHome({ exchange, identity }: Visit): void {

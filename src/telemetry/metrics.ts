@@ -75,6 +75,12 @@ export function createMetrics() {
       '1 while the last reload was taken, 0 when it was refused and an older state runs',
       [],
     ),
+    stateUp: gauge(
+      'sallyport_state_up',
+      '1 while the state can be read and written, 0 while its Redis is away',
+      [],
+      'min',
+    ),
     workers: gauge('sallyport_workers', 'Workers that serve now; 0 where one process does everything', []),
     workerDeaths: counter('sallyport_worker_deaths_total', 'Workers that ended unasked, and were replaced', []),
     auditFailures: counter('sallyport_audit_failures_total', 'Audit events that could not be written', []),

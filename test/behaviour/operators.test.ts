@@ -63,6 +63,7 @@ const names = [
   'sallyport_audit_failures_total',
   'sallyport_reloads_total',
   'sallyport_configuration_current',
+  'sallyport_state_up',
   'sallyport_revocation_list_expiry_seconds',
   'sallyport_streams_total',
   'sallyport_stream_connections',

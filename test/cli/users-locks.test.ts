@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import type { IssuedRecord } from '../../src/issuer/issued-entry.ts'
-import type { Ledger } from '../../src/issuer/ledger.ts'
+import type { FileLedger } from '../../src/issuer/ledger.ts'
 import { hasTerminal, onTerminal } from './command.ts'
 import { accountOf, peoplePlace } from './people-place.ts'
 
@@ -11,13 +11,14 @@ const secret = 'correct horse battery'
 // Each command is a process of its own, and a busy machine starts them slowly.
 t.setTimeout(180_000)
 
-function issue(ledger: Ledger, serial: string, name: string, more: Partial<IssuedRecord> = {}) {
+function issue(ledger: FileLedger, serial: string, name: string, more: Partial<IssuedRecord> = {}) {
   const dates = { notAfter: new Date(Date.now() + 86_400_000).toISOString(), when: new Date().toISOString() }
   const record = { serial, subject: `CN=${name}`, name, kind: 'client' as const, sha256: `${serial}:FF`, ...dates }
   ledger.record({ ...record, ...more, authority: 'AA' })
 }
 
-const reasonsIn = (ledger: Ledger) => Object.fromEntries(ledger.list().map(({ serial, reason }) => [serial, reason]))
+const reasonsIn = (ledger: FileLedger) =>
+  Object.fromEntries(ledger.list().map(({ serial, reason }) => [serial, reason]))
 
 const person = (name: string) => ({ name, realm: 'local', groups: new Set<string>() }) as const
 

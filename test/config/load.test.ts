@@ -17,7 +17,7 @@ t.test('a file that names every key is read, with paths relative to it', async t
     state: here('state'),
     drain: 45_000,
     authority: { dir: here('certs/authority'), password: { file: here('secrets/authority') } },
-    sessions: { store: here('state/s.db'), idle: 1_800_000, absolute: 43_200_000 },
+    sessions: { store: { kind: 'sqlite', file: here('state/s.db') }, idle: 1_800_000, absolute: 43_200_000 },
     realms: { local: { file: here('state/people.yaml') }, directory: { connectTimeout: 2_000, readTimeout: 500 } },
     audit: { file: here('logs/audit.jsonl'), onFailure: 'refuse' },
     admin: { bind: [{ host: '127.0.0.1', port: 9090 }] },
@@ -60,7 +60,7 @@ t.test('what is not written is safe', async t => {
     cors: { origins: [] },
     trustedProxies: [],
     admin: undefined,
-    sessions: { store: '/etc/sallyport/state/sallyport.db' },
+    sessions: { store: { kind: 'sqlite', file: '/etc/sallyport/state/sallyport.db' } },
     audit: { file: '/etc/sallyport/state/audit.jsonl', onFailure: 'continue' },
     realms: { basic: false, directory: { enabled: false }, local: { file: '/etc/sallyport/state/users.yaml' } },
   })

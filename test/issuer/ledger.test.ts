@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import { openSessionStore } from '../../src/identity/session-store.ts'
 import { takeOverIssued } from '../../src/issuer/issued.ts'
 import type { IssuedRecord } from '../../src/issuer/issued-entry.ts'
-import { type Ledger, ledgerFile, openLedger } from '../../src/issuer/ledger.ts'
+import { type FileLedger, ledgerFile, openLedger } from '../../src/issuer/ledger.ts'
 import { systemClock } from '../../src/kernel/clock.ts'
 
 // Zeros in front are part of a fingerprint, and are none of a serial.
@@ -32,7 +32,7 @@ const recordOf = (serial: string, name = 'alice', more: Partial<IssuedRecord> = 
 
 function start(t: Pick<Test, 'testdir' | 'teardown'>) {
   const file = join(t.testdir(), ledgerFile)
-  const open = (): Ledger => {
+  const open = (): FileLedger => {
     const ledger = openLedger(file)
     t.teardown(() => ledger[Symbol.dispose]())
     return ledger
@@ -269,7 +269,7 @@ t.test('the list of an earlier release is taken over once, and kept', async t =>
   const lines = [recordOf('0A'), recordOf('0B', 'bob')].map(record => `${JSON.stringify(record)}\n`).join('')
   // A crash cut the last line short: its certificate never left the house.
   writeFileSync(old, `${lines}{"serial":"AB`)
-  t.same(takeOverIssued(dir, ours, ledger), { file: old, lines: 2, kept: `${old}.taken-over` })
+  t.same(await takeOverIssued(dir, ours, ledger), { file: old, lines: 2, kept: `${old}.taken-over` })
   t.same(
     ledger.list().map(({ serial, name, authority }) => [serial, name, authority]),
     [
@@ -279,12 +279,12 @@ t.test('the list of an earlier release is taken over once, and kept', async t =>
   )
   t.notOk(existsSync(old))
   t.match(readFileSync(`${old}.taken-over`, 'utf8'), lines, 'nothing is lost')
-  t.equal(takeOverIssued(dir, ours, ledger), undefined)
+  t.equal(await takeOverIssued(dir, ours, ledger), undefined)
 
   ledger.revoke('alice', { at: now })
   writeFileSync(old, lines)
   t.match(
-    takeOverIssued(dir, ours, ledger),
+    await takeOverIssued(dir, ours, ledger),
     { kept: `${old}.taken-over-2` },
     'an older release went on beside this one',
   )
@@ -296,7 +296,7 @@ t.test('a line of that list that nobody can read is an alarm, not a gap', async 
   const { ledger, file } = start(t)
   const dir = join(file, '..')
   writeFileSync(join(dir, 'issued.jsonl'), `${JSON.stringify(recordOf('0A'))}\n{"serial":1}\n`)
-  t.throws(() => takeOverIssued(dir, ours, ledger), { code: 'ledger-unreadable', message: 'issued.jsonl:2' })
+  await t.rejects(takeOverIssued(dir, ours, ledger), { code: 'ledger-unreadable', message: 'issued.jsonl:2' })
   t.same(ledger.list(), [])
   t.ok(existsSync(join(dir, 'issued.jsonl')))
 })

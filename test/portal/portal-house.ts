@@ -130,7 +130,7 @@ export async function startHouse(t: Test, options: HouseOptions = {}): Promise<H
   const asked: House['asked'] = []
   const passwords = passwordsOf(asked)
   const routes = compileRoutes(config)
-  const portal = createPortal({
+  const portal = await createPortal({
     passwords,
     sessions,
     standing,

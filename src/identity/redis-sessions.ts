@@ -1,0 +1,247 @@
+/**
+ * Who is signed in, for several gateways: sessions stand in Redis, and every gateway knows all of them (redis/replica.ts).
+ *
+ * A request is answered from memory; only a cookie that is not known here yet is asked for, because somebody may have signed
+ * in at another gateway a moment ago. While Redis is away those who are in go on for `grace`, nobody signs in, and an end
+ * counts here at once and is written when Redis is back, before anything is loaded from it. Not to forget: other gateways
+ * use a session too, so none ends by idling before Redis was asked when it was used last.
+ *
+ * Source: interface "sessions"; as session-store.ts, whose rules these are.
+ */
+import { hash, randomBytes } from 'node:crypto'
+import type { Clock } from '../kernel/clock.ts'
+import { every } from '../kernel/every.ts'
+import { Fault, ignoreFault } from '../kernel/fault.ts'
+import { dropCommand, keyOf, type Replica } from '../redis/replica.ts'
+import { useScript } from '../redis/scripts.ts'
+import type { Principal } from './principal.ts'
+import { type Known, readSession, type WrittenSession } from './redis-session-record.ts'
+import { clockSlip, cookiePattern, type Session, type SessionStore, sweepEvery } from './session-store.ts'
+
+export interface SharedSessionsOptions {
+  readonly replica: Replica
+  /** Milliseconds without use. */
+  readonly idle: number
+  /** Milliseconds from signing in. */
+  readonly absolute: number
+  readonly clock: Clock
+  /** Sessions of one person; absent: 20. */
+  readonly perPerson?: number
+  /** Milliseconds that sessions go on without Redis; absent: 15 minutes. */
+  readonly grace?: number
+}
+
+export interface SharedSessions extends SessionStore {
+  /** Ends that Redis was not told of yet. */
+  readonly unwritten: number
+}
+
+const unavailable = () =>
+  new Fault('state-unavailable', { about: 'Redis has been away for longer than sessions go on without it' })
+
+export function openSharedSessions(options: SharedSessionsOptions): SharedSessions {
+  const { replica, idle, absolute, clock, perPerson = 20, grace = 15 * 60_000 } = options
+  /** By digest of the cookie, and by handle. */
+  const known = new Map<string, Known>()
+  const digests = new Map<string, string>()
+  const listeners: ((id: string) => void)[] = []
+  /** Ended here; they do not come back, whatever Redis still says. */
+  const ended = new Set<string>()
+  /** Of those, what Redis was not told of yet. */
+  const unwritten = new Set<string>()
+  const uses = new Map<string, number>()
+  const asking = new Map<string, Promise<Session | undefined>>()
+  const keys = new Map<string, Buffer>()
+
+  replica.onChange('sessions', (digest, text) => {
+    if (text === undefined) {
+      ended.delete(digest)
+      return forget(digest)
+    }
+    if (ended.has(digest)) return
+    const written = readSession(text)
+    // What cannot be read lets nobody in, and keeps nobody else out.
+    if (written === undefined) return forget(digest)
+    const lastUsedAt = Math.max(written.createdAt, known.get(digest)?.lastUsedAt ?? 0)
+    known.set(digest, { text, written, groups: new Set(written.groups), lastUsedAt })
+    digests.set(written.id, digest)
+  })
+  function forget(digest: string): void {
+    const gone = known.get(digest)
+    if (gone === undefined) return
+    known.delete(digest)
+    digests.delete(gone.written.id)
+    for (const listener of listeners) listener(gone.written.id)
+  }
+
+  const withEnd = ({ written: { groups: _, ...rest }, groups, lastUsedAt }: Known): Session => ({
+    ...{ ...rest, groups, lastUsedAt },
+    endsAt: Math.min(rest.createdAt + absolute, lastUsedAt + idle),
+  })
+  const isOn = ({ endsAt, createdAt }: Session): boolean => {
+    const now = clock.now()
+    return now < endsAt && now > createdAt - clockSlip
+  }
+  const mayGoOn = () => (replica.downFor() ?? 0) < grace
+
+  /** Whether it is over by what Redis knows of it. One question at a time for each. */
+  function askAgain(digest: string): Promise<Session | undefined> {
+    const running = asking.get(digest)
+    if (running !== undefined) return running
+    const started = look(digest).finally(() => asking.delete(digest))
+    asking.set(digest, started)
+    return started
+  }
+  async function look(digest: string): Promise<Session | undefined> {
+    const [used] = await Promise.all([
+      replica.ask(['HGET', keyOf('used'), digest]),
+      replica.refresh('sessions', digest),
+    ])
+    const session = known.get(digest)
+    if (session === undefined) return undefined
+    session.lastUsedAt = Math.max(session.lastUsedAt, Number(used ?? 0))
+    const found = withEnd(session)
+    if (isOn(found)) return found
+    void close(session.written.id)
+    return undefined
+  }
+
+  function use(digest: string, session: Known): Session {
+    const now = clock.now()
+    if (now - session.lastUsedAt >= Math.min(60_000, idle / 4)) {
+      session.lastUsedAt = now
+      uses.set(digest, now)
+      void writeUses()
+    }
+    return withEnd(session)
+  }
+  /** Nobody waits for it: what is lost is a minute of a session. */
+  async function writeUses(): Promise<void> {
+    if (replica.downFor() !== undefined) return
+    const all = [...uses]
+    uses.clear()
+    for (const [digest, at] of all)
+      replica
+        .ask(['EVAL', useScript, '2', keyOf('sessions'), keyOf('used'), digest, String(at)])
+        .catch((fault: unknown) => {
+          ignoreFault(fault)
+          uses.set(digest, Math.max(at, uses.get(digest) ?? 0))
+        })
+  }
+
+  async function close(id: string): Promise<boolean> {
+    const digest = digests.get(id)
+    if (digest === undefined) return false
+    ended.add(digest)
+    unwritten.add(digest)
+    forget(digest)
+    try {
+      await replica.drop('sessions', digest)
+      unwritten.delete(digest)
+    } catch (fault) {
+      ignoreFault(fault)
+    }
+    return true
+  }
+  replica.before(async ask => {
+    for (const digest of unwritten) {
+      await ask(dropCommand('sessions', digest))
+      unwritten.delete(digest)
+    }
+    for (const [digest, at] of uses) await ask(['HSET', keyOf('used'), digest, String(at)])
+    uses.clear()
+  })
+  const theirs = (name: string, realm: Principal['realm'] | undefined): Known[] =>
+    [...known.values()].filter(
+      ({ written }) => written.name === name && (realm === undefined || written.realm === realm),
+    )
+
+  /** Each gateway looks; the first ends it. */
+  function sweep(): void {
+    if (replica.downFor() !== undefined) return
+    for (const [digest, session] of known) if (!isOn(withEnd(session))) askAgain(digest).catch(ignoreFault)
+  }
+  const sweeps = every(sweepEvery, sweep)
+
+  return {
+    async open({ name, realm, groups }, by, from) {
+      const all = theirs(name, realm).toSorted((a, b) => a.lastUsedAt - b.lastUsedAt)
+      for (const { written } of all.slice(0, Math.max(0, all.length + 1 - perPerson))) await close(written.id)
+
+      const cookie = randomBytes(32).toString('base64url')
+      const digest = hash('sha256', cookie)
+      const id = randomBytes(9).toString('base64url')
+      const written: WrittenSession = { id, name, realm, groups: [...groups], by, from, createdAt: clock.now() }
+      await replica.swap('sessions', digest, undefined, JSON.stringify(written))
+      const session = known.get(digest)
+      if (session === undefined) throw new Fault('state-unavailable', { about: 'a session ended as it was opened' })
+      return { cookie, session: withEnd(session) }
+    },
+    find(cookie, isUse = true) {
+      if (!cookiePattern.test(cookie)) return undefined
+      const digest = hash('sha256', cookie)
+      if (ended.has(digest)) return undefined
+      const session = known.get(digest)
+      if (session !== undefined && isOn(withEnd(session))) {
+        if (!mayGoOn()) throw unavailable()
+        return isUse ? use(digest, session) : withEnd(session)
+      }
+      return askAgain(digest).then(found => {
+        const now = known.get(digest)
+        return isUse && found !== undefined && now !== undefined ? use(digest, now) : found
+      })
+    },
+    peek(id) {
+      const digest = digests.get(id) ?? ''
+      const session = known.get(digest)
+      if (session === undefined) return undefined
+      const found = withEnd(session)
+      if (isOn(found) && mayGoOn()) return found
+      askAgain(digest).catch(ignoreFault)
+      throw unavailable()
+    },
+    touch(id) {
+      const digest = digests.get(id) ?? ''
+      const session = known.get(digest)
+      if (session === undefined || !isOn(withEnd(session))) return false
+      use(digest, session)
+      return true
+    },
+    close,
+    async closeAllOf(name, realm) {
+      const outcomes = await Promise.all(theirs(name, realm).map(({ written }) => close(written.id)))
+      return outcomes.filter(isClosed => isClosed).length
+    },
+    async regroup(name, realm, groups) {
+      const sorted = [...groups].toSorted()
+      const isSame = (other: ReadonlySet<string>) => JSON.stringify([...other].toSorted()) === JSON.stringify(sorted)
+      let changed = 0
+      for (const { text, written, groups: before } of theirs(name, realm)) {
+        const digest = digests.get(written.id)
+        if (digest === undefined || isSame(before)) continue
+        if (await replica.swap('sessions', digest, text, JSON.stringify({ ...written, groups: [...groups] }))) changed++
+      }
+      return changed
+    },
+    list: () =>
+      [...known.values()]
+        .map(withEnd)
+        .filter(isOn)
+        .toSorted((a, b) => a.createdAt - b.createdAt),
+    async secretKey(purpose) {
+      const before = keys.get(purpose)
+      if (before !== undefined) return before
+      await replica.ask(['HSETNX', keyOf('keys'), purpose, randomBytes(32).toString('base64url')])
+      const key = Buffer.from(String(await replica.ask(['HGET', keyOf('keys'), purpose])), 'base64url')
+      if (key.length !== 32) throw new Fault('state-unavailable', { about: `the key for ${purpose} is damaged` })
+      keys.set(purpose, key)
+      return key
+    },
+    onEnd: listener => void listeners.push(listener),
+    sweep,
+    get unwritten() {
+      return unwritten.size
+    },
+    [Symbol.dispose]: () => sweeps[Symbol.dispose](),
+  }
+}

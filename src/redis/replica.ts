@@ -1,0 +1,215 @@
+/**
+ * What several gateways share, known here in memory: a copy of a few hashes in Redis, which is the authority.
+ *
+ * Each change is written together with an entry of one stream of changes, which every gateway reads: pushed, in the order in
+ * which it happened, and never lost, as a message could be. A writer goes on when its own change has come back by the stream:
+ * whatever was written before it is known here then. After a break everything is loaded anew, at one stroke.
+ *
+ *   up      what is read here is at most a moment old
+ *   down    what was known goes on to count; who asks how long, see `downFor`
+ *
+ * Not to forget: nothing of it is lost in between. What could not be written when Redis was gone is written before anything is
+ * loaded again (`before`), so that an end that was told here never comes back.
+ *
+ * Source: redis.io/docs (Streams, EVAL, transactions).
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Fault } from '../kernel/fault.ts'
+import { connectRedis, type RedisConnection, type RedisTerms, type Reply, redisName } from './connection.ts'
+import { entriesIn, isBefore, pairsIn, streamIn } from './replies.ts'
+import { dropScript, mostChanges, swapScript } from './scripts.ts'
+
+/** Hashes of which every gateway has a copy. */
+export const copied = ['sessions', 'accounts', 'revoked', 'texts'] as const
+export type Copied = (typeof copied)[number]
+/** Hashes that are read where they are needed. */
+export type Hash = Copied | 'issued' | 'used' | 'keys' | 'lists'
+
+export const keyOf = (name: string): string => `sallyport:${name}`
+
+export interface Replica extends AsyncDisposable {
+  get(hash: Copied, field: string): string | undefined
+  all(hash: Copied): ReadonlyMap<string, string>
+  /** Told of each change, and of all there is after it was loaded. @param value  undefined: it is gone */
+  onChange(hash: Copied, listener: (field: string, value: string | undefined) => void): void
+  /**
+   * Writes where the field is as it was; absent is undefined. Resolves when that is known here.
+   *
+   * @returns false: it was another by then
+   */
+  swap(hash: Hash, field: string, before: string | undefined, after: string | undefined): Promise<boolean>
+  /** Removes it, whatever it was. @returns false: it was gone already */
+  drop(hash: Copied, field: string): Promise<boolean>
+  /** Any other command; keys by `keyOf`. Rejects with Fault('state-unavailable'). */
+  ask(args: readonly string[]): Promise<Reply>
+  /** Reads it anew, for what is not known here yet. */
+  refresh(hash: Copied, field: string): Promise<string | undefined>
+  /** Milliseconds for which Redis has been away; undefined: it is not. */
+  downFor(): number | undefined
+  /** Work to be done at each return, before anything is loaded. */
+  before(work: (ask: Replica['ask']) => Promise<void>): void
+}
+
+export interface ReplicaOptions extends RedisTerms {
+  /** Told once at each change. @param fault  undefined: it is back */
+  readonly changed: (fault: Fault | undefined) => void
+}
+
+/** Milliseconds that Redis waits for a change before it says that there was none; a sign of life as well. */
+const heartbeat = 400
+/** Milliseconds of silence after which a connection is given up. */
+const silence = 1_500
+const pauses = [100, 250, 500, 1_000]
+
+/** Rejects with Fault('state-unavailable') where Redis is not there at the start. */
+export async function openReplica(options: ReplicaOptions): Promise<Replica> {
+  const about = redisName(options.section)
+  const copies = new Map<Copied, Map<string, string>>(copied.map(hash => [hash, new Map()]))
+  const listeners = new Map<Copied, ((field: string, value: string | undefined) => void)[]>()
+  const returns: ((ask: Replica['ask']) => Promise<void>)[] = []
+  const waiting = new Set<{ readonly id: string; readonly done: () => void }>()
+  const closed = new AbortController()
+  let commands: RedisConnection | undefined
+  let reader: RedisConnection | undefined
+  let last = '0-0'
+  let downSince: number | undefined = performance.now()
+  let isTold = false
+
+  const tell = (hash: Copied, field: string, value: string | undefined) => {
+    for (const listener of listeners.get(hash) ?? []) listener(field, value)
+  }
+  const put = (hash: Copied, field: string, value: string | undefined) => {
+    const copy = copies.get(hash)
+    if (copy === undefined || copy.get(field) === value) return
+    if (value === undefined) copy.delete(field)
+    else copy.set(field, value)
+    tell(hash, field, value)
+  }
+  const askOn = (connection: RedisConnection) => (args: readonly string[]) => connection.ask(args)
+
+  async function load(connection: RedisConnection): Promise<void> {
+    const newest = ['XREVRANGE', keyOf('changes'), '+', '-', 'COUNT', '1']
+    const [entries, ...hashes] = await connection.askTogether([newest, ...copied.map(hash => ['HGETALL', keyOf(hash)])])
+    last = entriesIn(entries)[0]?.id ?? '0-0'
+    for (const [at, hash] of copied.entries()) {
+      const fresh = pairsIn(hashes[at])
+      for (const field of [...(copies.get(hash)?.keys() ?? [])]) if (!fresh.has(field)) put(hash, field, undefined)
+      for (const [field, value] of fresh) put(hash, field, value)
+    }
+  }
+  async function follow(connection: RedisConnection): Promise<void> {
+    const args = ['XREAD', 'COUNT', '1000', 'BLOCK', String(heartbeat), 'STREAMS', keyOf('changes')]
+    while (!closed.signal.aborted) {
+      const reply = await connection.ask([...args, last], silence)
+      for (const { id, hash, field, value } of entriesIn(streamIn(reply))) {
+        put(hash as Copied, field, value === '' ? undefined : value) // other hashes have no copy, and are passed over
+        last = id
+      }
+      for (const one of waiting) if (!isBefore(last, one.id)) one.done()
+    }
+  }
+  async function connect(): Promise<void> {
+    const first = await connectRedis(options)
+    const second = await connectRedis(options).catch((cause: unknown) => {
+      first[Symbol.dispose]()
+      throw cause
+    })
+    try {
+      for (const work of returns) await work(askOn(first))
+      await load(first)
+    } catch (cause) {
+      first[Symbol.dispose]()
+      second[Symbol.dispose]()
+      throw cause
+    }
+    commands = first
+    reader = second
+    downSince = undefined
+  }
+  function leave(fault: Fault): void {
+    downSince ??= performance.now()
+    for (const connection of [commands, reader]) connection?.[Symbol.dispose]()
+    commands = undefined
+    reader = undefined
+    // Whoever waits for a change to come back has written it.
+    for (const one of waiting) one.done()
+    if (closed.signal.aborted || isTold) return
+    isTold = true
+    options.changed(fault)
+  }
+  async function live(): Promise<void> {
+    for (let tries = 0; !closed.signal.aborted; tries++) {
+      try {
+        if (reader === undefined) await connect()
+        if (reader === undefined) continue
+        tries = 0
+        if (isTold) options.changed(undefined)
+        isTold = false
+        await follow(reader)
+      } catch (thrown) {
+        if (!(thrown instanceof Fault)) throw thrown
+        leave(thrown)
+        const pause = pauses[Math.min(tries, pauses.length - 1)] ?? 0
+        await sleep(pause, undefined, { ref: false, signal: closed.signal }).catch(() => undefined)
+      }
+    }
+  }
+
+  async function ask(args: readonly string[]): Promise<Reply> {
+    if (commands === undefined) throw new Fault('state-unavailable', { about: `${about} is not there` })
+    return await commands.ask(args)
+  }
+  /** Until the change is known here, which is a matter of milliseconds; or Redis is gone, and it was written. */
+  const known = (id: string): Promise<void> =>
+    new Promise(resolve => {
+      if (reader === undefined || !isBefore(last, id)) return resolve()
+      const one = {
+        id,
+        done() {
+          waiting.delete(one)
+          resolve()
+        },
+      }
+      waiting.add(one)
+    })
+  async function change(command: readonly string[]): Promise<boolean> {
+    const id = await ask(command)
+    if (typeof id !== 'string') return false
+    await known(id)
+    return true
+  }
+
+  await connect()
+  const living = live()
+  return {
+    get: (hash, field) => copies.get(hash)?.get(field),
+    all: hash => copies.get(hash) ?? new Map(),
+    onChange(hash, listener) {
+      listeners.set(hash, [...(listeners.get(hash) ?? []), listener])
+      for (const [field, value] of copies.get(hash) ?? []) listener(field, value)
+    },
+    swap: (hash, field, before = '', after = '') => change(evaluate(swapScript, hash, [field, before, after])),
+    drop: (hash, field) => change(dropCommand(hash, field)),
+    ask,
+    async refresh(hash, field) {
+      const reply = await ask(['HGET', keyOf(hash), field])
+      const value = typeof reply === 'string' ? reply : undefined
+      put(hash, field, value)
+      return value
+    },
+    downFor: () => (downSince === undefined ? undefined : performance.now() - downSince),
+    before: work => void returns.push(work),
+    async [Symbol.asyncDispose]() {
+      closed.abort()
+      for (const connection of [commands, reader]) connection?.[Symbol.dispose]()
+      await living
+    },
+  }
+}
+
+const evaluate = (script: string, hash: Hash, args: readonly string[]): readonly string[] => {
+  const keys = [hash, 'changes', 'used'].map(keyOf)
+  return ['EVAL', script, String(keys.length), ...keys, hash, ...args, String(mostChanges)]
+}
+
+export const dropCommand = (hash: Copied, field: string): readonly string[] => evaluate(dropScript, hash, [field])
