@@ -42,6 +42,14 @@ export interface CrewMember {
   readonly of: number
   /** Of all of them. */
   readonly audit: AuditLog
+  readonly news: News
+}
+
+/** What one process has done and the others must know at once. */
+export interface News {
+  /** Resolves when all of them have heard it; one that stands still is not waited for. */
+  tell(topic: string, text: string): Promise<void>
+  hear(topic: string, listener: (text: string) => void): Disposable
 }
 
 export interface House extends Surroundings, AsyncDisposable {

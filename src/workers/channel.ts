@@ -22,6 +22,7 @@ export type OfWorker = {
   metrics: [said: null, answer: readonly Measured[]]
   /** Answer an ACME authority; `authorization` null: not any more. */
   challenge: [said: { readonly token: string; readonly authorization: string | null }, answer: null]
+  news: [said: NewsItem, answer: null]
   /** Let what runs finish, and end. Answered when it has begun. */
   drain: [said: null, answer: null]
 }
@@ -33,12 +34,19 @@ export type OfPrimary = {
   ready: [said: readonly Listening[], answer: null]
   /** It could not start. */
   failed: [said: StartFailure, answer: null]
+  /** For all others. Answered when they have heard it. */
+  news: [said: NewsItem, answer: null]
   record: [said: { readonly id: string; readonly event: AuditEvent }, answer: Recorded]
   /** It has a bug, and lets what runs finish: another one may take its place. */
   leaving: [said: null, answer: null]
 }
 
 export type Begin = { readonly go: false } | { readonly go: true; readonly challenges: readonly [string, string][] }
+
+export interface NewsItem {
+  readonly topic: string
+  readonly text: string
+}
 
 export interface Listening {
   readonly name: string

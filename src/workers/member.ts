@@ -44,9 +44,11 @@ export interface MemberParts {
   /** Its lines, whole ones. */
   readonly tell: (lines: string) => void
   readonly answers: Pick<Answers<OfPrimary>, 'begin' | 'record'>
+  /** For all but itself. */
+  readonly news: (from: Member, item: OfPrimary['news'][0]) => Promise<void>
 }
 
-export function startMember({ seat, format, tell, answers }: MemberParts): Member {
+export function startMember({ seat, format, tell, answers, news }: MemberParts): Member {
   const startedAt = performance.now()
   const worker = cluster.fork({ [seatVariable]: `${seat.number}/${seat.of}`, [formatVariable]: format })
   const child = worker.process
@@ -74,6 +76,10 @@ export function startMember({ seat, format, tell, answers }: MemberParts): Membe
         ready.reject(Object.assign(new Error(message), facts))
         return null
       },
+      async news(item) {
+        await news(member, item)
+        return null
+      },
       async leaving() {
         gone.resolve('leaving')
         return null
@@ -92,7 +98,7 @@ export function startMember({ seat, format, tell, answers }: MemberParts): Membe
   // 'close' comes behind its last line; 'exit' alone where there was no process.
   child.once('close', end)
   child.once('error', () => child.pid === undefined && end(null, null))
-  return {
+  const member: Member = {
     seat,
     pid: child.pid,
     channel,
@@ -101,6 +107,7 @@ export function startMember({ seat, format, tell, answers }: MemberParts): Membe
     ended: ended.promise,
     kill: () => void child.kill('SIGKILL'),
   }
+  return member
 }
 
 /** So that lines of several processes never run into each other. */

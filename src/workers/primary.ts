@@ -21,7 +21,7 @@ import type { Readiness } from '../listener/admin-listener.ts'
 import type { Materials } from '../preflight.ts'
 import { type ReadConfiguration, type Reloaded, readAgain, restartKeys, settledOf } from '../reload.ts'
 import { formatOf } from '../telemetry/log.ts'
-import type { Begin, OfWorker, Recorded } from './channel.ts'
+import type { Begin, OfPrimary, OfWorker, Recorded } from './channel.ts'
 import { createCrew } from './crew.ts'
 import { type Member, startMember } from './member.ts'
 import { createMergedMetrics } from './merged-metrics.ts'
@@ -33,6 +33,7 @@ const metricsPatience = 1_000
 const readinessPatience = 5_000
 /** Milliseconds: an authority that asks a worker which does not know yet is told so, and the order is tried again. */
 const challengePatience = 2_000
+const newsPatience = 1_000
 /** Milliseconds behind `drain`, after which a worker that has not ended is ended. */
 const drainGrace = 5_000
 
@@ -76,7 +77,7 @@ export async function startPrimary(first: AtWork, options: PrimaryOptions): Prom
     of: workers,
     log,
     launch(seat) {
-      const member = startMember({ seat, format, tell: options.pass, answers: { begin, record } })
+      const member = startMember({ seat, format, tell: options.pass, answers: { begin, record }, news })
       void member.ended.then(() => merged.gone(member))
       return member
     },
@@ -107,6 +108,10 @@ export async function startPrimary(first: AtWork, options: PrimaryOptions): Prom
   const listening = await crew.start()
   await duties.begin(first.materials)
 
+  async function news(from: Member, item: OfPrimary['news'][0]): Promise<void> {
+    const others = [...crew.serving].filter(member => member !== from)
+    await askAll(others, ({ channel }) => channel.ask('news', item, newsPatience))
+  }
   async function tell(challenge: OfWorker['challenge'][0]): Promise<void> {
     await askAll(crew.living, ({ channel }) => channel.ask('challenge', challenge, challengePatience))
   }

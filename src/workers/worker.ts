@@ -7,7 +7,7 @@
  */
 import type { AuditLog } from '../audit/audit-log.ts'
 import { startGateway } from '../gateway.ts'
-import type { Surroundings } from '../house.ts'
+import type { News, Surroundings } from '../house.ts'
 import { Fault } from '../kernel/fault.ts'
 import type { ReadConfiguration, Reloaded } from '../reload.ts'
 import { type Channel, type OfPrimary, type OfWorker, openChannel, type Port, type StartFailure } from './channel.ts'
@@ -19,6 +19,9 @@ const changed = {
   problems: [],
   why: 'files have changed while they were read',
 }
+
+/** Milliseconds in which the primary hears that this one leaves. */
+const leavePatience = 2_000
 
 export interface WorkerParts extends Surroundings {
   readonly seat: Seat
@@ -34,6 +37,7 @@ export async function runWorker(parts: WorkerParts): Promise<boolean> {
   const { seat, port, start, again, log, metrics, clock } = parts
   const told = Promise.withResolvers<'told'>()
   const challenges = new Map<string, string>()
+  const listeners = new Set<{ readonly topic: string; readonly listener: (text: string) => void }>()
   /** A reload between its two halves. */
   let pending: { readonly agree: (yes: boolean) => void; readonly outcome: Promise<Reloaded> } | undefined
 
@@ -68,6 +72,10 @@ export async function runWorker(parts: WorkerParts): Promise<boolean> {
       else challenges.set(token, authorization)
       return null
     },
+    async news({ topic, text }) {
+      for (const one of listeners) if (one.topic === topic) one.listener(text)
+      return null
+    },
     async drain() {
       told.resolve('told')
       return null
@@ -82,9 +90,19 @@ export async function runWorker(parts: WorkerParts): Promise<boolean> {
   if (config === undefined || materials === undefined) throw new Error('what is at work cannot be read')
   for (const [token, authorization] of begin.challenges) challenges.set(token, authorization)
 
+  const news: News = {
+    async tell(topic, text) {
+      await channel.ask('news', { topic, text })
+    },
+    hear(topic, listener) {
+      const one = { topic, listener }
+      listeners.add(one)
+      return { [Symbol.dispose]: () => void listeners.delete(one) }
+    },
+  }
   const started = await startGateway(shareOf(config, seat), materials, {
     ...{ log, metrics, clock },
-    crew: { ...seat, audit: trailOf(channel), challenge: token => challenges.get(token) },
+    crew: { ...seat, audit: trailOf(channel), news, challenge: token => challenges.get(token) },
   }).catch(async (cause: unknown) => {
     await channel.ask('failed', failureOf(cause))
     return undefined
@@ -94,8 +112,9 @@ export async function runWorker(parts: WorkerParts): Promise<boolean> {
   await channel.ask('ready', [...gateway.listeners.map(({ name, urls }) => ({ name, urls }))])
 
   const why = await Promise.race([told.promise, parts.bug])
-  if (why !== 'told') void channel.ask('leaving', null)
+  const left = why === 'told' ? undefined : channel.ask('leaving', null, leavePatience).catch(() => undefined)
   await gateway.drain()
+  await left
   return why === 'told'
 }
 
