@@ -90,7 +90,8 @@ async function reasonNotKept(given: Given, ours: Reading): Promise<string> {
   const { method } = given
   const { status, headers } = ours
   if (method === 'HEAD') return 'HEAD'
-  if (headers.some(([name, value]) => name === 'connection' && /close/i.test(value))) return 'close beside keep-alive'
+  if (headers.some(([name, value]) => /^(proxy-)?connection$/.test(name) && /close/i.test(value)))
+    return 'close beside keep-alive'
   const announced = headers.some(([name, value]) => name === 'content-length' && Number(value) > 0)
   const isChunked = headers.some(([name]) => name === 'transfer-encoding')
   if ((status === 204 || status === 304) && (announced || isChunked)) return 'a body announced where there is none'
