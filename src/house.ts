@@ -18,6 +18,7 @@ import type { Ledger } from './issuer/ledger.ts'
 import type { Clock } from './kernel/clock.ts'
 import { causeLine, Fault } from './kernel/fault.ts'
 import { createLeases, type Leases } from './kernel/lease.ts'
+import type { News } from './kernel/news.ts'
 import type { Materials } from './preflight.ts'
 import { type Settled, settledOf } from './reload.ts'
 import { openState, type State } from './state.ts'
@@ -45,13 +46,6 @@ export interface CrewMember {
   readonly news: News
 }
 
-/** What one process has done and the others must know at once. */
-export interface News {
-  /** Resolves when all of them have heard it; one that stands still is not waited for. */
-  tell(topic: string, text: string): Promise<void>
-  hear(topic: string, listener: (text: string) => void): Disposable
-}
-
 export interface House extends Surroundings, AsyncDisposable {
   /** As it was at the start: where state, sessions and audit trail lie stays until a restart. */
   readonly settled: Settled
@@ -75,6 +69,8 @@ export interface House extends Surroundings, AsyncDisposable {
   readonly streaming: WeakSet<object>
   /** Milliseconds between two looks at who is due to be asked for in the directory. */
   readonly recheckLook: number
+  /** Absent where there are no others. */
+  readonly news: News | undefined
   /** Whose sessions this process holds against the directory. */
   isMine(name: string): boolean
   /** What the directory said of people; another directory has another memory. */
@@ -183,6 +179,7 @@ export async function openHouse(
     recheckLook: Math.min(4_000, remembered.recheck / 2),
     verdicts: createLeases(),
     isMine: isMineOf(surroundings.crew),
+    news: surroundings.crew?.news,
     lookAtHolders: events.revocationChanged,
     note,
     async recordOwn(id, event) {

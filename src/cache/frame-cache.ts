@@ -7,6 +7,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../kernel/clock.ts'
 import { every } from '../kernel/every.ts'
+import type { News } from '../kernel/news.ts'
 import { type HeaderList, headerValues } from '../listener/exchange.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Upstream, UpstreamRequest, UpstreamResponse } from '../upstream/upstream.ts'
@@ -20,6 +21,8 @@ export interface CacheParts {
   readonly metrics: Pick<Metrics, 'cacheAnswers' | 'cacheFills' | 'cacheBytes'>
   readonly clock: Clock
   readonly settled: { readonly state: string }
+  /** Of what was changed through another process. */
+  readonly news?: News | undefined
 }
 
 /** Bytes of one frame: a mammogram has 30 MB. */
@@ -51,10 +54,17 @@ function isNamed(headers: HeaderList, ifNoneMatch: string): boolean {
   return ifNoneMatch.split(',').some(tag => /^(?:W\/)?(.*)$/.exec(tag.trim())?.[1] === own || tag.trim() === '*')
 }
 
+/** A change that was made, for all processes. */
+interface Told {
+  readonly change: Exclude<Change, 'nothing'>
+  /** It broke off, and may go on behind the gate. */
+  readonly isUnsure: boolean
+}
+
 /** With the cache that its section asks for, if it does. @param upstream  owned from now on: closed with the cache */
 export function withFrameCache(
   upstream: Upstream,
-  { metrics, clock, settled }: CacheParts,
+  { metrics, clock, settled, news }: CacheParts,
   warn: (text: string) => void,
 ): Upstream {
   const { name, section } = upstream
@@ -105,16 +115,25 @@ export function withFrameCache(
     told.holds()
   }
 
+  const topic = `frames of ${name}`
+  function heard({ change, isUnsure }: Told) {
+    if (isUnsure) unsureSince = now()
+    forget(change)
+  }
+  const hearing = news?.hear(topic, text => heard(JSON.parse(text) as Told)) // another process of ours has said it
+
   async function changed(request: UpstreamRequest, change: Exclude<Change, 'nothing'>): Promise<UpstreamResponse> {
     forget(change)
+    let isUnsure = true
     try {
-      return await upstream.send(request)
-    } catch (cause) {
-      unsureSince = now()
-      throw cause
+      const answer = await upstream.send(request)
+      isUnsure = false
+      return answer
     } finally {
-      // What was asked for meanwhile may be from before.
-      forget(change)
+      // What was asked for meanwhile may be from before. Whoever made the change finds it in no process.
+      const told: Told = { change, isUnsure }
+      heard(told)
+      await news?.tell(topic, JSON.stringify(told))
     }
   }
 
@@ -188,6 +207,7 @@ export function withFrameCache(
     reported: outcome => upstream.reported(outcome),
     async [Symbol.asyncDispose]() {
       sweeps[Symbol.dispose]()
+      hearing?.[Symbol.dispose]()
       store.forgetWhere(() => true)
       disk?.[Symbol.dispose]()
       await upstream[Symbol.asyncDispose]()

@@ -7,8 +7,9 @@
  */
 import type { AuditLog } from '../audit/audit-log.ts'
 import { startGateway } from '../gateway.ts'
-import type { News, Surroundings } from '../house.ts'
+import type { Surroundings } from '../house.ts'
 import { Fault } from '../kernel/fault.ts'
+import type { News } from '../kernel/news.ts'
 import type { ReadConfiguration, Reloaded } from '../reload.ts'
 import { type Channel, type OfPrimary, type OfWorker, openChannel, type Port, type StartFailure } from './channel.ts'
 import { type Seat, shareOf } from './share.ts'
@@ -92,7 +93,7 @@ export async function runWorker(parts: WorkerParts): Promise<boolean> {
 
   const news: News = {
     async tell(topic, text) {
-      await channel.ask('news', { topic, text })
+      await channel.ask('news', { topic, text }).catch(() => undefined) // the primary has gone, and so does this one
     },
     hear(topic, listener) {
       const one = { topic, listener }

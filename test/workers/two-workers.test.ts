@@ -1,18 +1,22 @@
 // Two workers behind one address are one gateway: for those who sign in and out, for those who count, and for those who
 // guess; whatever one of them knows, the other knows within a second.
+import { mkdirSync, readFileSync, renameSync, rmdirSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { WebSocket } from 'ws'
 import { within } from '../behaviour/app.ts'
 import { signIn, textOf } from '../cli/signed-in.ts'
 import { askSite } from '../fixture/site.ts'
 import { startUpstream } from '../fixture/upstream.ts'
-import { json, upgradeEcho } from '../fixture/upstream-answers.ts'
+import { json, reply, upgradeEcho } from '../fixture/upstream-answers.ts'
 import { serveCrew } from './crew-site.ts'
 
 const arrived = new Map<string, () => void>()
-let [atOnce, most] = [0, 0]
+let [atOnce, most, frames] = [0, 0, 0]
+const octets = [['Content-Type', 'multipart/related; type="application/octet-stream"; boundary=b']] as const
 const upstream = await startUpstream(t, async ({ target, header }) => {
   if (header('upgrade') !== undefined) return upgradeEcho()
+  if (target.endsWith('/frames/1')) return reply({ headers: octets, body: `--b\r\n\r\n${++frames}\r\n--b--\r\n` })
   if (!target.startsWith('/held/')) return json({ all: 'well' })
   most = Math.max(most, ++atOnce)
   await new Promise<void>(resolve => arrived.set(target, resolve))
@@ -25,11 +29,14 @@ const served = await serveCrew(t, {
   yaml: `
 workers: 2
 drain: 2 s
+audit: { onFailure: refuse }
 upstreams:
   app: { kind: generic, url: "${upstream.url}" }
+  pacs: { kind: generic, url: "${upstream.url}", cache: { memory: 4 MB } }
   few: { kind: generic, url: "${upstream.url}", connections: 3 }
 routes:
   - { path: /, upstream: app, access: everyone }
+  - { path: /dicom-web, upstream: pacs, access: everyone }
   - { path: /in, upstream: app, access: authenticated }
   - { path: /held, upstream: few, access: everyone }
 realms: { basic: true, local: { file: users.yaml }, throttle: { name: { failures: 4, within: 1 h } } }`,
@@ -110,6 +117,44 @@ t.test('an upstream has no more connections than were written, of all workers to
   t.equal(most, 3)
 })
 
+t.test('what is changed through one is shown by none from its memory', async t => {
+  const instance = '/dicom-web/studies/1.2.3/series/1.2.3.4/instances/1.2.3.4.5'
+  const lines = [served.line(), served.line()]
+  const shown = async () => {
+    const answers = []
+    for (const line of lines) answers.push(/\d+/.exec((await line.ask(`${instance}/frames/1`)).text.slice(3))?.[0])
+    return answers
+  }
+  t.same(await shown(), ['1', '2'], 'each has a memory of its own')
+  t.same(await shown(), ['1', '2'])
+  t.equal((await askSite(site, served, instance, { method: 'DELETE' })).resume().statusCode, 200)
+  t.same(await shown(), ['3', '4'])
+  for (const line of lines) line.close()
+})
+
+t.test('signals and debuggers are none of a worker', async t => {
+  for (const pid of served.workers()) {
+    t.match(readFileSync(`/proc/${pid}/coredump_filter`, 'utf8'), /^0+\n$/, 'no core dump of it holds a key')
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1'] as const) process.kill(pid, signal)
+  }
+  const pids = served.workers()
+  for (let asked = 0; asked < 4; asked++) t.equal((await ask('/still-there')).resume().statusCode, 200)
+  t.same(served.workers(), pids)
+  t.notMatch(served.stderr(), /Debugger listening/)
+})
+
+t.test('what cannot be recorded is not done, though another process keeps the trail', async t => {
+  const trail = join(site.dir, 'state', 'audit.jsonl')
+  renameSync(trail, `${trail}.kept`)
+  mkdirSync(trail)
+  const refused = await askSite(site, served, '/x', { method: 'DELETE' })
+  t.equal(refused.resume().statusCode, 503)
+  rmdirSync(trail)
+  renameSync(`${trail}.kept`, trail)
+  t.equal((await askSite(site, served, '/x', { method: 'DELETE' })).resume().statusCode, 200)
+  t.ok((await served.metric('sallyport_audit_failures_total')) > 0)
+})
+
 t.test('their numbers are those of one gateway', async t => {
   const before = await served.metric('sallyport_exchanges_total')
   for (let asked = 0; asked < 6; asked++) (await ask(`/counted-${asked}`)).resume()
@@ -136,4 +181,7 @@ t.test('when it is told to stop, both let what runs finish, and the trail tells 
   t.same([kinds[0], kinds.at(-1)], ['start', 'stop'])
   t.equal(kinds.filter(kind => kind === 'start' || kind === 'stop').length, 2)
   t.equal(kinds.filter(kind => kind === 'login').length, 1)
+  const logged = served.stderr().trimEnd().split('\n')
+  t.ok(logged.length > 30)
+  for (const line of logged) t.doesNotThrow(() => JSON.parse(line), 'each line of the log is whole')
 })
