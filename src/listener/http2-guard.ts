@@ -47,8 +47,8 @@ const frameShare = 1 / 8
 /** Bytes that requests and bodies may account for beyond what came: HPACK says a long head in a few bytes. */
 const inStore = 1024 * 1024
 /**
- * Bytes that may still come of bodies that were answered early: eight of them as far as their windows reach, and more in
- * the course of time. Node tells nobody of them.
+ * Bytes that may still come of bodies that were answered early: twice what the window of a connection lets be under way,
+ * and more in the course of time. Node tells nobody of them.
  */
 const afterAnswer = { most: 16 * 1024 * 1024, perSecond: 2 * 1024 * 1024 }
 

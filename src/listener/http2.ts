@@ -20,8 +20,13 @@ import { closeSoon } from './last-words.ts'
 
 /** Milliseconds in which streams still come in on a connection that was asked to leave. */
 const lastStreams = 10_000
-/** Fills a line of 1 Gbit/s with 10 ms of delay. */
-const windowSize = 2 * 1024 * 1024
+/**
+ * Fills a line that holds 1.25 MB (1 Gbit/s and 10 ms): a window is opened anew when half of it was read, and a sender
+ * has as much more under way until it hears of it.
+ */
+const windowSize = 3 * 1024 * 1024
+/** Of all uploads of a connection together: what waits to be read is held in memory. */
+const connectionWindow = 8 * 1024 * 1024
 /** Requests that are begun before the network is looked at again. */
 const begunAtOnce = 16
 /**
@@ -210,7 +215,7 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
         closeSoon(session)
       })
       if (leaving) askToLeave(session)
-      session.on('connect', () => session.destroyed || session.setLocalWindowSize(windowSize * 4))
+      session.on('connect', () => session.destroyed || session.setLocalWindowSize(connectionWindow))
       session.on('stream', (stream, _headers, flags, raw) => {
         busy.set(session, (busy.get(session) ?? 0) + 1)
         stream.once('close', () => {

@@ -139,3 +139,21 @@ t.test('a gateway that drains says goodbye', async t => {
   stream.end(clientFrame(closeFrame, Buffer.from([0x03, 0xe9])))
   await drained
 })
+
+t.test('each takes a place among the connections, and gives it back', async t => {
+  const { gateway } = await startApp(t, () => upgradeEcho(), { listener: 'limits: { connections: 3 }' })
+  const session = await openSession(t, gateway)
+  const [one] = [await openWebSocket(gateway, session, '/x'), await openWebSocket(gateway, session, '/x')]
+  const third = await openWebSocket(gateway, session, '/x')
+  t.equal(third.status, 503)
+  t.equal(third.headers['retry-after'], '5')
+  one?.stream.close(8)
+  let status = 0
+  t.ok(
+    await within(2_000, async () => {
+      status = (await openWebSocket(gateway, session, '/x')).status
+      return status === 200
+    }),
+    `${status} after one of them has gone`,
+  )
+})
