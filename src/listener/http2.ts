@@ -12,19 +12,15 @@ import { IncomingBody } from './bodies.ts'
 import type { Engine, Take } from './engine.ts'
 import type { Connection, Ending } from './exchange.ts'
 import { createFairStart } from './fair-start.ts'
-import { type Account, type Carrying, createGuard } from './http2-guard.ts'
+import { createGuard } from './http2-guard.ts'
 import { Reply2 } from './http2-reply.ts'
 import { headerBytes, readRequest } from './http2-request.ts'
+import { type CarryingStream, countPieces, isComplete, type Line, unwanted, windowSize } from './http2-stream.ts'
 import { asHandshake, upgradeOf } from './http2-tunnel.ts'
 import { closeSoon } from './last-words.ts'
 
 /** Milliseconds in which streams still come in on a connection that was asked to leave. */
 const lastStreams = 10_000
-/**
- * Fills a line that holds 1.25 MB (1 Gbit/s and 10 ms): a window is opened anew when half of it was read, and a sender
- * has as much more under way until it hears of it.
- */
-const windowSize = 3 * 1024 * 1024
 /** Of all uploads of a connection together: what waits to be read is held in memory. */
 const connectionWindow = 8 * 1024 * 1024
 /** Requests that are begun before the network is looked at again. */
@@ -38,57 +34,14 @@ const openPerStream = 2
 const nativeResets = 100_000
 /** What nghttp2 and Node call a flood. */
 const flooding: ReadonlySet<number | string | undefined> = new Set([-904, -905, 'ERR_HTTP2_TOO_MANY_INVALID_FRAMES'])
-/** Pieces of a body between two looks at what they are worth: of one byte each, thousands come at one time. */
-const piecesPerLook = 64
-
 export interface Take2 extends Take {
   /** A connection that costs more than its requests are worth; it has been closed. */
   flood(connection: Connection, why: string): void
 }
 
-interface CarryingStream extends Carrying {
-  readonly stream: ServerHttp2Stream
-  /** The client has said all that it had to say. */
-  whole: boolean
-  reply?: Reply2
-}
-
 class Flood extends Error {
   override readonly name = 'Flood'
 }
-
-interface Line {
-  readonly connection: Connection
-  readonly account: Account
-  readonly flooded: (why: string) => void
-}
-
-/** Counts a body while it comes: Node tells nobody of the pieces of one that is not read yet. */
-function countPieces(carrying: CarryingStream, { account, flooded }: Line): void {
-  const { stream } = carrying
-  const push = stream.push
-  let pieces = 0
-  stream.push = (chunk: Buffer | null, encoding) => {
-    carrying.came += chunk?.length ?? 0
-    // At the end of a stream that was closed Node says it too.
-    if (chunk === null && !stream.closed) carrying.whole = true
-    if (++pieces % piecesPerLook === 0) {
-      const why = account.look(performance.now())
-      if (why !== undefined) flooded(why)
-    }
-    return push.call(stream, chunk, encoding)
-  }
-}
-
-/** What is on its way of a body that is let go carries nothing, and is nobody's fault. */
-function unwanted(carrying: CarryingStream, account: Account): void {
-  if (!carrying.whole) account.unwanted(windowSize, performance.now())
-  carrying.whole = true
-}
-
-/** Node ends its half of a stream that a client resets without an error (code 0), which looks like an answer that is whole. */
-const isComplete = ({ rstCode, aborted, headersSent, writableFinished }: ServerHttp2Stream): boolean =>
-  rstCode === constants.NGHTTP2_NO_ERROR && !aborted && headersSent && writableFinished
 
 export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Connection, limits: Limits): Engine {
   const sessions = new Set<ServerHttp2Session>()

@@ -1,0 +1,58 @@
+/**
+ * One stream of HTTP/2: what came of its body, what was not wanted any more, and how it ended.
+ *
+ * Node tells nobody of the pieces of a body that is not read yet, nor of those that come after it was let go; the guard has
+ * to know of both.
+ */
+import { constants, type ServerHttp2Stream } from 'node:http2'
+import type { Connection } from './exchange.ts'
+import type { Account, Carrying } from './http2-guard.ts'
+import type { Reply2 } from './http2-reply.ts'
+
+/**
+ * Fills a line that holds 1.25 MB (1 Gbit/s and 10 ms): a window is opened anew when half of it was read, and a sender
+ * has as much more under way until it hears of it.
+ */
+export const windowSize = 3 * 1024 * 1024
+/** Pieces of a body between two looks at what they are worth: of one byte each, thousands come at one time. */
+const piecesPerLook = 64
+
+export interface CarryingStream extends Carrying {
+  readonly stream: ServerHttp2Stream
+  /** The client has said all that it had to say. */
+  whole: boolean
+  reply?: Reply2
+}
+
+export interface Line {
+  readonly connection: Connection
+  readonly account: Account
+  readonly flooded: (why: string) => void
+}
+
+/** Counts a body while it comes: Node tells nobody of the pieces of one that is not read yet. */
+export function countPieces(carrying: CarryingStream, { account, flooded }: Line): void {
+  const { stream } = carrying
+  const push = stream.push
+  let pieces = 0
+  stream.push = (chunk: Buffer | null, encoding) => {
+    carrying.came += chunk?.length ?? 0
+    // At the end of a stream that was closed Node says it too.
+    if (chunk === null && !stream.closed) carrying.whole = true
+    if (++pieces % piecesPerLook === 0) {
+      const why = account.look(performance.now())
+      if (why !== undefined) flooded(why)
+    }
+    return push.call(stream, chunk, encoding)
+  }
+}
+
+/** What is on its way of a body that is let go carries nothing, and is nobody's fault. */
+export function unwanted(carrying: CarryingStream, account: Account): void {
+  if (!carrying.whole) account.unwanted(windowSize, performance.now())
+  carrying.whole = true
+}
+
+/** Node ends its half of a stream that a client resets without an error (code 0), which looks like an answer that is whole. */
+export const isComplete = ({ rstCode, aborted, headersSent, writableFinished }: ServerHttp2Stream): boolean =>
+  rstCode === constants.NGHTTP2_NO_ERROR && !aborted && headersSent && writableFinished
