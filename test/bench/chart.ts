@@ -4,6 +4,7 @@
  * The bar is throughput against nginx, the black tick is CPU against nginx; the line at 1 is nginx itself.
  */
 import type { Cell } from './matrix.ts'
+import { sectionTitle } from './report.ts'
 import { scenarios } from './scenarios.ts'
 
 const colours: Readonly<Record<string, string>> = {
@@ -35,17 +36,14 @@ export function chart(cells: readonly Cell[]): string {
     text(at + 16, y, name)
     at += 34 + name.length * 7
   }
-  text(at + 10, y, 'bar: throughput (latency, memory)   black tick: CPU for the same work')
-  y += 14
+  y += 18
+  text(20, y, 'Bar and number: throughput (or latency, memory). Black tick: CPU for the same work.')
+  y += 6
   for (const panel of Map.groupBy(cells, ({ auth, workers }) => `${auth} ${workers}`).values()) {
     const [first] = panel
     y += 30
-    text(
-      20,
-      y,
-      `${first?.auth === 'off' ? 'no authentication' : first?.auth}, ${first?.workers === 1 ? 'one worker' : `${first?.workers} workers`}`,
-      'font-size="14" font-weight="bold"',
-    )
+    if (first === undefined) continue
+    text(20, y, sectionTitle(first.auth, first.workers), 'font-size="14" font-weight="bold"')
     const top = y + 8
     const start = parts.length
     y += 12

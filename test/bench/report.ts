@@ -66,6 +66,9 @@ const authTitles: Readonly<Record<Auth, string>> = {
   basic: 'With Basic, the password checked by LDAP',
 }
 
+export const sectionTitle = (auth: Auth, workers: number): string =>
+  `${authTitles[auth]}, ${workers === 1 ? 'one worker' : `${workers} workers`}`
+
 const percent = (share: number | undefined) => `${Math.round((share ?? 0) * 100)} %`
 
 function section(cells: readonly Cell[], auth: Auth, workers: number): string[] {
@@ -79,7 +82,7 @@ function section(cells: readonly Cell[], auth: Auth, workers: number): string[] 
     })
     const base = row.find(({ target }) => target === 'nginx')
     const strangers = Math.max(0, ...row.flatMap(({ rounds }) => rounds.map(round => round.strangers)))
-    return `| ${title} (${unit}) | ${texts.join(' | ')} | ${percent(base?.spread)} | ${strangers.toFixed(1)} |`
+    return `| ${title} (${unit}) | ${texts.join(' | ')} | ${(base?.rounds.length ?? 0) > 1 ? percent(base?.spread) : '–'} | ${strangers.toFixed(1)} |`
   })
   const { gateway, rest, shared } = coresFor(workers)
   const why = new Map<string, Set<string>>()
@@ -90,7 +93,7 @@ function section(cells: readonly Cell[], auth: Auth, workers: number): string[] 
     }
   const measured = new Set(cells.map(({ scenario }) => scenario)).size
   return [
-    `## ${authTitles[auth]}, ${workers === 1 ? 'one worker' : `${workers} workers`}`,
+    `## ${sectionTitle(auth, workers)}`,
     '',
     `Gateway on processor ${gateway}, load and upstream on ${rest}.${shared ? ' **They share it: compare the CPU, not the throughput.**' : ''}`,
     '',
@@ -102,7 +105,9 @@ function section(cells: readonly Cell[], auth: Auth, workers: number): string[] 
     ...cells.flatMap(({ target, scenario, failure }) =>
       failure === undefined
         ? []
-        : [`- **FAILED** ${target}, ${scenario}: \`${failure.trim().split('\n')[0]?.slice(0, 200)}\``],
+        : [
+            `- **FAILED** ${target}, ${scenario}: \`${failure.trim().split('\n').slice(0, 2).join(' ').slice(0, 300)}\``,
+          ],
     ),
     '',
   ]

@@ -90,6 +90,10 @@ function judge({ status, type, coding, body }: Answer, hash: string): string | u
   return createHash('sha256').update(pixels).digest('hex') === hash ? undefined : 'other pixels'
 }
 
+const patience = 120_000
+setTimeout(() => {
+  throw new Error(`${answers.length} frames of ${Object.keys(frames).length} came in ${patience / 1000} s`)
+}, patience)
 const startedAt = performance.now()
 const ask = origin.startsWith('https:') ? overHttp2() : overHttp1()
 const left = Object.keys(frames)

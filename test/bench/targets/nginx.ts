@@ -73,6 +73,6 @@ export const nginx: Target = { name: 'nginx', packages, cannot: can, start }
 export const nginxOpen: Target = {
   name: 'nginx-open',
   packages,
-  cannot: ({ auth }) => (auth === 'off' ? 'it is the column nginx' : undefined),
+  cannot: can,
   start: (t, ground, job) => start(t, ground, { ...job, auth: off }),
 }
