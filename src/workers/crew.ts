@@ -38,12 +38,14 @@ export interface Crew {
 export interface CrewParts {
   readonly of: number
   readonly launch: (seat: Seat) => Member
+  /** Told of each that serves from now on. */
+  readonly joined: (member: Member) => void
   /** Told of each death, before it is replaced. */
   readonly died: (member: Member) => void
   readonly log: Log
 }
 
-export function createCrew({ of, launch, died, log }: CrewParts): Crew {
+export function createCrew({ of, launch, joined, died, log }: CrewParts): Crew {
   const serving = new Set<Member>()
   const living = new Set<Member>()
   let waiting = new AbortController()
@@ -59,6 +61,7 @@ export function createCrew({ of, launch, died, log }: CrewParts): Crew {
       throw cause
     })
     serving.add(member)
+    joined(member)
     void member.gone.then(() => serving.delete(member))
     return { member, listening }
   }

@@ -66,6 +66,9 @@ export async function startPrimary(first: AtWork, options: PrimaryOptions): Prom
   let current = first
   let turn: Promise<unknown> = Promise.resolve()
   let draining = false
+  /** Reloads that were taken, altogether and before a worker was started. */
+  let taken = 0
+  const born = new WeakMap<Member, number>()
 
   cluster.schedulingPolicy = cluster.SCHED_RR
   cluster.setupPrimary({
@@ -79,7 +82,11 @@ export async function startPrimary(first: AtWork, options: PrimaryOptions): Prom
     launch(seat) {
       const member = startMember({ seat, format, tell: options.pass, answers: { begin, record }, news })
       void member.ended.then(() => merged.gone(member))
+      born.set(member, taken)
       return member
+    },
+    joined(member) {
+      if (born.get(member) !== taken) turn = turn.then(() => catchUp(member))
     },
     died: () => metrics.workerDeaths.inc(),
   })
@@ -148,16 +155,30 @@ export async function startPrimary(first: AtWork, options: PrimaryOptions): Prom
     const all = refusal === undefined
     const ready = asked.filter(member => prepared.get(member)?.ok === true)
     const settled = await askAll(ready, ({ channel }) => channel.ask('settle', all, reloadPatience))
-    if (all) current = next
-    for (const member of asked) {
-      const kept = prepared.get(member) !== undefined && (!all || settled.get(member)?.ok === true)
-      if (kept || !crew.serving.has(member)) continue
-      // It begins anew, on what is at work now.
-      log.error({ worker: member.seat.number, process: member.pid }, 'a worker did not follow a reload: it is ended')
-      member.kill()
+    if (all) {
+      current = next
+      taken++
     }
+    for (const member of asked)
+      if (prepared.get(member) === undefined || (all && settled.get(member)?.ok !== true)) beginAnew(member)
     crew.tryNow()
     return refusal ?? { ok: true }
+  }
+  /** Of what was taken while it began it may have read some, and not all. */
+  async function catchUp(member: Member): Promise<void> {
+    const { channel } = member
+    try {
+      const prepared = await channel.ask('prepare', current.print, reloadPatience)
+      if (prepared.ok && (await channel.ask('settle', true, reloadPatience)).ok) return
+    } catch {
+      // It has said nothing in time, or is dead already.
+    }
+    beginAnew(member)
+  }
+  function beginAnew(member: Member): void {
+    if (!crew.serving.has(member)) return
+    log.error({ worker: member.seat.number, process: member.pid }, 'a worker did not follow a reload: it is ended')
+    member.kill()
   }
   async function attempt(read: ReadConfiguration): Promise<Reloaded> {
     const found = readAgain(read, settled, log)

@@ -102,3 +102,20 @@ t.test('while the file is refused, a worker that dies waits for one that is not'
   for (const line of both) t.equal((await line.ask('/z')).status, 401, 'and both by the new rules')
   for (const line of [...both, ...lines, fresh]) line.close()
 })
+
+t.test('a worker that begins in the middle of a reload serves by what all serve by', async t => {
+  for (const [access, status] of [
+    ['everyone', 200],
+    ['authenticated', 401],
+  ] as const) {
+    const pid = served.workers().at(-1) ?? 0
+    process.kill(pid, 'SIGKILL')
+    t.ok(await rewrite(original.replace('access: everyone', `access: ${access}`), 'is at work'))
+    t.ok(await within(20_000, async () => (await served.metric('sallyport_workers')) === 2))
+    const lines = Array.from({ length: 6 }, () => served.line())
+    const answers = async () => (await Promise.all(lines.map(line => line.ask('/x')))).map(answer => answer.status)
+    t.ok(await within(5_000, async () => (await answers()).every(answer => answer === status)), access)
+    for (const line of lines) line.close()
+    t.notOk(served.workers().includes(pid))
+  }
+})
