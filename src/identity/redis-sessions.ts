@@ -196,9 +196,10 @@ export function openSharedSessions(options: SharedSessionsOptions): SharedSessio
       const session = known.get(digest)
       if (session === undefined) return undefined
       const found = withEnd(session)
-      if (isOn(found) && mayGoOn()) return found
+      if (!mayGoOn()) throw unavailable()
+      if (isOn(found)) return found
       askAgain(digest).catch(ignoreFault)
-      throw unavailable()
+      throw new Fault('state-unavailable', { about: 'Redis is being asked whether a session is over' })
     },
     touch(id) {
       const digest = digests.get(id) ?? ''

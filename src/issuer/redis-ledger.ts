@@ -26,15 +26,16 @@ const Taken = z.object({
 export function openSharedLedger(replica: Replica): Ledger {
   const snapshot = new Map<string, Revocation>()
   const texts = new Map<string, string>()
+  const lost = new Set<string>()
   let revision = 0
   let polled = 0
   replica.onChange('revoked', (key, text) => {
     // Nothing is ever taken back from the set. A Redis that has lost it is told anew by whoever remembers.
     if (text === undefined) {
-      const known = texts.get(key)
-      if (known !== undefined) replica.swap('revoked', key, undefined, known).catch(ignoreFault)
+      lost.add(key)
       return
     }
+    lost.delete(key)
     texts.set(key, text)
     const { sha256, at, reason } = takenIn(text)
     const revocation = { at: new Date(at), reason }
@@ -87,6 +88,8 @@ export function openSharedLedger(replica: Replica): Ledger {
     revokedCertificate: sha256 => snapshot.get(plainHex(sha256)),
     revision: () => revision,
     poll() {
+      for (const key of replica.downFor() === undefined ? lost : [])
+        replica.swap('revoked', key, undefined, texts.get(key)).catch(ignoreFault)
       const changed = polled !== revision
       polled = revision
       return changed

@@ -43,7 +43,7 @@ export async function connectRedis(terms: RedisTerms, patience = usualPatience):
   const { section, password, trust } = terms
   const { host, port, database, username } = section
   // Half a second of loading and twenty megabytes, for those who use it.
-  const { createClient } = await import('@redis/client')
+  const { createClient, ErrorReply } = await import('@redis/client')
   const about = redisName(section)
   const fault = (cause: unknown) => new Fault('state-unavailable', { cause: plainCause(cause), about })
   const place = { host, port, connectTimeout: patience, reconnectStrategy: false } as const
@@ -86,7 +86,7 @@ export async function connectRedis(terms: RedisTerms, patience = usualPatience):
       return await inTime(reply, within)
     } catch (cause) {
       // What Redis refuses is its answer; the connection is as good as before.
-      if (!isErrorReply(cause)) end(cause)
+      if (!(cause instanceof ErrorReply)) end(cause)
       throw fault(why ?? cause)
     }
   }
@@ -103,9 +103,6 @@ export async function connectRedis(terms: RedisTerms, patience = usualPatience):
   }
 }
 
-const isErrorReply = (cause: unknown): boolean =>
-  cause instanceof Error && ['ErrorReply', 'SimpleError', 'BlobError', 'MultiErrorReply'].includes(cause.name)
-
 /** Errors of @redis/client may carry the command, and a command may be AUTH. */
 const plainCause = (cause: unknown): Error => {
   const { message = String(cause), code } = (cause instanceof Error ? cause : {}) as {
@@ -118,7 +115,8 @@ const plainCause = (cause: unknown): Error => {
 async function inTime<T>(work: Promise<T>, patience: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${patience} ms`)), patience)
+    // Whoever is late may be we: what has come meanwhile is read before it is given up.
+    timer = setTimeout(() => setImmediate(() => reject(new Error(`no answer within ${patience} ms`))), patience)
   })
   work.catch(() => undefined) // who waits has been told already
   try {

@@ -46,7 +46,7 @@ export interface Replica extends AsyncDisposable {
   refresh(hash: Copied, field: string): Promise<string | undefined>
   /** Milliseconds for which Redis has been away; undefined: it is not. */
   downFor(): number | undefined
-  /** Work to be done at each return, before anything is loaded. */
+  /** Work to be done at each return: before anything is loaded, and for what came in between once more behind it. */
   before(work: (ask: Replica['ask']) => Promise<void>): void
 }
 
@@ -58,7 +58,7 @@ export interface ReplicaOptions extends RedisTerms {
 /** Milliseconds that Redis waits for a change before it says that there was none; a sign of life as well. */
 const heartbeat = 400
 /** Milliseconds of silence after which a connection is given up. */
-const silence = 1_500
+const silence = 3_000
 const pauses = [100, 250, 500, 1_000]
 
 /** Rejects with Fault('state-unavailable') where Redis is not there at the start. */
@@ -125,6 +125,8 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     commands = first
     reader = second
     downSince = undefined
+    // What was done here while it was being loaded.
+    for (const work of returns) await work(askOn(first))
   }
   function leave(fault: Fault): void {
     downSince ??= performance.now()

@@ -6,7 +6,7 @@
 import type { Test } from 'tap'
 import type { TestAccounts } from '../fixture/accounts.ts'
 import { startAuthority, type TestAuthority } from '../fixture/authority.ts'
-import { type GatewayOptions, startTestGateway, type TestGateway } from '../fixture/gateway.ts'
+import { startTestGateway, type TestGateway } from '../fixture/gateway.ts'
 import { startRedis, type TestRedis } from '../fixture/redis.ts'
 import { type Respond, startUpstream, type Upstream } from '../fixture/upstream.ts'
 
@@ -15,14 +15,14 @@ export interface SharedHouse {
   readonly authority: TestAuthority
   readonly upstream: Upstream
   readonly gateways: readonly [TestGateway, TestGateway]
-  /** One more. */
-  open(options?: Partial<GatewayOptions>): Promise<TestGateway>
 }
 
 export interface SharedHouseOptions {
   readonly respond?: Respond
   readonly accounts?: TestAccounts
-  /** Absent: that of Redis. */
+  /** Absent: one of its own. */
+  readonly redis?: TestRedis
+  /** Where the first one looks for Redis; absent: where it is. */
   readonly store?: string
   /** YAML at the top. */
   readonly more?: string
@@ -31,19 +31,19 @@ export interface SharedHouseOptions {
 export async function startSharedHouse(t: Test, options: SharedHouseOptions = {}): Promise<SharedHouse> {
   const { respond, accounts = {}, more = '' } = options
   const authority = await startAuthority(t)
-  const redis = await startRedis(t)
-  await redis.putAccounts(accounts)
+  const redis = options.redis ?? (await startRedis(t))
+  if (options.redis === undefined) await redis.putAccounts(accounts)
   const upstream = await startUpstream(t, respond)
-  const yaml = `
-sessions: { store: "${options.store ?? redis.url}" }
+  const yamlAt = (store: string) => `
+sessions: { store: "${store}" }
 realms: { basic: true, throttle: { name: { failures: 4, within: 30 min } } }
 admin: { bind: 127.0.0.1:0 }
 upstreams: { app: { kind: generic, url: "${upstream.url}" } }
 routes: [{ path: /, upstream: app, access: authenticated }]
 ${more}`
-  const open = (changed: Partial<GatewayOptions> = {}) => startTestGateway(t, { authority, yaml, ...changed })
-  const [first, second] = [await open(), await open()]
-  return { redis, authority, upstream, gateways: [first, second], open }
+  const open = (store: string) => startTestGateway(t, { authority, yaml: yamlAt(store) })
+  const gateways = [await open(options.store ?? redis.url), await open(redis.url)] as const
+  return { redis, authority, upstream, gateways }
 }
 
 /** What an answer says by itself. */
