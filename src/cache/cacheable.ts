@@ -68,6 +68,10 @@ export function studyOf(kind: HttpUpstreamSection['kind'], path: string): { stud
   return kind === 'orthanc' && orthancRest.test(path) ? { study: undefined } : undefined
 }
 
+/** Cookies that say nothing to a server: all to an Orthanc, which knows none, and to others the language of OHIF. */
+const isMeaningless = (cookie: string, kind: HttpUpstreamSection['kind']): boolean =>
+  kind === 'orthanc' || cookie.split(';').every(one => one.trim().startsWith('i18next='))
+
 /** The headers that fill an entry; undefined: one of them may mean another answer, or a person. */
 function fillHeaders({ headers }: UpstreamRequest, section: HttpUpstreamSection): HeaderList | undefined {
   const added = new Set(Object.keys(section.headers).map(name => name.toLowerCase()))
@@ -78,6 +82,7 @@ function fillHeaders({ headers }: UpstreamRequest, section: HttpUpstreamSection)
     if (ours.has(name) || added.has(name) || (name === 'authorization' && section.credentials !== undefined))
       kept.push(header)
     else if (name === 'forwarded') kept.push([name, value.replace(/^for=[^;]*;/, '')])
+    else if (name === 'cookie' && isMeaningless(value, section.kind)) continue
     else if (!meaningless.has(name) && !name.startsWith('sec-')) return undefined
   }
   return kept

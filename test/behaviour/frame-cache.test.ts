@@ -38,6 +38,29 @@ t.test('the second viewer gets the frame from memory, over both protocols, and t
   t.same(how(), ['miss', 'hit', 'hit', 'hit', 'hit', 'past'])
 })
 
+t.test('the cookies of a viewer, and what browsers send by themselves, keep no frame from memory', async t => {
+  const headers = {
+    'user-agent': 'a browser',
+    'sec-ch-ua': '"a browser"',
+    'sec-fetch-site': 'same-origin',
+    'accept-language': 'de',
+    priority: 'u=1, i',
+    pragma: 'x',
+    cookie: 'i18next=en-US',
+  }
+  for (const [kind, cookie] of [
+    ['generic', 'i18next=en-US'],
+    ['orthanc', 'i18next=de; csrftoken=of-omero'],
+  ] as const) {
+    const { gateway, upstream } = await startApp(t, counted(), { kind, settings })
+    await gateway.ask(`${instance}/frames/1`, { headers })
+    const plain = await gateway.ask(`${instance}/frames/1`)
+    t.equal((await gateway.ask(`${instance}/frames/1`, { headers: { ...headers, cookie } })).text, plain.text, kind)
+    t.equal(upstream.received.length, 1)
+    t.equal(upstream.received[0]?.header('cookie'), undefined)
+  }
+})
+
 t.test('who is not let through is not, however often others have had the frame', async t => {
   const accounts = { alice: { password: 'correct horse', groups: ['radiology'] }, bob: { password: 'battery staple' } }
   const yaml = 'routes: [{ path: /, upstream: app, access: [{ groups: [radiology], may: read }] }]'
@@ -108,11 +131,14 @@ t.test(
     const held = new Promise<void>(resolve => {
       release = resolve
     })
+    const [slow, later] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
     const answer = counted()
     const { gateway, upstream } = await startApp(
       t,
       async request => {
         if (request.method === 'DELETE' && request.target.endsWith('1.2.3')) await held
+        if (request.target.endsWith('?slow')) await slow.promise
+        if (request.target.endsWith('?later')) await later.promise
         return request.target.endsWith('broken') ? line => line.reset() : answer(request)
       },
       orthanc,
@@ -126,6 +152,24 @@ t.test(
     const after = await gateway.ask(frame)
     t.not(after.text, meanwhile.text)
     t.equal((await gateway.ask(frame)).text, after.text)
+
+    const [early, asked] = [gateway.ask(`${frame}?slow`), upstream.received.length]
+    t.ok(await within(2_000, () => upstream.received.length === asked + 1))
+    await gateway.ask('/dicom-web/studies/1.2.3/series/1.2.3.4', { method: 'DELETE' })
+    const late = gateway.ask(`${frame}?slow`)
+    t.ok(
+      await within(2_000, () => upstream.received.length === asked + 3),
+      'who asks behind it does not get what was on its way',
+    )
+    slow.resolve()
+    t.not((await late).text, (await early).text)
+
+    const [again, then] = [gateway.ask(`${frame}?later`), upstream.received.length]
+    t.ok(await within(2_000, () => upstream.received.length === then + 1))
+    await gateway.ask('/dicom-web/studies/1.2.3', { method: 'DELETE' })
+    later.resolve()
+    const before = await again
+    t.not((await gateway.ask(`${frame}?later`)).text, before.text, 'nor is that kept')
 
     t.equal((await gateway.ask('/studies/broken', { method: 'DELETE' })).status, 502)
     const unsure = await gateway.ask(frame)

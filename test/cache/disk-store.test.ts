@@ -8,12 +8,11 @@ import { type DiskStore, openDiskStore } from '../../src/cache/disk-store.ts'
 import { isOld } from '../../src/cache/frame-store.ts'
 import { within } from '../behaviour/app.ts'
 
-const size = 100_000
 const frameOf = (number: number, study = '1.2.3') => ({
   key: `/frames/${number}\nhost\n*/*`,
   study,
   headers: [['content-type', 'image/png']] as const,
-  body: Buffer.alloc(size, `frame number ${number} `),
+  body: Buffer.alloc(40_000 + ((number * number * 7_919) % 160_000), `frame number ${number} `),
 })
 const terms = { since: 0, maxAge: 100 }
 
@@ -52,7 +51,7 @@ t.test('what was put there comes back the same; there is no file to be seen, and
   for (let number = 0; number < 10; number++) {
     store.put(frameOf(number), terms)
     t.ok(await has(store, number), 'before it is written')
-    if (number % 4 === 3) await written(store)
+    if (number % 2 === 1) await written(store)
   }
   await written(store)
   for (let number = 0; number < 10; number++) t.ok(await has(store, number))
@@ -60,7 +59,7 @@ t.test('what was put there comes back the same; there is no file to be seen, and
   t.notOk(await has(store, 11))
   t.same(readdirSync(folder), [])
   const bytes = readFileSync(file)
-  t.ok(bytes.length > 10 * size)
+  t.ok(bytes.length > 600_000)
   t.notMatch(bytes.toString('latin1'), /frame number|image\/png|1\.2\.3/)
 })
 
@@ -68,13 +67,13 @@ t.test('it is written round and round: the oldest go, and nothing is ever mixed'
   const { store } = open(t)
   for (let number = 0; number < 200; number++) {
     store.put(frameOf(number), { ...terms, since: number % 2 })
-    if (number % 3 === 0) await written(store)
+    if (number % 2 === 0) await written(store)
     if (store.used > 2_000_000) t.fail(`${store.used} bytes`)
   }
   await written(store)
   const there = await Promise.all(Array.from({ length: 200 }, (_, number) => has(store, number)))
   const kept = there.filter(Boolean).length
-  t.ok(kept >= 10 && kept <= 19, `${kept}`)
+  t.ok(kept >= 10 && kept <= 25, `${kept}`)
   t.equal(there.lastIndexOf(true), 199)
 })
 
@@ -82,8 +81,9 @@ t.test('what was changed in the file was never there', async t => {
   const { store, file } = open(t)
   for (let number = 0; number < 3; number++) store.put(frameOf(number), terms)
   await written(store)
-  writeSync(openSync(file, 'r+'), Buffer.from('x'), 0, 1, size + 5_000)
-  t.same(await Promise.all([0, 1, 2].map(number => has(store, number))), [true, false, true])
+  writeSync(openSync(file, 'r+'), Buffer.from('x'), 0, 1, frameOf(0).body.length + 5_000)
+  t.same(await Promise.all([0, 2].map(number => has(store, number))), [true, true])
+  t.equal(await store.find(frameOf(1).key), undefined)
 })
 
 t.test('what is too old, small or forgotten is not found', async t => {

@@ -11,6 +11,10 @@ const protocols = `[...new Set(
     .filter(({ name }) => name.startsWith(location.origin)).map(entry => entry.nextHopProtocol),
 )]`
 
+/** Runs in the page: whether every frame took fewer bytes on the line than it has. */
+const allPacked = `performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('/frames/1'))
+  .every(({ encodedBodySize, decodedBodySize }) => encodedBodySize > 0 && encodedBodySize < decodedBodySize)`
+
 t.test('a certificate from the browser’s own store opens a CT study in OHIF over HTTP/2', async t => {
   if (!requireReal(t, [...chromiumTools, ...hospitalTools]) || !requireRoot(t, 'browser policy')) return
   const { gateway, authority, viewer, studyUid } = await startHospital(t, { certificateGroups: ['radiology'] })
@@ -39,6 +43,13 @@ t.test('a certificate from the browser’s own store opens a CT study in OHIF ov
   )
   t.equal(frames().size, slices, 'every slice was fetched')
   t.same(await page.evaluate(protocols), ['h2'], 'the images came over HTTP/2')
+  t.equal(await page.evaluate(allPacked), true, 'and packed')
+  const ofFrames = gateway.log().filter(({ path }) => String(path).endsWith('/frames/1'))
+  t.notOk(
+    ofFrames.some(({ cache }) => cache === 'past'),
+    'nothing that Chromium sends keeps a frame from the cache',
+  )
+  t.equal(ofFrames.filter(({ cache }) => cache === 'miss').length, slices)
   await shoot(page, 'ohif-viewer')
 
   t.same(seen.refusals(), [], 'nothing was refused or missing')

@@ -50,7 +50,7 @@ realms:
   ${slapd === undefined ? '' : directoryYaml(slapd, authority)}
 upstreams:
   viewer: { kind: ohif, root: ${root} }
-  orthanc: { kind: orthanc, url: "${orthanc.url}" }
+  orthanc: { kind: orthanc, url: "${orthanc.url}", cache: { memory: 64 MB }, compress: always }
 routes:
   - { path: /, upstream: viewer, access: authenticated }
   - { path: /dicom-web, upstream: orthanc, access: [{ groups: [radiology], may: read }] }
