@@ -57,8 +57,11 @@ export function updateMetrics(
     const soonest = Math.min(...ends.map(end => end ?? now))
     metrics.revocationListExpiry.set({ listener }, (soonest - now) / 1000)
   }
-  for (const [upstream, { health }] of upstreams)
+  for (const [upstream, { health, servers }] of upstreams) {
     if (health.state !== 'unknown') metrics.upstreamUp.set({ upstream }, health.state === 'up' ? 1 : 0)
+    for (const { number, isOut } of servers.length > 1 ? servers : [])
+      metrics.serverInService.set({ upstream, server: String(number) }, isOut ? 0 : 1)
+  }
 }
 
 export async function readMetrics(

@@ -43,7 +43,10 @@ export function createReadiness({
     }
     await Promise.all([
       ...[...upstreams].map(async ([name, upstream]) => {
-        parts[`upstream ${name}`] = (await upstream.probe()) ? 'ok' : 'does not answer'
+        const isUp = await upstream.probe()
+        const up = upstream.servers.filter(({ health }) => health.state === 'up').length
+        const some = up < upstream.servers.length ? `ok: ${up} of ${upstream.servers.length} servers answer` : 'ok'
+        parts[`upstream ${name}`] = isUp ? some : 'does not answer'
       }),
       ...[...viewers].map(async ([name, viewer]) => {
         parts[`upstream ${name}`] = (await viewer.isInstalled()) ? 'ok' : 'not installed'
@@ -60,7 +63,7 @@ export function createReadiness({
     if (trouble !== undefined) parts['state'] = trouble()?.code ?? 'ok'
     if (isDraining()) parts['gateway'] = 'stopping'
     // A balancer that sends nobody here before a certificate has come would keep its authority away as well.
-    return { ready: Object.values(parts).every(state => state === 'ok' || state === 'none yet'), parts }
+    return { ready: Object.values(parts).every(state => /^ok\b|^none yet$/.test(state)), parts }
   }
 
   return () => {

@@ -189,7 +189,10 @@ export function withFrameCache(
     get health() {
       return upstream.health
     },
-    enter: (client, signal) => upstream.enter(client, signal),
+    get servers() {
+      return upstream.servers
+    },
+    enter: (client, signal, affinity) => upstream.enter(client, signal, affinity),
     async send(request) {
       const change = changeOf(section.kind, request)
       if (change !== 'nothing') return await changed(request, change)
@@ -204,7 +207,6 @@ export function withFrameCache(
       return lent === undefined ? await fill(request, cacheable) : handOut(lent, 'hit', cacheable)
     },
     probe: () => upstream.probe(),
-    reported: outcome => upstream.reported(outcome),
     async [Symbol.asyncDispose]() {
       sweeps[Symbol.dispose]()
       hearing?.[Symbol.dispose]()

@@ -45,42 +45,46 @@ async function examined(name: string, section: HttpUpstreamSection, trust = plat
   return [seen.protocol, ...fits, ...seen.warnings.map(warning => `warning: ${warning}`)].join(', ')
 }
 
+/** One server, as the gateway would call it. @throws Fault */
+async function askedServer(name: string, section: HttpUpstreamSection, materials: Materials): Promise<string> {
+  const trust = materials.upstreamTrust.get(name)
+  const seen = section.url.protocol === 'https:' ? [await examined(name, section, trust)] : []
+  await using upstream = openUpstream(name, section, trust, Date.now)
+  const password = materials.upstreamPasswords.get(name)
+  const authorization =
+    section.credentials === undefined || password === undefined
+      ? []
+      : ([
+          [
+            'authorization',
+            `Basic ${Buffer.from(`${section.credentials.username}:${password.reveal()}`).toString('base64')}`,
+          ],
+        ] as const)
+  const answer = await upstream.send({
+    method: 'GET',
+    target: section.kind === 'orthanc' ? '/system' : '/',
+    headers: [['host', section.url.host], ...authorization],
+    body: undefined,
+    client: 'check',
+    signal: AbortSignal.timeout(section.timeouts.connect * 2),
+  })
+  dropBody(answer)
+  const { status } = answer
+  if (status === 401)
+    throw new Error(
+      `it answers, but ${password === undefined ? 'wants a sign-in (give it credentials)' : 'refuses the credentials'} (401)`,
+    )
+  return [...seen, `answers with status ${status}`].join('; ')
+}
+
 export async function checkOnline(config: Config, materials: Materials): Promise<Finding[]> {
   const findings: Promise<Finding>[] = []
   for (const [name, section] of Object.entries(config.upstreams)) {
     if (section.kind === 'ohif') continue
-    findings.push(
-      timed(`upstream ${name}`, async () => {
-        const trust = materials.upstreamTrust.get(name)
-        const seen = section.url.protocol === 'https:' ? [await examined(name, section, trust)] : []
-        await using upstream = openUpstream(name, section, trust, Date.now)
-        const password = materials.upstreamPasswords.get(name)
-        const authorization =
-          section.credentials === undefined || password === undefined
-            ? []
-            : ([
-                [
-                  'authorization',
-                  `Basic ${Buffer.from(`${section.credentials.username}:${password.reveal()}`).toString('base64')}`,
-                ],
-              ] as const)
-        const answer = await upstream.send({
-          method: 'GET',
-          target: section.kind === 'orthanc' ? '/system' : '/',
-          headers: [['host', section.url.host], ...authorization],
-          body: undefined,
-          client: 'check',
-          signal: AbortSignal.timeout(section.timeouts.connect * 2),
-        })
-        dropBody(answer)
-        const { status } = answer
-        if (status === 401)
-          throw new Error(
-            `it answers, but ${password === undefined ? 'wants a sign-in (give it credentials)' : 'refuses the credentials'} (401)`,
-          )
-        return [...seen, `answers with status ${status}`].join('; ')
-      }),
-    )
+    for (const url of section.urls) {
+      const what = section.urls.length === 1 ? name : `${name} (${url.origin})`
+      findings.push(timed(`upstream ${what}`, () => askedServer(name, { ...section, url, urls: [url] }, materials)))
+    }
   }
   const lists = [...Object.values(config.listeners), ...Object.values(config.streams)].flatMap(section =>
     'clients' in section && section.clients.revocation !== undefined ? [section.clients.revocation] : [],

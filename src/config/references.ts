@@ -170,7 +170,10 @@ function* upstreamProblems({ upstreams }: Config): Generator<Problem> {
           'an upstream that clients sign in to (authorization: pass) shows each of them something else; leave it out',
       }
     }
-    if (upstream.credentials !== undefined && upstream.url.protocol === 'http:' && !isLoopback(upstream.url.hostname)) {
+    if (
+      upstream.credentials !== undefined &&
+      upstream.urls.some(({ protocol, hostname }) => protocol === 'http:' && !isLoopback(hostname))
+    ) {
       yield {
         path: ['upstreams', name, 'url'],
         severity: 'warning',

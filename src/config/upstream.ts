@@ -25,8 +25,24 @@ const Cache = z.strictObject({
   browsers: z.enum(['never', 'revalidate']).default('never'),
 })
 
+/** One server, or several that show the same: whoever stores in one must find it in all. */
+const Servers = z
+  .union([HttpOrigin.transform(one => [one]), z.array(HttpOrigin).min(1)], {
+    error: ({ input }) =>
+      `${input === undefined ? '"url" is missing; ' : ''}write https://host:port (no path, no user), or a list of such`,
+  })
+  .superRefine((urls, context) => {
+    const seen = new Set<string>()
+    for (const [at, { origin, protocol }] of urls.entries()) {
+      const wrong = (message: string) => context.addIssue({ code: 'custom', path: [at], message })
+      if (seen.has(origin)) wrong('this server stands there already')
+      if (protocol !== urls[0]?.protocol) wrong('servers of one upstream are all called by http://, or all by https://')
+      seen.add(origin)
+    }
+  })
+
 const httpFields = (scalars: FileScalars) => ({
-  url: HttpOrigin,
+  url: Servers,
   tls: peerTrustSection(scalars).optional(),
   credentials: z
     .strictObject({
@@ -37,7 +53,7 @@ const httpFields = (scalars: FileScalars) => ({
       password: scalars.SecretRef,
     })
     .optional(),
-  /** At one time; what comes on top waits in a queue. Orthanc stalls above 40: it has 50 threads, one for each connection. */
+  /** At one time, of each server; what comes on top waits in a queue. Orthanc stalls above 40: it has 50 threads, one for each connection. */
   connections: z.int().min(1).max(1000).default(40),
   timeouts: z
     .strictObject({
@@ -56,7 +72,7 @@ const httpFields = (scalars: FileScalars) => ({
   compress: z.enum(['auto', 'always', 'never']).default('never'),
 })
 
-export const upstreamSection = (scalars: FileScalars) =>
+const written = (scalars: FileScalars) =>
   z.discriminatedUnion(
     'kind',
     [
@@ -84,6 +100,16 @@ export const upstreamSection = (scalars: FileScalars) =>
     ],
     { error: 'an upstream needs a kind: orthanc, ohif, omero-web or generic' },
   )
+
+/** `urls`: all servers; `url`: the first, or the one that is meant. */
+export const upstreamSection = (scalars: FileScalars) =>
+  written(scalars).transform(one => {
+    if (one.kind === 'ohif') return one
+    const { url: urls, ...rest } = one
+    const [url] = urls
+    if (url === undefined) throw new Error('a list of servers passed that has none')
+    return { ...rest, url, urls }
+  })
 
 export type UpstreamSection = z.output<ReturnType<typeof upstreamSection>>
 export type HttpUpstreamSection = Exclude<UpstreamSection, { kind: 'ohif' }>

@@ -16,11 +16,12 @@ import { Fault } from '../kernel/fault.ts'
 import type { Secret } from '../kernel/secret.ts'
 import { ClientGone } from '../listener/bodies.ts'
 import { addressKey } from '../listener/client-address.ts'
-import type { Exchange } from '../listener/exchange.ts'
+import type { Exchange, HeaderList } from '../listener/exchange.ts'
 import type { Permit } from '../policy/decide.ts'
 import type { CanonicalTarget } from '../route/canonical-path.ts'
 import { upstreamPath } from '../route/route.ts'
 import { dropBody, type Upstream, type UpstreamResponse } from '../upstream/upstream.ts'
+import { affinityOf, pinCookie } from './affinity.ts'
 import { type Compression, createCompression, plannedHeaders } from './compression.ts'
 import { endMarkOf } from './end-mark.ts'
 import { pour } from './pour.ts'
@@ -61,6 +62,14 @@ export class BodyTooLarge extends Error {
     super(`the body is over ${limit} bytes`)
     this.limit = limit
   }
+}
+
+const originsKnown = new WeakMap<Upstream, readonly string[]>()
+
+export function originsOf(upstream: Upstream): readonly string[] {
+  const known = originsKnown.get(upstream) ?? upstream.section.urls.map(({ origin }) => origin)
+  originsKnown.set(upstream, known)
+  return known
 }
 
 /** Worked out once for each destination. */
@@ -117,6 +126,7 @@ export async function forward(passage: Passage, destination: Destination): Promi
       headers,
       body,
       client: whose(passage),
+      affinity: affinityOf(passage, upstream),
       signal: exchange.signal,
     })
     .catch((cause: unknown) => {
@@ -148,15 +158,17 @@ async function passOn(answer: UpstreamResponse, passage: Passage, destination: D
   const { upstream } = destination
   checkStatus(answer.status, destination)
   const { request, connection } = exchange
-  const headers = clientResponseHeaders(answer.headers, {
+  const made = clientResponseHeaders(answer.headers, {
     id: exchange.id,
     origin: connection.publicOrigin ?? `https://${request.authority}`,
     route: permit.route,
-    upstreamOrigin: upstream.section.url.origin,
+    upstreamOrigins: originsOf(upstream),
     passAuthorization: upstream.section.authorization === 'pass',
     personal: permit.principal !== undefined,
     allowedOrigin,
   })
+  const headers: HeaderList =
+    answer.pin === undefined ? made : [...made, ['set-cookie', pinCookie(upstream, answer.pin)]]
   const { body } = answer
   const plan = destination.compression?.plan(exchange, answer)
   if (Buffer.isBuffer(body) && request.method !== 'HEAD') {

@@ -13,8 +13,8 @@ export interface ResponseFacts {
   /** `https://host:port` as the client knows us. */
   readonly origin: string
   readonly route: Pick<Route, 'strip' | 'path' | 'kind'>
-  /** Origin of the upstream, which no client may see. */
-  readonly upstreamOrigin: string
+  /** Origins of the upstream, which no client may see. */
+  readonly upstreamOrigins: readonly string[]
   readonly passAuthorization: boolean
   /** The answer is for one person: nobody else's cache may keep it. */
   readonly personal: boolean
@@ -41,13 +41,13 @@ const verdictOn = memo((name: string): 'broken' | 'drop' | 'pass' => {
 }, 64)
 
 /** Location as the client must see it: our origin for the upstream's, the stripped prefix put back. */
-export function publicLocation(location: string, { origin, route, upstreamOrigin }: ResponseFacts): string {
+export function publicLocation(location: string, { origin, route, upstreamOrigins }: ResponseFacts): string {
   const prefix = route.strip && route.path !== '/' ? route.path : ''
   if (location.startsWith('/') && !location.startsWith('//')) return `${prefix}${location}`
-  const whole = location.startsWith('//') ? `${new URL(upstreamOrigin).protocol}${location}` : location
+  const whole = location.startsWith('//') ? `${new URL(upstreamOrigins[0] ?? origin).protocol}${location}` : location
   if (!URL.canParse(whole)) return location // relative: right as it is
   const url = new URL(whole)
-  const own = url.origin === upstreamOrigin || url.origin === origin || url.host === new URL(origin).host
+  const own = upstreamOrigins.includes(url.origin) || url.origin === origin || url.host === new URL(origin).host
   return own ? `${origin}${prefix}${url.pathname}${url.search}${url.hash}` : location
 }
 

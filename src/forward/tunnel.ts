@@ -15,7 +15,17 @@ import { Fault } from '../kernel/fault.ts'
 import { type HeaderList, soleHeader, type UpgradeExchange } from '../listener/exchange.ts'
 import { secureConnection } from '../upstream/connector.ts'
 import { upstreamFault } from '../upstream/failure.ts'
-import { checkStatus, type Destination, type Passage, requestTerms, upstreamTarget, whose } from './forward.ts'
+import type { Turn } from '../upstream/upstream.ts'
+import { affinityOf } from './affinity.ts'
+import {
+  checkStatus,
+  type Destination,
+  originsOf,
+  type Passage,
+  requestTerms,
+  upstreamTarget,
+  whose,
+} from './forward.ts'
 import { upstreamRequestHeaders } from './request-headers.ts'
 import { clientResponseHeaders } from './response-headers.ts'
 import { type CarriedWebSocket, carryWebSocket } from './web-socket.ts'
@@ -53,12 +63,12 @@ export async function tunnel(
   destination: Destination,
   onOpen: (carried: CarriedWebSocket) => Disposable,
 ): Promise<void> {
-  const leave = await turnOf(passage, destination)
+  const turn = await turnOf(passage, destination)
   let carried: CarriedWebSocket | undefined
   try {
-    carried = await open(passage, destination)
+    carried = await openSomewhere(passage, destination, turn)
   } finally {
-    leave()
+    turn.leave()
   }
   if (carried === undefined) return
   using _open = onOpen(carried)
@@ -66,23 +76,39 @@ export async function tunnel(
 }
 
 /** Who has sent more behind a handshake leaves unheard, because nobody reads there: it cannot wait for as long as others. */
-async function turnOf(passage: Passage, { upstream }: Destination): Promise<() => void> {
+async function turnOf(passage: Passage, { upstream }: Destination): Promise<Turn> {
   const { signal } = passage.exchange
   const patience = AbortSignal.timeout(upstream.section.timeouts.connect)
-  return await upstream.enter(whose(passage), AbortSignal.any([signal, patience])).catch(cause => {
-    const isOver = patience.aborted && !signal.aborted
-    throw isOver ? new Fault('upstream-busy', { about: `${upstream.name}, at a WebSocket handshake` }) : cause
-  })
+  return await upstream
+    .enter(whose(passage), AbortSignal.any([signal, patience]), affinityOf(passage, upstream))
+    .catch(cause => {
+      const isOver = patience.aborted && !signal.aborted
+      throw isOver ? new Fault('upstream-busy', { about: `${upstream.name}, at a WebSocket handshake` }) : cause
+    })
+}
+
+/** Nothing has gone out to a server that was not reached: another one is called, while there is one. */
+async function openSomewhere(...[passage, destination, turn]: Parameters<typeof open>): ReturnType<typeof open> {
+  for (;;) {
+    try {
+      return await open(passage, destination, turn)
+    } catch (cause) {
+      const isUnreached = cause instanceof Fault && /^upstream-(unreachable|untrusted)$/.test(cause.code)
+      if (!isUnreached || !turn.unreached(cause)) throw cause
+    }
+  }
 }
 
 /** @returns undefined: it was declined, and the client has been told */
 async function open(
   passage: Passage & { readonly exchange: UpgradeExchange },
   destination: Destination,
+  turn: Turn,
 ): Promise<CarriedWebSocket | undefined> {
   const { exchange, permit, forwardedFor } = passage
   const { upstream } = destination
-  const { section, trust } = upstream
+  const { trust } = upstream
+  const { section } = turn
   const { request } = exchange
   const headers = upstreamRequestHeaders(
     request.headers,
@@ -119,13 +145,13 @@ async function open(
   }).finally(() => clearTimeout(deadline))
   // A tunnel may be quiet for as long as both sides like; an answer may not.
   outcome.message.socket.setTimeout(outcome.kind === 'switched' ? 0 : section.timeouts.idle)
-  upstream.reported('answered')
+  turn.answered()
 
   const response = clientResponseHeaders(listOf(outcome.message), {
     id: exchange.id,
     origin: exchange.connection.publicOrigin ?? `https://${request.authority}`,
     route: permit.route,
-    upstreamOrigin: section.url.origin,
+    upstreamOrigins: originsOf(upstream),
     passAuthorization: section.authorization === 'pass',
     personal: permit.principal !== undefined,
     allowedOrigin: passage.allowedOrigin,

@@ -57,6 +57,12 @@ export function createMetrics() {
       ['upstream'],
       'min',
     ),
+    serverInService: gauge(
+      'sallyport_upstream_server_in_service',
+      '1 while one of several servers of an upstream gets requests, 0 while it is out; by its place in the configuration',
+      ['upstream', 'server'],
+      'min',
+    ),
     certificateExpiry: gauge(
       'sallyport_certificate_expiry_seconds',
       'Seconds until a certificate of ours expires',

@@ -6,7 +6,7 @@
  * and the connection ends.
  */
 import { type BodySource, UpstreamBody } from './body.ts'
-import { upstreamFault } from './failure.ts'
+import { NotSent, upstreamFault } from './failure.ts'
 import { gone } from './http-client.ts'
 import type { Http1Connection } from './http1-connection.ts'
 import { type BodyOwner, RequestBody } from './request-body.ts'
@@ -149,6 +149,13 @@ export class Http1Call implements ResponseSink, BodySource, BodyOwner {
     const { signal } = this.request
     this.#body.break(signal.aborted ? gone(signal) : upstreamFault(error, `${this.#owner.name}, while answering`))
     this.#settled.ended()
+  }
+
+  /** There is no connection to be had. */
+  unreached(error: Error): void {
+    if (this.isOver) return
+    this.#leave()
+    this.#settled.reject(new NotSent(error, this.#sending?.giveBack()))
   }
 
   resume(): void {

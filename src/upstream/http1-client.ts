@@ -112,7 +112,7 @@ class Http1Client implements HttpClient, CallOwner {
         this.#watch ??= setInterval(() => this.#look(), this.#step)
         call.begin(connection, false)
       },
-      (error: Error) => call.fail(error),
+      (error: Error) => call.unreached(error),
     )
   }
 

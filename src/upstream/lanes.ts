@@ -12,6 +12,8 @@ export interface Lanes {
    * Rejects with the signal's reason, and with Fault('upstream-busy') where too many wait.
    */
   enter(client: string, signal: AbortSignal): Promise<() => void>
+  /** There may be more connections than before. */
+  widened(): void
 }
 
 /**
@@ -28,13 +30,17 @@ interface Lane {
   readonly waiting: Set<() => void>
 }
 
-export function createLanes(name: string, connections: number): Lanes {
+/** @param most  connections at one time; asked each time */
+export function createLanes(name: string, most: () => number): Lanes {
   /** Of clients that have or want a connection; the one that was served last is last. */
   const lanes = new Map<string, Lane>()
-  const kept = Math.floor(connections * keptFor)
   let [running, waiting] = [0, 0]
 
-  const mayStart = (lane: Lane) => running < connections && (running < connections - kept || lane.running < kept)
+  const mayStart = (lane: Lane) => {
+    const connections = most()
+    const kept = Math.floor(connections * keptFor)
+    return running < connections && (running < connections - kept || lane.running < kept)
+  }
   const start = (client: string, lane: Lane) => {
     running++
     lane.running++
@@ -69,15 +75,17 @@ export function createLanes(name: string, connections: number): Lanes {
       const lane = lanes.get(client) ?? { running: 0, waiting: new Set() }
       if (lane.waiting.size === 0 && mayStart(lane)) start(client, lane)
       else {
-        const most = connections * queued
+        const connections = most()
+        const room = connections * queued
         const mine = lane.waiting.size
-        if (mine >= most / 2 || (waiting >= most && mine >= connections))
+        if (mine >= room / 2 || (waiting >= room && mine >= connections))
           throw new Fault('upstream-busy', { about: `${name}, ${waiting} requests wait` })
         signal.throwIfAborted()
         await wait(client, lane, signal)
       }
       return leaveOf(client, lane)
     },
+    widened: wakeNext,
   }
 
   function wait(client: string, lane: Lane, signal: AbortSignal): Promise<void> {

@@ -21,6 +21,8 @@ export interface Profile {
   readonly checksEndMark: boolean
   /** 502 is shown as maintenance, with Retry-After. */
   readonly maintenance: boolean
+  /** Who has signed in at one of several servers is known to that one only. */
+  readonly sticky: boolean
   /** Paths, as the server sees them, that a page asks for by itself, again and again: they keep nobody signed in. */
   readonly pings?: RegExp
 }
@@ -33,6 +35,7 @@ const generic: Profile = {
   overridesMethods: false,
   checksEndMark: false,
   maintenance: false,
+  sticky: false,
 }
 
 export const profiles: Record<HttpUpstreamSection['kind'], Profile> = {
@@ -45,12 +48,14 @@ export const profiles: Record<HttpUpstreamSection['kind'], Profile> = {
     overridesMethods: true,
     checksEndMark: true,
     maintenance: false,
+    sticky: false,
   },
   'omero-web': {
     ...generic,
     // gunicorn keeps idle connections for 2 s.
     idleConnection: 1_500,
     maintenance: true,
+    sticky: true,
     // omero.web.ping_interval, once a minute; behind whatever prefix it runs under.
     pings: /\/webclient\/keepalive_ping\/$/,
   },

@@ -8,7 +8,7 @@
  * Source: RFC 9112 6.2, 7.1.
  */
 import type { Socket } from 'node:net'
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import type { RequestHead } from './request-head.ts'
 
 export interface BodyOwner {
@@ -69,6 +69,16 @@ export class RequestBody {
     body.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose)
     // Its errors go on having somebody who hears them.
     body.destroy()
+  }
+
+  /** Nothing of it has gone out: all of it, for another try. */
+  giveBack(): Readable {
+    this.#isOver = true
+    const body = this.#body.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose).pause()
+    const first = this.#first
+    if (first === undefined) return body
+    // What was read cannot be put back behind the end, and whoever counts it would count it twice.
+    return Readable.from(wholeOf(first, this.#isEnded ? undefined : body), { objectMode: false })
   }
 
   #ready(): void {
@@ -146,4 +156,9 @@ export class RequestBody {
     if (this.#count > 0 && this.#length === undefined) this.#socket?.write('0\r\n\r\n', 'latin1')
     this.#owner.onProgress()
   }
+}
+
+async function* wholeOf(first: Buffer, rest: AsyncIterable<Buffer> | undefined): AsyncGenerator<Buffer> {
+  yield first
+  if (rest !== undefined) yield* rest
 }

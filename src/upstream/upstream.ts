@@ -1,18 +1,23 @@
 /**
- * One upstream: its connections, its trust, its limits. Requests go in, heads and bodies come out.
+ * One upstream: its turns, its servers, its limits. Requests go in, heads and bodies come out.
  *
- * The client behind it can be replaced (http-client.ts). It knows nothing of clients, identities or permits.
+ * A request goes to another server only if nothing of it has gone out, or if it may be repeated and nothing of an answer has
+ * come. The client behind a server can be replaced (http-client.ts). Nothing here knows clients, identities or permits.
  */
 import type { Readable } from 'node:stream'
 import type { HttpUpstreamSection } from '../config/upstream.ts'
+import { causeLine } from '../kernel/fault.ts'
 import type { HeaderList } from '../listener/exchange.ts'
 import type { PeerTrust } from '../tls/peer-trust.ts'
-import { isStaleConnection, upstreamFault } from './failure.ts'
-import { createHealthRecord, type Health } from './health.ts'
+import { isBreak, isTooSlow, NotSent, upstreamFault } from './failure.ts'
+import type { Health } from './health.ts'
 import { gone, type OpenClient } from './http-client.ts'
 import { openHttp1Client } from './http1-client.ts'
 import { createLanes } from './lanes.ts'
 import { type Profile, profiles } from './profiles.ts'
+import { isRepeatable, Server } from './server.ts'
+import { ServerTurn } from './server-turn.ts'
+import { createServers, type ServerState } from './servers.ts'
 
 export interface UpstreamRequest {
   readonly method: string
@@ -22,10 +27,19 @@ export interface UpstreamRequest {
   readonly body: Readable | undefined
   /** Whose turn it is: one text for one client. */
   readonly client: string
+  readonly affinity?: Affinity | undefined
   /** Aborts when the client goes. */
   readonly signal: AbortSignal
   /** Told when its turn has come. */
   readonly begun?: () => void
+}
+
+/** Where servers know only those who signed in there. */
+export interface Affinity {
+  /** The server that the client was told, as it says. */
+  readonly server: string | undefined
+  /** One text for somebody who signed in at the gateway: gets the same server everywhere. */
+  readonly person: string | undefined
 }
 
 export interface UpstreamResponse {
@@ -38,6 +52,8 @@ export interface UpstreamResponse {
    * destroying it ends the exchange with the upstream.
    */
   readonly body: Readable | Buffer
+  /** The client is to be told, and to say it with its next requests: which server has its session now. */
+  readonly pin?: number
   /** Where there is a cache: whether it had the answer, did not, or was not asked. */
   readonly cache?: 'hit' | 'miss' | 'past'
   /** To be called when the answer is out, or nobody wants it: until then its bytes count as held. Once. */
@@ -58,20 +74,31 @@ export interface Upstream extends AsyncDisposable {
   /** For tunnels, which need a connection of their own. */
   readonly trust: PeerTrust | undefined
   readonly health: Health
+  /** Where there are several. */
+  readonly servers: readonly ServerState[]
   /**
    * Waits for a turn, for a connection that is made elsewhere; `send` does so by itself.
    *
    * Rejects with a Fault; with the signal's reason when the client went first.
    *
    * @param client  whose turn it is, see UpstreamRequest
-   * @returns       gives the turn back; once
    */
-  enter(client: string, signal: AbortSignal): Promise<() => void>
+  enter(client: string, signal: AbortSignal, affinity?: Affinity): Promise<Turn>
   /** Rejects with a Fault; with the signal's reason when the client went first. */
   send(request: UpstreamRequest): Promise<UpstreamResponse>
-  /** Asks the server whether it answers at all; any HTTP answer will do. Updates `health`. */
+  /** Asks each server whether it answers at all; any HTTP answer will do, of one. Updates `health`. */
   probe(): Promise<boolean>
-  reported(outcome: 'answered' | 'failed'): void
+}
+
+/** The right to one connection. */
+export interface Turn {
+  /** Of the server that is to be called, as `url`. */
+  readonly section: HttpUpstreamSection
+  answered(): void
+  /** It could not be reached. @returns whether there is another one to call, which `section` names then */
+  unreached(cause: Error): boolean
+  /** Gives the turn back; calling it again does nothing. */
+  leave(): void
 }
 
 /**
@@ -87,24 +114,54 @@ export function openUpstream(
   openClient: OpenClient = openHttp1Client,
 ): Upstream {
   const profile = profiles[section.kind]
-  const record = createHealthRecord(now)
   const warned = new Set<string>()
-  const client = openClient({
-    name,
-    section,
-    trust,
-    idleConnection: profile.idleConnection,
-    now,
-    warn: text => {
-      if (!warned.has(text)) warn(`upstream ${name}: ${text}`)
-      warned.add(text)
-    },
+  const once = (text: string) => {
+    if (!warned.has(text)) warn(`upstream ${name}: ${text}`)
+    warned.add(text)
+  }
+  const all = section.urls.map((url, index) => {
+    const terms = { name, section: { ...section, url }, trust, profile, now, warn: once }
+    return new Server(index + 1, terms, openClient)
   })
-  const lanes = createLanes(name, section.connections)
-  const enter: Upstream['enter'] = (client, signal) =>
-    lanes.enter(client, signal).catch((cause: unknown) => {
+  const say = (text: string) => warn(`upstream ${name}: ${text}`)
+  const servers = createServers(all, say, () => {
+    for (const one of lanes) one.widened()
+  })
+  const isSticky = profile.sticky && all.length > 1
+  // Who must go to one server waits for that one; else whichever has room first.
+  const lanes = isSticky
+    ? all.map(() => createLanes(name, () => section.connections))
+    : [createLanes(name, () => section.connections * servers.inService)]
+
+  const chosen = (affinity: Affinity | undefined, tried: ReadonlySet<Server> = new Set()) =>
+    isSticky
+      ? servers.choose(
+          tried,
+          /^\d{1,3}$/.test(affinity?.server ?? '') ? Number(affinity?.server) : undefined,
+          affinity?.person,
+        )
+      : servers.choose(tried)
+
+  async function enter(client: string, signal: AbortSignal, affinity?: Affinity): Promise<ServerTurn> {
+    const wanted = isSticky ? chosen(affinity) : undefined
+    const [first] = lanes
+    const lane = wanted === undefined ? first : lanes[wanted.number - 1]
+    if (lane === undefined) throw new Error('an upstream without lanes')
+    const leave = await lane.enter(client, signal).catch((cause: unknown) => {
       throw signal.aborted ? gone(signal) : cause
     })
+    // Those that were out may be back, and the one that was waited for may be out.
+    const server = chosen(affinity)
+    if (server === undefined) throw new Error('an upstream without servers')
+    return new ServerTurn(server, leave, tried => chosen(affinity, tried))
+  }
+
+  /** Whether it is out for that, and another one may be better. */
+  function judge(server: Server, cause: unknown, since: number) {
+    const hangs = isTooSlow(cause) && server.answeredAt < since
+    if (cause instanceof NotSent || isBreak(cause) || hangs)
+      servers.putOut(server, causeLine(cause instanceof NotSent ? cause.cause : cause))
+  }
 
   return {
     name,
@@ -112,53 +169,65 @@ export function openUpstream(
     profile,
     trust,
     get health() {
-      return record.health
+      return servers.health
     },
-    enter,
+    get servers() {
+      return servers.states
+    },
+    async enter(client, signal, affinity) {
+      const turn = await enter(client, signal, affinity)
+      return {
+        get section() {
+          return turn.server.section
+        },
+        answered() {
+          turn.server.answered()
+          servers.answered(turn.server)
+        },
+        unreached(cause) {
+          judge(turn.server, new NotSent(cause, undefined), 0)
+          return !signal.aborted && turn.goOn()
+        },
+        leave: () => turn.leave(),
+      }
+    },
     async send(request) {
-      const leave = await enter(request.client, request.signal)
+      const { affinity, signal } = request
+      const turn = await enter(request.client, signal, affinity)
       request.begun?.()
-      const repeatable = request.body === undefined && (request.method === 'GET' || request.method === 'HEAD')
-      try {
-        const answer = await client.send(request, leave).catch((first: unknown) => {
-          if (!repeatable || request.signal.aborted || !isStaleConnection(first)) throw first
-          return client.send(request, leave)
-        })
-        record.answered()
-        return answer
-      } catch (cause) {
-        leave()
-        throw request.signal.aborted ? gone(request.signal) : failed(cause)
+      const leave = () => turn.leave()
+      const since = performance.now()
+      let left = isRepeatable(request) ? 1 : 0
+      let current = request
+      for (;;) {
+        const { server } = turn
+        try {
+          const answer = await server.send(current, leave)
+          servers.answered(server)
+          return isSticky && affinity?.server !== String(server.number) ? { ...answer, pin: server.number } : answer
+        } catch (cause) {
+          // What a client does wrong with its body is nothing that the server did.
+          if (!signal.aborted && !request.body?.errored) judge(server, cause, since)
+          if (cause instanceof NotSent && cause.body !== undefined) current = { ...current, body: cause.body }
+          const isUnsent = cause instanceof NotSent && performance.now() - since < 2 * section.timeouts.connect
+          const mayGoOn = isUnsent || (isBreak(cause) && left-- > 0)
+          if (!signal.aborted && mayGoOn && turn.goOn()) continue
+          leave()
+          current.body?.destroy()
+          request.body?.destroy()
+          throw signal.aborted ? gone(signal) : failed(server, cause)
+        }
       }
     },
-    async probe() {
-      const request: UpstreamRequest = {
-        method: 'GET',
-        target: section.kind === 'orthanc' ? '/system' : '/',
-        headers: [['host', section.url.host]],
-        body: undefined,
-        client: '',
-        signal: AbortSignal.timeout(section.timeouts.connect),
-      }
-      try {
-        // Without a turn: whether it answers is also asked when all connections are at work.
-        dropBody(await client.send(request, () => undefined))
-        record.answered()
-        return true
-      } catch {
-        record.failed()
-        return false // the reason is told by the first real request, which logs it
-      }
-    },
-    reported: outcome => record[outcome](),
-    [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
+    probe: () => servers.probe(),
+    [Symbol.asyncDispose]: () => servers[Symbol.asyncDispose](),
   }
 
   /** A bug of ours stays one. */
-  function failed(error: unknown): Error {
+  function failed(server: Server, error: unknown): Error {
     if (error instanceof TypeError) return error
     const fault = upstreamFault(error, `${name}, before its answer`)
-    if (fault.code === 'upstream-unreachable' || fault.code === 'upstream-untrusted') record.failed()
+    if (fault.code === 'upstream-unreachable' || fault.code === 'upstream-untrusted') server.record.failed()
     return fault
   }
 }

@@ -16,7 +16,7 @@ const facts: ResponseFacts = {
   id: 'r-1',
   origin: 'https://pacs.example.org:8443',
   route: { strip: true, path: '/orthanc', kind: 'orthanc' },
-  upstreamOrigin: 'http://127.0.0.1:8042',
+  upstreamOrigins: ['http://127.0.0.1:8041', 'http://127.0.0.1:8042'],
   passAuthorization: false,
   personal: true,
   allowedOrigin: undefined,

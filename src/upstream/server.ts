@@ -1,0 +1,90 @@
+/**
+ * One server of an upstream: its client, how much it has to do, and whether it answers.
+ */
+import type { HttpUpstreamSection } from '../config/upstream.ts'
+import type { PeerTrust } from '../tls/peer-trust.ts'
+import { isStaleConnection, isTooSlow, NotSent } from './failure.ts'
+import { createHealthRecord, type HealthRecord } from './health.ts'
+import type { HttpClient, OpenClient } from './http-client.ts'
+import type { Profile } from './profiles.ts'
+import { dropBody, type UpstreamRequest, type UpstreamResponse } from './upstream.ts'
+
+export interface ServerTerms {
+  /** Of the upstream. */
+  readonly name: string
+  /** With the one server that is meant as `url`. */
+  readonly section: HttpUpstreamSection
+  readonly trust: PeerTrust | undefined
+  readonly profile: Profile
+  readonly now: () => number
+  readonly warn: (text: string) => void
+}
+
+export class Server implements AsyncDisposable {
+  /** From 1, as they stand in the configuration. */
+  readonly number: number
+  readonly section: HttpUpstreamSection
+  /** Requests and handshakes that it has now. */
+  running = 0
+  /** It gets nothing to do while there is another one. */
+  isOut = false
+  /** By the clock of the process: when it last answered. */
+  answeredAt = Number.NEGATIVE_INFINITY
+  readonly record: HealthRecord
+  readonly #client: HttpClient
+
+  constructor(number: number, terms: ServerTerms, openClient: OpenClient) {
+    const { section, profile } = terms
+    this.number = number
+    this.section = section
+    this.record = createHealthRecord(terms.now)
+    this.#client = openClient({ ...terms, idleConnection: profile.idleConnection })
+  }
+
+  /** Rejects as its client does. @param ended  see HttpClient */
+  async send(request: UpstreamRequest, ended: () => void): Promise<UpstreamResponse> {
+    const answer = await this.#client.send(request, ended).catch((first: unknown) => {
+      const cause = first instanceof NotSent ? first.cause : first
+      if (!isRepeatable(request) || request.signal.aborted || !isStaleConnection(cause)) throw first
+      return this.#client.send(request, ended)
+    })
+    this.answered()
+    return answer
+  }
+
+  answered(): void {
+    this.answeredAt = performance.now()
+    this.record.answered()
+  }
+
+  /** Asks whether it answers at all; any HTTP answer will do. `silent`: it may only have too much to do. */
+  async probe(): Promise<'answers' | 'fails' | 'silent'> {
+    const { kind, url, timeouts } = this.section
+    const request: UpstreamRequest = {
+      method: 'GET',
+      target: kind === 'orthanc' ? '/system' : '/',
+      headers: [['host', url.host]],
+      body: undefined,
+      client: '',
+      signal: AbortSignal.timeout(timeouts.connect),
+    }
+    try {
+      // Without a turn: whether it answers is also asked when all connections are at work.
+      dropBody(await this.#client.send(request, () => undefined))
+      this.answered()
+      return 'answers'
+    } catch (cause) {
+      this.record.failed()
+      // The reason is told by the first real request, which logs it.
+      return request.signal.aborted || isTooSlow(cause) ? 'silent' : 'fails'
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#client[Symbol.asyncDispose]()
+  }
+}
+
+/** It may be done twice, and there is nothing of it that could be gone. */
+export const isRepeatable = ({ method, body }: Pick<UpstreamRequest, 'method' | 'body'>): boolean =>
+  body === undefined && (method === 'GET' || method === 'HEAD')
