@@ -1,5 +1,4 @@
-// A worker that stands still while all others go over is ended, and begins anew on what is at work; and an ACME authority
-// that asks either worker gets its answer, though one process alone has ordered.
+// A worker that stands still while all others go over is ended, and begins anew on what is at work.
 import { readFileSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import { within } from '../behaviour/app.ts'
