@@ -11,6 +11,8 @@ import { makeSite, serveSite } from '../fixture/site.ts'
 import { startUpstream } from '../fixture/upstream.ts'
 import { reply } from '../fixture/upstream-answers.ts'
 
+t.setTimeout(300_000)
+
 const terms = { rate: 12_500_000, delay: 50 }
 const size = 30_000_000
 /** Of what HTTP/1.1 reaches, and of what the line could carry. */
