@@ -4,6 +4,8 @@ import { readdirSync } from 'node:fs'
 import { connect as connectHttp2 } from 'node:http2'
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
+import { openLocalAccounts } from '../../src/identity/local-accounts.ts'
+import { systemClock } from '../../src/kernel/clock.ts'
 import type { Received } from '../fixture/received.ts'
 import { type Answer, reply, resetMidBody } from '../fixture/upstream-answers.ts'
 import { endingOf, protocols, startApp, within } from './app.ts'
@@ -73,6 +75,9 @@ t.test('who is not let through is not, however often others have had the frame',
   t.equal((await gateway.ask(frame)).status, 401)
   t.equal((await gateway.ask(frame, { method: 'DELETE', basic: 'alice:correct horse' })).status, 403)
   t.equal((await gateway.ask(frame, { basic: 'alice:correct horse' })).status, 200)
+  await openLocalAccounts({ file: `${gateway.dir}/state-users.yaml`, clock: systemClock }).setLocked('alice', true)
+  await pause(1_100) // what another program has written is seen within a second
+  t.equal((await gateway.ask(frame, { basic: 'alice:correct horse' })).status, 401, 'locked')
   t.equal(upstream.received.length, 1)
   t.equal(upstream.received[0]?.header('x-remote-user'), undefined, 'asked for in nobody’s name')
 })

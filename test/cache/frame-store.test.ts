@@ -74,3 +74,40 @@ t.test('what is too old is put out, asked for or not', async t => {
   store.sweep()
   t.ok(store.used > 1_000 && store.used < 2_000, 'all but the one that is being read')
 })
+
+t.test('another form of a frame is made once, and counts as long as the frame does', async t => {
+  const store = createFrameStore(limit, () => 0)
+  const lent = keep(store, 'a', 300_000)
+  const before = store.used
+  let made = 0
+  const make = async () => {
+    made++
+    await new Promise(resolve => setTimeout(resolve, 5))
+    return Buffer.alloc(100_000)
+  }
+  const forms = await Promise.all(Array.from({ length: 5 }, () => lent?.formOf('packed', make)))
+  t.equal(new Set(forms).size, 1)
+  t.equal(made, 1)
+  t.equal(store.used, before + 100_000)
+  t.equal(await lent?.formOf('same', async () => lent.frame.body), lent?.frame.body)
+  t.equal(store.used, before + 100_000, 'the body itself costs nothing')
+  await t.rejects(lent?.formOf('broken', () => Promise.reject(new Error('no'))))
+  t.ok(await lent?.formOf('broken', make), 'and is tried again')
+  store.forgetWhere(() => true)
+  t.equal(store.used, before + 200_000, 'somebody reads it')
+  lent?.release()
+  t.equal(store.used, 0)
+})
+
+t.test('a form that is made of a frame which is put out meanwhile leaves nothing behind', async t => {
+  const store = createFrameStore(limit, () => 0)
+  const lent = keep(store, 'a', 300_000)
+  const made = Promise.withResolvers<Buffer>()
+  const form = lent?.formOf('packed', () => made.promise)
+  lent?.release()
+  store.forgetWhere(() => true)
+  t.ok(store.used > 300_000, 'it is still being read')
+  made.resolve(Buffer.alloc(10))
+  await form
+  t.equal(store.used, 0)
+})

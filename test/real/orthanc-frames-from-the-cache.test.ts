@@ -8,7 +8,7 @@ const octets = 'multipart/related; type="application/octet-stream"'
 const how = (gateway: { log(): readonly Record<string, unknown>[] }) =>
   gateway.log().flatMap(line => line['cache'] ?? [])
 
-t.test('frames, pictures and pixel data come from memory, byte for byte', async t => {
+t.test('frames, pictures and pixel data come from memory, byte for byte, until they are deleted', async t => {
   if (!requireReal(t, archiveTools)) return
   const { gateway, orthanc, study } = await startArchive(t, 2, 64, 'cache: { memory: 16 MB }')
   const instance = `/dicom-web/studies/${study.uid}/series/${study.seriesUid}/instances/${study.instanceUids[0]}`
@@ -44,19 +44,15 @@ t.test('frames, pictures and pixel data come from memory, byte for byte', async 
     (await gateway.ask(`${instance}/frames/1`, { basic: as('reader'), headers: { accept: octets } })).text,
     gateway.url,
   )
-})
 
-t.test('what was deleted is gone, and what is stored again is there, at once', async t => {
-  if (!requireReal(t, archiveTools)) return
-  const { gateway, study } = await startArchive(t, 2, 64, 'cache: { memory: 16 MB }')
-  const instance = `/dicom-web/studies/${study.uid}/series/${study.seriesUid}/instances/${study.instanceUids[0]}`
   const frame = () => gateway.ask(`${instance}/frames/1`, { basic: as('reader'), headers: { accept: octets } })
+  // What was deleted is gone, and what is stored again is there, at once.
   const pixels = (bytes: Buffer) => bytes.subarray(bytes.indexOf('\r\n\r\n') + 4).subarray(0, 64 * 64 * 2)
   const first = await frame()
   t.ok((await frame()).bytes.equals(first.bytes))
 
-  const [id] = JSON.parse((await gateway.ask('/orthanc/studies', { basic: as('keeper') })).text)
-  t.equal((await gateway.ask(`/orthanc/studies/${id}`, { method: 'DELETE', basic: as('keeper') })).status, 200)
+  const [studyId] = JSON.parse((await gateway.ask('/orthanc/studies', { basic: as('keeper') })).text)
+  t.equal((await gateway.ask(`/orthanc/studies/${studyId}`, { method: 'DELETE', basic: as('keeper') })).status, 200)
   t.equal((await frame()).status, 404)
 
   const { type, body } = stowBody(makeCtStudy({ slices: 2, size: 64, seed: 1 }).instances)
