@@ -53,12 +53,12 @@ export type AuditEvent =
   | { readonly kind: 'certificate-refused'; readonly reason: string; readonly detail: string; readonly address: string }
   /**
    * Somebody who was in is put out: the directory, or the account here, lets them in no longer; or what ran for them was
-   * ended because the rules would not permit it now. `proof`: what they held.
+   * ended because the rules would not permit it now; or an operator ended a session by a command. `proof`: what they held.
    */
   | {
       readonly kind: 'access-ended'
       readonly who: Who
-      readonly reason: Out['reason'] | Barred
+      readonly reason: Out['reason'] | Barred | 'session-revoked'
       readonly detail: string
     }
   /** `claimed`: a name that came with a credential that was turned down; never believed. */

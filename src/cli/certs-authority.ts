@@ -10,7 +10,7 @@ import { takeOverIssued } from '../issuer/issued.ts'
 import { type Ledger, ledgerFile, openLedger } from '../issuer/ledger.ts'
 import { IssuerRefusal } from '../issuer/refusal.ts'
 import { type Configuration, configFile, requireConfiguration } from './configuration.ts'
-import { isShared, openConfiguredState } from './configured-state.ts'
+import { openConfiguredState, sharedIn } from './configured-state.ts'
 import { askPassword, readPasswordFile } from './password-input.ts'
 import { CommandEnd, type Report } from './report.ts'
 import { shownPath } from './shown-path.ts'
@@ -38,7 +38,7 @@ export function authorityPlace(named: string | undefined, config: string | undef
     state: resolve(given?.state ?? 'state'),
     days,
     password,
-    shared: isShared(configuration) ? configuration : undefined,
+    shared: sharedIn(configuration),
   }
 }
 

@@ -15,6 +15,7 @@ import { addressOf } from '../upstream/connector.ts'
 import { upstreamFault } from '../upstream/failure.ts'
 import { dropBody, openUpstream } from '../upstream/upstream.ts'
 import { checkDirectory } from './check-online-directory.ts'
+import { checkStore } from './check-online-store.ts'
 import type { Finding } from './online-finding.ts'
 
 async function timed(what: string, work: () => Promise<string>): Promise<Finding> {
@@ -86,6 +87,8 @@ export async function checkOnline(config: Config, materials: Materials): Promise
       findings.push(timed(`upstream ${what}`, () => askedServer(name, { ...section, url, urls: [url] }, materials)))
     }
   }
+  const store = checkStore(config, materials)
+  if (store !== undefined) findings.push(timed(store.what, store.work))
   const lists = [...Object.values(config.listeners), ...Object.values(config.streams)].flatMap(section =>
     'clients' in section && section.clients.revocation !== undefined ? [section.clients.revocation] : [],
   )

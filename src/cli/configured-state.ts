@@ -11,9 +11,9 @@ import { openState, type State } from '../state.ts'
 import { type Configuration, invalid, tellProblems } from './configuration.ts'
 import type { Report } from './report.ts'
 
-/** Whether the state stands in a Redis, and nothing of it in files. */
-export const isShared = (configuration: Configuration | undefined): configuration is Configuration =>
-  configuration?.config.sessions.store.kind === 'redis'
+/** The configuration, where the state stands in a Redis, and nothing of it in files. */
+export const sharedIn = (configuration: Configuration | undefined): Configuration | undefined =>
+  configuration?.config.sessions.store.kind === 'redis' ? configuration : undefined
 
 /** Rejects with Fault('state-unavailable'). @throws CommandEnd 2 where its settings are wrong */
 export async function openConfiguredState({ config, file, locate }: Configuration, report: Report): Promise<State> {

@@ -24,6 +24,7 @@ const commands: readonly [name: string, what: string, load: () => Promise<Comman
   ['certs', 'make and show certificates', async () => (await import('./certs.ts')).certs],
   ['users', 'local accounts', async () => (await import('./users.ts')).users],
   ['accounts', 'people of the directory', async () => (await import('./accounts.ts')).accounts],
+  ['sessions', 'who is signed in; put them out', async () => (await import('./sessions.ts')).sessions],
   ['ldap', 'why a sign-in with the directory fails', async () => (await import('./ldap.ts')).ldap],
   [
     'import',
@@ -35,9 +36,6 @@ const commands: readonly [name: string, what: string, load: () => Promise<Comman
 ]
 
 const usageHint = 'sallyport --help lists the commands, sallyport COMMAND --help its options'
-
-/** Named in the manual, and refused by name until they are built. */
-const later = ['sessions']
 
 /** What may be given more than once; yargs makes a list of everything else that is, and no handler expects one. */
 const lists = new Set(['_', 'names', 'ip', 'group'])
@@ -84,9 +82,6 @@ export async function main(argv: readonly string[]): Promise<number> {
     })
   }
   try {
-    const [first = ''] = argv
-    if (later.includes(first))
-      throw new CommandEnd(2, `"sallyport ${first}" is not built yet`, 'sallyport --help lists the commands that are')
     await parser.parseAsync()
   } catch (thrown) {
     if (thrown instanceof CommandEnd) report.fail(thrown.exitCode, thrown.message, thrown.cure)

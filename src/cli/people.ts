@@ -17,7 +17,7 @@ import { causeLine, Fault } from '../kernel/fault.ts'
 import { foldName } from '../kernel/fold-name.ts'
 import { openExistingLedger } from './certs-authority.ts'
 import { type Configuration, configFile, requireConfiguration } from './configuration.ts'
-import { isShared, openConfiguredState } from './configured-state.ts'
+import { openConfiguredState, sharedIn } from './configured-state.ts'
 import { CommandEnd, type Report } from './report.ts'
 import { quoted } from './shell-quote.ts'
 import { shownPath } from './shown-path.ts'
@@ -75,9 +75,8 @@ export async function openPeople(
 ): Promise<People> {
   const path = configFile(named)
   const configuration = path === undefined ? undefined : requireConfiguration(path, report)
-  return isShared(configuration)
-    ? await openSharedPeople(configuration, report)
-    : openOwnPeople(configuration, report, purpose)
+  const shared = sharedIn(configuration)
+  return shared === undefined ? openOwnPeople(configuration, report, purpose) : await openSharedPeople(shared, report)
 }
 
 const calledIn =

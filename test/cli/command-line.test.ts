@@ -45,11 +45,3 @@ t.test('what is unknown is refused with exit code 2, on stderr', async t => {
     t.notMatch(stderr, /^ {4}at /m, 'no stack')
   })
 })
-
-t.test('what is not built yet is refused by name', async t => {
-  await twoAtATime(['sessions'], async name => {
-    const { exitCode, stderr } = await runCommand([name, 'list'])
-    t.equal(exitCode, 2)
-    t.match(stderr, `"sallyport ${name}" is not built yet`)
-  })
-})

@@ -1,5 +1,6 @@
 // A Redis is believed and asked only on the terms of the configuration, and no password stands in what is said of it.
 import t, { type Test } from 'tap'
+import { checkStore } from '../../src/cli/check-online-store.ts'
 import { causeLine } from '../../src/kernel/fault.ts'
 import { Secret } from '../../src/kernel/secret.ts'
 import { connectRedis } from '../../src/redis/connection.ts'
@@ -74,4 +75,19 @@ t.test('what gets no answer in time ends the connection, what is refused does no
   held[Symbol.dispose]()
   t.ok(connection.ended.aborted)
   await t.rejects(connection.ask(['PING']), { code: 'state-unavailable' })
+})
+
+t.test('check --online tells version and TLS, and warns of a Redis that would forget revocations', async t => {
+  const redis = await startRedis(t, { password })
+  const section = placeOf(redis.port)
+  const said = async (text = password) => {
+    const store = { password: new Secret(text), trust: undefined }
+    const found = checkStore({ sessions: { store: section } } as Parameters<typeof checkStore>[0], { store })
+    return await found?.work().catch(causeLine)
+  }
+  t.match(await said(), /^version 7[.\d]+, without TLS$/)
+  await redis.ask('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru')
+  await redis.ask('CONFIG', 'SET', 'appendonly', 'no')
+  t.match(await said(), /warning: maxmemory-policy is allkeys-lru.*warning: it keeps nothing on its disk/)
+  t.match(await said('another one'), /WRONGPASS/)
 })
