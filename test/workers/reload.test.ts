@@ -4,7 +4,9 @@ import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import t from 'tap'
+import { freePorts } from '../../src/demo/free-port.ts'
 import { within } from '../behaviour/app.ts'
+import { askSite } from '../fixture/site.ts'
 import { startUpstream } from '../fixture/upstream.ts'
 import { json } from '../fixture/upstream-answers.ts'
 import { serveCrew } from './crew-site.ts'
@@ -64,6 +66,25 @@ t.test('three reloads under load, and nobody notices', async t => {
   isOver.now = true
   await Promise.all(load)
   t.same(faults, [], `of ${answered}`)
+})
+
+t.test('an address that is new is bound for all, and one that is gone is bound by none', async t => {
+  const [port = 0] = await freePorts(1, '127.0.0.1')
+  const keystore = /keystore: \{.*\}/.exec(original)?.[0]
+  const stream = `{ bind: "127.0.0.1:${port}", protocol: raw, ${keystore}, upstream: "tcp://127.0.0.1:${upstream.port}", access: everyone }`
+  t.ok(await rewrite(`${original}\nstreams: { raw: ${stream} }`, 'is at work'))
+  const statusThrough = async () => (await askSite(served.site, { port }, '/x')).resume().statusCode
+  for (let times = 0; times < 4; times++) t.equal(await statusThrough(), 200, 'through one and the other')
+  t.ok(await within(5_000, async () => (await served.metric('sallyport_streams_total')) === 4))
+  t.ok(await rewrite(original, 'is at work'))
+  t.ok(
+    await within(5_000, () =>
+      statusThrough().then(
+        () => false,
+        ({ code }) => code === 'ECONNREFUSED',
+      ),
+    ),
+  )
 })
 
 t.test('what one of them cannot do, none does', async t => {
