@@ -2,6 +2,7 @@
  * Who is really calling: the peer, whoever it announces (reception.ts), or the chain that a trusted proxy vouches for.
  */
 import { BlockList, isIP, isIPv6, type Socket } from 'node:net'
+import { memo } from '../kernel/memo.ts'
 import { type HeaderList, headerValues } from './exchange.ts'
 
 /** IPv4-mapped IPv6 addresses as plain IPv4, so that one client has one spelling. */
@@ -20,6 +21,7 @@ export const addressOf = (socket: Pick<Socket, 'remoteAddress'>): string =>
 export type TrustsProxy = (address: string) => boolean
 
 export function trustedProxies(ranges: readonly string[]): TrustsProxy {
+  if (ranges.length === 0) return () => false
   const list = new BlockList()
   for (const range of ranges) {
     const [address = '', bits] = range.split('/')
@@ -27,10 +29,11 @@ export function trustedProxies(ranges: readonly string[]): TrustsProxy {
     if (bits === undefined) list.addAddress(address, family)
     else list.addSubnet(address, Number(bits), family)
   }
-  return address => {
+  // Asked several times for each request, mostly of the same few addresses.
+  return memo(address => {
     const family = isIP(address)
     return family !== 0 && list.check(address, family === 6 ? 'ipv6' : 'ipv4')
-  }
+  }, 64)
 }
 
 /**

@@ -7,6 +7,7 @@
 import 'reflect-metadata'
 import type { X509Certificate } from 'node:crypto'
 import { X509Certificate as ParsedCertificate, SubjectAlternativeNameExtension } from '@peculiar/x509'
+import { memo } from '../kernel/memo.ts'
 import type { Keystore } from './keystore.ts'
 
 /** DNS names and IP addresses, in lower case; where there are none, the common names. */
@@ -38,9 +39,9 @@ export function createSelection(keystores: readonly Keystore[]): SelectKeystore 
       else if (!exact.has(name)) exact.set(name, keystore)
     }
   }
-  return asked => {
-    if (asked === undefined) return keystores[0]
+  const chosen = memo((asked: string) => {
     const name = plainName(asked)
     return exact.get(name) ?? wildcards.find(({ pattern }) => covers(pattern, name))?.keystore ?? keystores[0]
-  }
+  }, 255)
+  return asked => (asked === undefined ? keystores[0] : chosen(asked))
 }
