@@ -6,6 +6,8 @@ import t from 'tap'
 import { askThroughClient, askThroughGateway } from './asking-for-own-bytes.ts'
 import { askAll, startOwnBytes } from './own-bytes.ts'
 
+t.setTimeout(60_000)
+
 t.test('through the client of an upstream', async t => {
   const server = await startOwnBytes(t)
   const sums = await askAll(askThroughClient(t, server.url), 1, 1_000, 100)

@@ -68,10 +68,10 @@ export function planOf(id: number): Plan {
   const random = createRandom(id)
   const size = anySize(random)
   const way = random.pick(['length', 'length', 'chunks', 'until the end'] as const)
-  const isUpload = random.oneIn(3)
+  const upload = random.oneIn(3) ? anySize(random) : undefined
   return {
     id,
-    upload: isUpload ? anySize(random) : undefined,
+    upload,
     isLengthSaid: random.oneIn(2),
     size,
     way,
@@ -81,7 +81,8 @@ export function planOf(id: number): Plan {
         ? { after: random.below(size), how: way === 'until the end' ? 'RST' : random.pick(['RST', 'FIN'] as const) }
         : undefined,
     leaves: random.oneIn(6) ? (random.oneIn(3) ? 0 : random.below(size + 1)) : undefined,
-    isEarly: isUpload && random.oneIn(6),
+    // Past a certain size the gateway ends the connection of a client that it has answered early.
+    isEarly: upload !== undefined && upload < 300_000 && random.oneIn(5),
     isSlow: random.oneIn(12),
   }
 }
