@@ -224,6 +224,21 @@ t.test('who has a session at one server stays there, and elsewhere when that is 
   )
 })
 
+t.test('one that takes requests and answers none is out; one that is slow with a single answer is not', async t => {
+  const hung = await startUpstream(t, () => hang)
+  const slow = await startUpstream(t, ({ target }) => (target === '/slow' ? hang : json({ from: 'slow' })))
+  const idle = ', timeouts: { connect: 1 s, idle: 400 ms }'
+  const { upstream } = open(t, [slow.url, hung.url], idle)
+  t.equal(await faultOf(upstream.send(asking())), 'upstream-timeout')
+  t.match(upstream.servers, [{ isOut: false }, { isOut: true }])
+  const late = faultOf(upstream.send(asking({ target: '/slow' })))
+  await within(200, () => false)
+  t.equal(await from(upstream), 'slow')
+  t.equal(await late, 'upstream-timeout')
+  t.match(upstream.servers, [{ isOut: false }, { isOut: true }])
+  t.equal(hung.received.length, 1, 'what was too slow is not asked again')
+})
+
 t.test('a turn for a WebSocket is one at the next server when the first is not reached', async t => {
   const b = await startUpstream(t)
   const { upstream } = open(t, [b.url, await deadUrl()])
