@@ -33,7 +33,7 @@ async function run(options: Options): Promise<boolean> {
   }
   const cells = await compare(t, options, say)
   const failures = cells.filter(({ failure }) => failure !== undefined)
-  for (const { target, scenario, auth, failure } of failures) say(`FAILED ${target}, ${scenario} (${auth}): ${failure}`)
+  if (failures.length > 0) say(`${failures.length} cells FAILED`)
   say(`results: ${options.out}`)
   return failures.length === 0 && cells.some(({ rounds }) => rounds.length > 0)
 }

@@ -38,6 +38,7 @@ export async function compare(
     const row = await measure({ ground, scenario, job, targets: seated, repetitions, seconds, patient: !quick })
     cells.push(...row)
     say(rowText(scenario, job, row))
+    for (const { target, failure } of row) if (failure !== undefined) say(`FAILED ${target}: ${failure}`)
     const results: Results = { machine: machine(), repetitions, seconds, cells }
     writeFileSync(join(out, 'bench.json'), `${JSON.stringify(results, null, 1)}\n`)
     writeFileSync(join(out, 'bench.md'), markdown(results))

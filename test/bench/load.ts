@@ -41,16 +41,18 @@ const execute = promisify(execFile)
 const megabyte = 1024 * 1024
 
 /** Runs it on the processors of the load; rejects with a LoadFailure that holds what it said. */
-async function tool({ workers }: Aim, command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+async function tool({ workers, seconds }: Aim, command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const all = ['-c', coresFor(workers).rest, command, ...args]
   try {
     const { stdout } = await execute('/usr/bin/taskset', all, {
       maxBuffer: 2 ** 26,
+      timeout: (seconds + 60) * 1000,
       env: { ...process.env, NODE_OPTIONS: '', ...env },
     })
     return stdout
   } catch (error) {
-    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string } // what execFile rejects with
+    const { stdout = '', stderr = '', killed } = error as { stdout?: string; stderr?: string; killed?: boolean } // of execFile
+    if (killed === true) throw new LoadFailure(`${command} came to no end: requests without an answer`)
     throw new LoadFailure(`${command} failed: ${`${stderr}\n${stdout}`.trim().slice(-1_000) || error}`)
   }
 }

@@ -88,6 +88,8 @@ const shows = (ca: string, port: number): Promise<boolean> =>
       resolve(true)
     })
     socket.once('error', () => resolve(false))
+    // Whoever has taken the port in its place may not speak TLS.
+    socket.setTimeout(2_000, () => socket.destroy(new Error('no handshake')))
   })
 
 export const basicOf = ({ uid, password }: { readonly uid: string; readonly password: string }): string =>
