@@ -7,7 +7,7 @@ import t from 'tap'
 import { openLocalAccounts } from '../../src/identity/local-accounts.ts'
 import { systemClock } from '../../src/kernel/clock.ts'
 import type { Received } from '../fixture/received.ts'
-import { type Answer, reply, resetMidBody } from '../fixture/upstream-answers.ts'
+import { type Answer, hang, reply, resetMidBody } from '../fixture/upstream-answers.ts'
 import { endingOf, protocols, startApp, within } from './app.ts'
 
 const instance = '/dicom-web/studies/1.2.3/series/1.2.3.4/instances/1.2.3.4.5'
@@ -101,6 +101,24 @@ t.test('fifty who ask at once cost one request, and whoever leaves leaves the ot
   t.equal(new Set(await Promise.all(asked)).size, 1)
   await Promise.all(leaving)
   t.equal(upstream.received.length, 1)
+})
+
+t.test('the upstream is left when all who asked have left, and not before', async t => {
+  let hangs = true
+  const answer = counted()
+  const { gateway, upstream } = await startApp(t, request => (hangs ? hang : answer(request)), orthanc)
+  const frame = `${instance}/frames/1`
+  const sessions = [1, 2].map(() => connectHttp2(gateway.url, { ca: gateway.authority.caPem }))
+  for (const session of sessions) session.request({ ':path': frame }).on('error', () => undefined)
+  t.ok(await within(2_000, () => upstream.received.length === 1))
+  // The first has left: whoever asked with it still waits.
+  sessions[0]?.destroy()
+  t.ok(await within(2_000, () => gateway.log().some(line => line['ending'] === 'client-gone')))
+  t.same([upstream.received.length, upstream.openConnections], [1, 1])
+  sessions[1]?.destroy()
+  t.ok(await within(2_000, () => upstream.openConnections === 0))
+  hangs = false
+  t.match((await gateway.ask(frame)).text, 'number 1')
 })
 
 t.test('a change through the gate is seen by the next who asks', async t => {

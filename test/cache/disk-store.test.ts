@@ -1,5 +1,6 @@
 // What does not fit into memory lies in a file without a name, sealed: nobody else can read it, and what was changed in it, or
 // overwritten, was never there.
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -114,4 +115,24 @@ t.test('what would have to wait for long is not written, and after the end nothi
   store.put(frameOf(20), terms)
   t.notOk(await has(store, 1))
   t.notOk(await has(store, 20))
+})
+
+t.test('a disk that takes no more is told once, and fails nothing', async t => {
+  const { store, warnings } = open(t, 64_000_000)
+  const ignore = () => undefined
+  // Beyond it each write fails (EFBIG).
+  const allow = (bytes: number | 'unlimited') =>
+    execFileSync('prlimit', ['--pid', `${process.pid}`, `--fsize=${bytes}:`])
+  process.on('SIGXFSZ', ignore)
+  t.teardown(() => process.off('SIGXFSZ', ignore))
+  allow(300_000)
+  t.teardown(() => allow('unlimited'))
+  for (let number = 0; number < 10; number++) store.put(frameOf(number), terms)
+  await written(store)
+  t.match(warnings, [/^frames cannot be kept on the disk: EFBIG/])
+  t.equal(warnings.length, 1)
+  const there = await Promise.all(Array.from({ length: 10 }, (_, number) => has(store, number)))
+  t.same([there[0], there[9]], [true, false])
+  store.put(frameOf(20), terms)
+  t.notOk(await has(store, 20), 'and it rests')
 })

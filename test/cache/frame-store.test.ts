@@ -91,7 +91,7 @@ t.test('another form of a frame is made once, and counts as long as the frame do
   t.equal(store.used, before + 100_000)
   t.equal(await lent?.formOf('same', async () => lent.frame.body), lent?.frame.body)
   t.equal(store.used, before + 100_000, 'the body itself costs nothing')
-  await t.rejects(lent?.formOf('broken', () => Promise.reject(new Error('no'))))
+  await t.rejects(async () => lent?.formOf('broken', () => Promise.reject(new Error('no'))))
   t.ok(await lent?.formOf('broken', make), 'and is tried again')
   store.forgetWhere(() => true)
   t.equal(store.used, before + 200_000, 'somebody reads it')
