@@ -9,6 +9,7 @@ import type { Principal } from '../identity/principal.ts'
 import type { SessionStore } from '../identity/session-store.ts'
 import { every } from '../kernel/every.ts'
 import { Fault } from '../kernel/fault.ts'
+import { createMembers, type Member } from '../kernel/members.ts'
 import type { DenialReason } from '../policy/decide.ts'
 import type { Passage } from './forward.ts'
 import type { Goodbye } from './web-socket.ts'
@@ -57,6 +58,13 @@ export interface InFlightOptions {
   readonly barred: (who: Principal | undefined, why: Barred, passed: Passed) => void
 }
 
+interface Running extends Member {
+  readonly work: Work
+  /** What it was judged by last, so that it is judged again only when that is another. */
+  judge: Judge | undefined
+  groups: string | undefined
+}
+
 /** Milliseconds. */
 const lookEvery = 1_000
 /** Looks that are left out after a session could not be written: each waits for whoever keeps the file. */
@@ -71,57 +79,57 @@ const goodbyes = {
 } as const satisfies Record<string, Goodbye>
 
 export function createInFlight({ sessions, idle, barred }: InFlightOptions): InFlight {
-  /** With what it was judged by last, so that it is judged again only when that is another. */
-  const running = new Map<Work, { judge?: Judge; groups?: string }>()
+  const running = createMembers<Running>()
   let judge: Judge | undefined
   let isStopping = false
   /** Sessions whose use is still to be written. */
   const used = new Set<string>()
   let resting = 0
 
-  const end = (work: Work, goodbye: Goodbye) => {
-    running.delete(work)
-    work.end(goodbye)
+  const works = () => running.all().map(({ work }) => work)
+  const end = (one: Running, goodbye: Goodbye) => {
+    if (running.leave(one)) one.work.end(goodbye)
   }
   const endAll = (which: (work: Work) => boolean, goodbye: Goodbye): readonly Work[] => {
-    const ended = [...running.keys()].filter(which)
-    for (const work of ended) end(work, goodbye)
-    return ended
+    const ended = running.all().filter(({ work }) => which(work))
+    for (const one of ended) end(one, goodbye)
+    return ended.map(({ work }) => work)
   }
   const isSession = ({ permit }: Work, id: string) =>
     permit.principal?.proof.kind === 'session' && permit.principal.proof.id === id
   const passwordOf = ({ permit: { principal } }: Work) => (principal?.proof.kind === 'password' ? principal : undefined)
 
-  function look(works: Iterable<Work>) {
+  function look(all: Iterable<Running>) {
     const by = judge
     if (by === undefined) return
     const presentOf = askedOnce(by)
     const groupsOf = writtenOnce()
     const told = new Set<unknown>()
-    for (const work of works) {
+    for (const one of all) {
+      const { work } = one
       const was = work.permit.principal
       const principal = was && presentOf(was, work)
       // Asking for a session that is over ends all that runs under it.
-      const judged = running.get(work)
-      if (judged === undefined || principal === 'unknown') continue
+      if (one.at === -1 || principal === 'unknown') continue
       if (was !== undefined && principal === undefined) {
-        end(work, goodbyes[was.proof.kind])
+        end(one, goodbyes[was.proof.kind])
         continue
       }
       const groups = groupsOf(principal)
-      if (judged.judge === by && judged.groups === groups) continue
+      if (one.judge === by && one.groups === groups) continue
       const why = unlessUnknown(() => by.bars(work, principal))
       if (why === 'unknown') continue
-      Object.assign(judged, { judge: by, groups })
+      one.judge = by
+      one.groups = groups
       if (why === undefined) continue
-      end(work, goodbyes.barred)
+      end(one, goodbyes.barred)
       const who = principal && JSON.stringify([principal.realm, principal.name, principal.proof.kind, why])
       if (!told.has(who)) barred(principal, why, work)
       told.add(who)
     }
   }
   function touch() {
-    for (const work of running.keys()) {
+    for (const work of works()) {
       const proof = work.permit.principal?.proof
       if (proof?.kind === 'session' && work.moved()) used.add(proof.id)
     }
@@ -138,22 +146,23 @@ export function createInFlight({ sessions, idle, barred }: InFlightOptions): InF
 
   sessions.onEnd(id => endAll(work => isSession(work, id), goodbyes.session))
   const looks = every(Math.max(50, Math.min(lookEvery, idle / 4)), () => {
-    look([...running.keys()])
+    look(running.all())
     touch()
   })
   return {
     add(work) {
-      running.set(work, {})
+      const one: Running = { work, judge: undefined, groups: undefined, at: -1 }
+      running.join(one)
       if (work.lasting) {
         // Much may have changed since the decision, while the upstream took its time.
-        if (isStopping) end(work, goodbyes.stop)
-        else look([work])
+        if (isStopping) end(one, goodbyes.stop)
+        else look([one])
       }
-      return { [Symbol.dispose]: () => void running.delete(work) }
+      return { [Symbol.dispose]: () => void running.leave(one) }
     },
     judgeBy(next) {
       judge = next
-      look([...running.keys()])
+      look(running.all())
     },
     endLasting() {
       isStopping = true
@@ -164,7 +173,7 @@ export function createInFlight({ sessions, idle, barred }: InFlightOptions): InF
       return ended.some(({ lasting }) => lasting)
     },
     byPassword(realm) {
-      const holders = [...running.keys()].map(passwordOf)
+      const holders = works().map(passwordOf)
       return new Set(holders.flatMap(one => (one?.realm === realm ? one.name : [])))
     },
     endByPassword(name, realm) {

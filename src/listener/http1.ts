@@ -9,6 +9,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse, S
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Limits } from '../config/listener.ts'
+import { createMembers, type Member, type Members } from '../kernel/members.ts'
 import type { IncomingBody } from './bodies.ts'
 import type { Engine, Take } from './engine.ts'
 import type { Connection, Ending, Exchange } from './exchange.ts'
@@ -19,6 +20,10 @@ import { closeSoon, sayLast } from './last-words.ts'
 
 /** Requests of a connection that may be unanswered at one time. Browsers send one, and the few others that do not wait ten. */
 const mostAtOnce = 32
+
+interface Answering extends Member {
+  readonly response: ServerResponse
+}
 
 /** @param connectionOf  the facts of a socket, kept by the listener since it came in */
 export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connection, limits: Limits): Engine<Socket> {
@@ -51,11 +56,11 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
   /** The last answer on a connection that was to tell a client to go on with its body. */
   const expecting = new WeakMap<Duplex, Reply1>()
   /** Answers under way. */
-  const answering = new WeakMap<Duplex, Set<ServerResponse>>()
+  const answering = new WeakMap<Duplex, Members<Answering>>()
   const isAnswering = (socket: Duplex): boolean => (answering.get(socket)?.size ?? 0) > 0
   /** Node has let go of a socket with an upgrade on it: of the answers under way only the first would learn of its end. */
   const cutAll = (socket: Duplex): void => {
-    for (const response of answering.get(socket) ?? []) response.destroy()
+    for (const { response } of answering.get(socket)?.all() ?? []) response.destroy()
     socket.destroy()
   }
   const isOver = (socket: Duplex): boolean => {
@@ -108,14 +113,19 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
     if (socket.destroyed) return
     if (isOver(socket)) return // the answer before this one says close
     spoken.add(socket)
-    const running = (answering.get(socket) ?? new Set()).add(response)
-    answering.set(socket, running)
+    let running = answering.get(socket)
+    if (running === undefined) {
+      running = createMembers()
+      answering.set(socket, running)
+    }
+    const member = { response, at: -1 }
+    running.join(member)
     // Node reads a thousand in one go, and everybody else would wait until all of them are begun.
     if (running.size > mostAtOnce) {
       take.malformed(connectionOf(socket), 'requests that wait for no answer')
       return cutAll(socket)
     }
-    response.once('close', () => running.delete(response))
+    response.once('close', () => running.leave(member))
     const exchange = exchangeOf(message, response, expectsContinue)
     take.exchange(exchange, () => [exchange.body, exchange.reply.progress])
   }

@@ -5,12 +5,13 @@
  * Takes the place of Node's limit for a whole request, which kills large uploads (nodejs/node#46574).
  */
 import type { Limits } from '../config/listener.ts'
+import { createMembers, type Member } from '../kernel/members.ts'
 import type { Progress } from './bodies.ts'
 import type { Exchange } from './exchange.ts'
 
 const step = 1_000
 
-interface Watched {
+interface Watched extends Member {
   readonly exchange: Exchange
   readonly progress: () => readonly (Progress | undefined)[]
   bytes: number
@@ -28,9 +29,10 @@ export function watchPace(
   limits: Pick<Limits, 'idle' | 'minimumRate'>,
   cut: (exchange: Exchange, why: string) => void,
 ): PaceWatch {
-  const watched = new Set<Watched>()
+  const watched = createMembers<Watched>()
   const look = () => {
-    for (const one of watched) {
+    for (const one of watched.all()) {
+      if (one.at === -1) continue
       const parts = one.progress()
       const bytes = parts.reduce((sum, part) => sum + (part?.bytes ?? 0), 0)
       if (!parts.some(part => part?.waiting === true)) {
@@ -42,16 +44,16 @@ export function watchPace(
       one.bytes = bytes
       const dripping = one.waited > limits.idle && bytes < (limits.minimumRate * one.waited) / 1000
       if (one.quiet <= limits.idle && !dripping) continue
-      watched.delete(one)
+      watched.leave(one)
       cut(one.exchange, dripping ? 'below the minimum rate' : 'idle')
     }
   }
   const timer = setInterval(look, step).unref()
   return {
     add(exchange, progress) {
-      const one: Watched = { exchange, progress, bytes: 0, quiet: 0, waited: 0 }
-      watched.add(one)
-      void exchange.finished.then(() => watched.delete(one))
+      const one: Watched = { exchange, progress, bytes: 0, quiet: 0, waited: 0, at: -1 }
+      watched.join(one)
+      void exchange.finished.then(() => watched.leave(one))
     },
     [Symbol.dispose]: () => clearInterval(timer),
   }
