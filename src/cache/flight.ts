@@ -93,7 +93,7 @@ export class Flight {
           reject(cause)
         },
       }
-      if (request.signal.aborted) return reject(request.signal.reason)
+      if (request.signal.aborted) return leave()
       request.signal.addEventListener('abort', leave, { once: true })
       this.#askers.add(asker)
       if (!this.#begun && !this.#attempts.has(request.client)) void this.#attempt(request)

@@ -44,5 +44,6 @@ export function keepableOf(answer: UpstreamResponse, longest: number): Keepable 
   const [length, ...more] = headerValues(headers, 'content-length')
   if (more.length > 0) return undefined
   const announced = length === undefined ? undefined : Number(length)
+  if (announced !== undefined && !Number.isSafeInteger(announced)) return undefined
   return { maxAge, length: Buffer.isBuffer(body) ? body.length : announced }
 }
