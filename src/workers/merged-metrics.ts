@@ -21,6 +21,9 @@ const merge = (all: Iterable<readonly Measured[]>) =>
 /** Its type is a word, though prom-client's types say a number. A gauge ends with what it told of. */
 const goesOn = ({ type }: Measured): boolean => ['counter', 'histogram'].includes(String(type))
 
+/** The worst of all is of those that serve: whoever asks has no upstream and no state, and would say 0. */
+const isOurs = ({ aggregator }: Measured): boolean => aggregator !== 'min'
+
 export function createMergedMetrics<Source extends object>(): MergedMetrics<Source> {
   const last = new Map<Source, readonly Measured[]>()
   let past: Promise<readonly Measured[]> = Promise.resolve([])
@@ -34,7 +37,7 @@ export function createMergedMetrics<Source extends object>(): MergedMetrics<Sour
     async read(own) {
       return {
         type: Registry.PROMETHEUS_CONTENT_TYPE,
-        text: await merge([own, await past, ...last.values()]).metrics(),
+        text: await merge([own.filter(isOurs), await past, ...last.values()]).metrics(),
       }
     },
   }

@@ -68,6 +68,12 @@ const names = [
   'sallyport_streams_total',
   'sallyport_stream_connections',
   'sallyport_stream_bytes_total',
+  'sallyport_cache_answers_total',
+  'sallyport_cache_fills_total',
+  'sallyport_cache_bytes',
+  'sallyport_upstream_server_in_service',
+  'sallyport_workers',
+  'sallyport_worker_deaths_total',
 ]
 
 t.test('every metric has its name, and no label names a person, a path or an address', async t => {

@@ -19,6 +19,7 @@ t.test('counters and histograms are added up, gauges as each asks for', async t 
     metrics.connections.set({ listener: 'web' }, count)
     metrics.certificateExpiry.set({ listener: 'web' }, count * 100)
     metrics.upstreamUp.set({ upstream: 'app' }, count === 3 ? 0 : 1)
+    metrics.stateUp.set(1)
     merged.take(metrics, await json(metrics))
   }
   own.configurationCurrent.set(1)
@@ -37,6 +38,7 @@ t.test('counters and histograms are added up, gauges as each asks for', async t 
     'one that it is down for is enough',
   )
   t.same(lines(text, 'sallyport_configuration_current'), ['sallyport_configuration_current 1'])
+  t.same(lines(text, 'sallyport_state_up'), ['sallyport_state_up 1'], 'the primary itself says nothing of it')
 
   await t.test('of whoever is gone the counters stay', async t => {
     merged.gone(one)

@@ -161,6 +161,7 @@ t.test('their numbers are those of one gateway', async t => {
   t.ok(await within(2_000, async () => (await served.metric('sallyport_exchanges_total')) === before + 6))
   t.equal(await served.metric('sallyport_workers'), 2)
   t.equal(await served.metric('sallyport_configuration_current'), 1)
+  t.equal(await served.metric('sallyport_state_up'), 1)
   t.equal(await served.metric('sallyport_exchange_seconds_count'), before + 6, 'histograms as well')
   const ready = await fetch(`${served.admin}/readyz`)
   t.match([ready.status, await ready.json()], [200, { parts: { workers: '2 of 2 serve', 'upstream app': 'ok' } }])
