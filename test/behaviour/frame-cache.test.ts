@@ -36,7 +36,7 @@ t.test('the second viewer gets the frame from memory, over both protocols, and t
   t.equal(upstream.received.length, 1)
   await gateway.ask(`${instance}/metadata`)
   const how = () => gateway.log().flatMap(line => line['cache'] ?? [])
-  t.ok(await within(2_000, () => how().length === 6))
+  t.ok(await within(10_000, () => how().length === 6))
   t.same(how(), ['miss', 'hit', 'hit', 'hit', 'hit', 'past'])
 })
 
@@ -76,8 +76,12 @@ t.test('who is not let through is not, however often others have had the frame',
   t.equal((await gateway.ask(frame, { method: 'DELETE', basic: 'alice:correct horse' })).status, 403)
   t.equal((await gateway.ask(frame, { basic: 'alice:correct horse' })).status, 200)
   await openLocalAccounts({ file: `${gateway.dir}/state-users.yaml`, clock: systemClock }).setLocked('alice', true)
-  await pause(1_100) // what another program has written is seen within a second
-  t.equal((await gateway.ask(frame, { basic: 'alice:correct horse' })).status, 401, 'locked')
+  let status = 0
+  for (let tries = 0; tries < 50 && status !== 401; tries++) {
+    await pause(100) // what another program has written is seen within a second
+    status = (await gateway.ask(frame, { basic: 'alice:correct horse' })).status
+  }
+  t.equal(status, 401, 'locked')
   t.equal(upstream.received.length, 1)
   t.equal(upstream.received[0]?.header('x-remote-user'), undefined, 'asked for in nobody’s name')
 })
@@ -110,13 +114,13 @@ t.test('the upstream is left when all who asked have left, and not before', asyn
   const frame = `${instance}/frames/1`
   const sessions = [1, 2].map(() => connectHttp2(gateway.url, { ca: gateway.authority.caPem }))
   for (const session of sessions) session.request({ ':path': frame }).on('error', () => undefined)
-  t.ok(await within(2_000, () => upstream.received.length === 1))
+  t.ok(await within(10_000, () => upstream.received.length === 1))
   // The first has left: whoever asked with it still waits.
   sessions[0]?.destroy()
-  t.ok(await within(2_000, () => gateway.log().some(line => line['ending'] === 'client-gone')))
+  t.ok(await within(10_000, () => gateway.log().some(line => line['ending'] === 'client-gone')))
   t.same([upstream.received.length, upstream.openConnections], [1, 1])
   sessions[1]?.destroy()
-  t.ok(await within(2_000, () => upstream.openConnections === 0))
+  t.ok(await within(10_000, () => upstream.openConnections === 0))
   hangs = false
   t.match((await gateway.ask(frame)).text, 'number 1')
 })
@@ -168,7 +172,7 @@ t.test(
     )
     const frame = `${instance}/frames/1`
     const deleted = gateway.ask('/dicom-web/studies/1.2.3', { method: 'DELETE' })
-    t.ok(await within(2_000, () => upstream.received.length === 1))
+    t.ok(await within(10_000, () => upstream.received.length === 1))
     const meanwhile = await gateway.ask(frame)
     release()
     await deleted
@@ -177,18 +181,18 @@ t.test(
     t.equal((await gateway.ask(frame)).text, after.text)
 
     const [early, asked] = [gateway.ask(`${frame}?slow`), upstream.received.length]
-    t.ok(await within(2_000, () => upstream.received.length === asked + 1))
+    t.ok(await within(10_000, () => upstream.received.length === asked + 1))
     await gateway.ask('/dicom-web/studies/1.2.3/series/1.2.3.4', { method: 'DELETE' })
     const late = gateway.ask(`${frame}?slow`)
     t.ok(
-      await within(2_000, () => upstream.received.length === asked + 3),
+      await within(10_000, () => upstream.received.length === asked + 3),
       'who asks behind it does not get what was on its way',
     )
     slow.resolve()
     t.not((await late).text, (await early).text)
 
     const [again, then] = [gateway.ask(`${frame}?later`), upstream.received.length]
-    t.ok(await within(2_000, () => upstream.received.length === then + 1))
+    t.ok(await within(10_000, () => upstream.received.length === then + 1))
     await gateway.ask('/dicom-web/studies/1.2.3', { method: 'DELETE' })
     later.resolve()
     const before = await again
@@ -331,7 +335,7 @@ t.test('nobody stands in the queue of somebody who has filled it', async t => {
   )
   const by = { mallory: { basic: 'mallory:battery staple' }, alice: { basic: 'alice:correct horse' } }
   const stuck = Array.from({ length: 20 }, (_, index) => gateway.ask(`/held/${index}`, by.mallory))
-  t.ok(await within(4_000, () => upstream.received.length === 14))
+  t.ok(await within(10_000, () => upstream.received.length === 14))
   const behind = gateway.ask(`${instance}/frames/1`, by.mallory)
   await pause(100)
   t.equal(upstream.received.length, 14, 'waits behind the others of mallory')
@@ -353,14 +357,14 @@ t.test('slow readers hold no more memory than the cache has, and others are serv
   // Nothing is read, so no more than 64 kB of all of them may be sent.
   const session = connectHttp2(gateway.url, { ca: gateway.authority.caPem })
   for (let number = 0; number < 8; number++) session.request({ ':path': frame(number) }).on('error', () => undefined)
-  t.ok(await within(3_000, () => upstream.received.length === 8))
+  t.ok(await within(10_000, () => upstream.received.length === 8))
   const asked = upstream.received.length
   for (let times = 0; times < 2; times++) t.ok((await gateway.ask(frame(100))).bytes.equals(body))
   t.equal(upstream.received.length, asked + 2, 'no room: not kept')
   t.ok((await gateway.ask(frame(1))).bytes.equals(body), 'what is there is given to others too')
   t.equal(upstream.received.length, asked + 2)
   session.destroy()
-  t.ok(await within(3_000, () => gateway.log().filter(line => line['ending'] === 'client-gone').length === 8))
+  t.ok(await within(10_000, () => gateway.log().filter(line => line['ending'] === 'client-gone').length === 8))
   await gateway.ask(frame(100))
   await gateway.ask(frame(100))
   t.equal(upstream.received.length, asked + 3, 'and when they have gone there is room again')
