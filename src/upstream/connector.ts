@@ -22,10 +22,6 @@ export function addressOf({ url }: HttpUpstreamSection): PeerAddress {
   return { host: url.hostname.replace(/^\[|\]$/g, ''), port }
 }
 
-/** The name or address that the upstream's certificate must be for. */
-export const expectedOf = (section: HttpUpstreamSection, trust: PeerTrust | undefined): string =>
-  trust?.name ?? addressOf(section).host
-
 /** @returns undefined for an upstream without TLS. Rejects with a PeerRefusal, or with what Node says */
 export async function secureConnection(
   section: HttpUpstreamSection,

@@ -1,7 +1,9 @@
 /**
  * What an upstream needs of an HTTP client. There are two: ours, and undici to compare it with.
  */
+
 import type { HttpUpstreamSection } from '../config/upstream.ts'
+import type { Signal } from '../kernel/signal.ts'
 import type { PeerTrust } from '../tls/peer-trust.ts'
 import type { UpstreamRequest, UpstreamResponse } from './upstream.ts'
 
@@ -32,5 +34,5 @@ export interface ClientTerms {
 export type OpenClient = (terms: ClientTerms) => HttpClient
 
 /** Why the signal of a request was aborted. */
-export const gone = (signal: AbortSignal): Error =>
+export const gone = (signal: Signal): Error =>
   signal.reason instanceof Error ? signal.reason : new Error('the client went away')

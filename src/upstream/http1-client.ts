@@ -5,7 +5,9 @@
  * before a request goes out on it. It is kept for less time than its server keeps it, and closed behind the first answer
  * after its lifetime, so that a name that moves to another address is followed.
  */
+
 import { once } from 'node:events'
+import { abortSignalOf } from '../kernel/signal.ts'
 import { connectionTo, lifetime } from './connector.ts'
 import { ClientError } from './failure.ts'
 import { type ClientTerms, gone, type HttpClient } from './http-client.ts'
@@ -17,6 +19,8 @@ import type { UpstreamRequest, UpstreamResponse } from './upstream.ts'
 
 /** Milliseconds: a server that says how long it keeps an idle connection means the moment when it closes it. */
 const beforeItsEnd = 300
+
+const endedEarly = () => new ClientError('UPSTREAM_CLOSED', 'the connection ended before it was used')
 
 class Http1Client implements HttpClient, CallOwner {
   readonly name: string
@@ -103,10 +107,12 @@ class Http1Client implements HttpClient, CallOwner {
 
   async #connect(call: Http1Call): Promise<void> {
     const { section, trust, warn, now } = this.#terms
-    const signal = AbortSignal.any([call.request.signal, this.#closing.signal])
+    const signal = AbortSignal.any([abortSignalOf(call.request.signal), this.#closing.signal])
     await connectionTo(section, trust, { signal, warn }).then(
       socket => {
         if (call.isOver || signal.aborted) return void socket.destroy()
+        // It may have ended between this moment and that when it stood; nobody would hear of it any more.
+        if (socket.destroyed) return void call.unreached(socket.errored ?? endedEarly())
         const connection = new Http1Connection(socket, now(), closed => this.#forget(closed))
         this.#open.add(connection)
         this.#watch ??= setInterval(() => this.#look(), this.#step)

@@ -4,6 +4,7 @@
  * A slow reader holds a connection for as long as he reads, and forty of them would be the whole archive.
  */
 import { Fault } from '../kernel/fault.ts'
+import type { Signal } from '../kernel/signal.ts'
 
 export interface Lanes {
   /**
@@ -11,7 +12,7 @@ export interface Lanes {
    *
    * Rejects with the signal's reason, and with Fault('upstream-busy') where too many wait.
    */
-  enter(client: string, signal: AbortSignal): Promise<() => void>
+  enter(client: string, signal: Signal): Promise<() => void>
   /** There may be more connections than before. */
   widened(): void
 }
@@ -24,56 +25,65 @@ const queued = 50
 /** The part of all connections that is kept for those who have fewer than that. */
 const keptFor = 1 / 8
 
+/** Clients that are remembered while they have and want nothing: most of them come again at once. */
+const remembered = 1_000
+
 interface Lane {
   running: number
+  /** Counted up with each turn that anybody gets. */
+  servedAt: number
   /** The one that came first is first. */
   readonly waiting: Set<() => void>
 }
 
 /** @param most  connections at one time; asked each time */
 export function createLanes(name: string, most: () => number): Lanes {
-  /** Of clients that have or want a connection; the one that was served last is last. */
   const lanes = new Map<string, Lane>()
-  let [running, waiting] = [0, 0]
+  let [running, waiting, served] = [0, 0, 0]
 
   const mayStart = (lane: Lane) => {
     const connections = most()
     const kept = Math.floor(connections * keptFor)
     return running < connections && (running < connections - kept || lane.running < kept)
   }
-  const start = (client: string, lane: Lane) => {
+  const laneOf = (client: string): Lane => {
+    const known = lanes.get(client)
+    if (known !== undefined) return known
+    if (lanes.size >= remembered)
+      for (const [other, { running, waiting }] of lanes) if (running === 0 && waiting.size === 0) lanes.delete(other)
+    const lane: Lane = { running: 0, servedAt: 0, waiting: new Set() }
+    lanes.set(client, lane)
+    return lane
+  }
+  const start = (lane: Lane) => {
     running++
     lane.running++
-    lanes.delete(client)
-    lanes.set(client, lane)
+    lane.servedAt = ++served
   }
-  const forget = (client: string, lane: Lane) => {
-    if (lane.running === 0 && lane.waiting.size === 0) lanes.delete(client)
-  }
+  const isNext = (lane: Lane, other: Lane | undefined) =>
+    other === undefined ||
+    lane.running < other.running ||
+    (lane.running === other.running && lane.servedAt < other.servedAt)
   const wakeNext = () => {
     while (waiting > 0) {
-      let next: readonly [string, Lane] | undefined
-      for (const one of lanes) {
-        if (one[1].waiting.size === 0 || !mayStart(one[1])) continue
-        if (next === undefined || one[1].running < next[1].running) next = one
-      }
-      const [wake] = next?.[1].waiting ?? []
+      let next: Lane | undefined
+      for (const lane of lanes.values()) if (lane.waiting.size > 0 && mayStart(lane) && isNext(lane, next)) next = lane
+      const [wake] = next?.waiting ?? []
       if (next === undefined || wake === undefined) return
-      start(...next)
+      start(next)
       wake()
     }
   }
-  const leaveOf = (client: string, lane: Lane) => () => {
+  const leaveOf = (lane: Lane) => () => {
     running--
     lane.running--
-    forget(client, lane)
     wakeNext()
   }
 
   return {
     async enter(client, signal) {
-      const lane = lanes.get(client) ?? { running: 0, waiting: new Set() }
-      if (lane.waiting.size === 0 && mayStart(lane)) start(client, lane)
+      const lane = laneOf(client)
+      if (lane.waiting.size === 0 && mayStart(lane)) start(lane)
       else {
         const connections = most()
         const room = connections * queued
@@ -81,14 +91,14 @@ export function createLanes(name: string, most: () => number): Lanes {
         if (mine >= room / 2 || (waiting >= room && mine >= connections))
           throw new Fault('upstream-busy', { about: `${name}, ${waiting} requests wait` })
         signal.throwIfAborted()
-        await wait(client, lane, signal)
+        await wait(lane, signal)
       }
-      return leaveOf(client, lane)
+      return leaveOf(lane)
     },
     widened: wakeNext,
   }
 
-  function wait(client: string, lane: Lane, signal: AbortSignal): Promise<void> {
+  function wait(lane: Lane, signal: Signal): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const settle = () => {
       signal.removeEventListener('abort', leave)
@@ -101,10 +111,8 @@ export function createLanes(name: string, most: () => number): Lanes {
     }
     const leave = () => {
       settle()
-      forget(client, lane)
       reject(signal.reason)
     }
-    if (!lanes.has(client)) lanes.set(client, lane)
     lane.waiting.add(wake)
     waiting++
     signal.addEventListener('abort', leave, { once: true })

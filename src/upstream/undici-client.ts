@@ -6,7 +6,7 @@ import { Fault } from '../kernel/fault.ts'
 import { sharedLookup } from '../kernel/shared-lookup.ts'
 import type { HeaderList } from '../listener/exchange.ts'
 import { UpstreamBody } from './body.ts'
-import { expectedOf, lifetime, secureConnection } from './connector.ts'
+import { addressOf, lifetime, secureConnection } from './connector.ts'
 import { upstreamFault } from './failure.ts'
 import { type ClientTerms, gone, type HttpClient } from './http-client.ts'
 import type { UpstreamRequest, UpstreamResponse } from './upstream.ts'
@@ -69,7 +69,7 @@ export function openUndiciClient(terms: ClientTerms): HttpClient {
     connect: connectorOf(terms),
   })
   // Said with every request, because undici would take it from the Host that a client sends, and connect anew.
-  const expected = expectedOf(section, trust)
+  const expected = trust?.name ?? addressOf(section).host
 
   return {
     send: (request: UpstreamRequest, ended: () => void) =>

@@ -4,9 +4,11 @@
  * A request goes to another server only if nothing of it has gone out, or if it may be repeated and nothing of an answer has
  * come. The client behind a server can be replaced (http-client.ts). Nothing here knows clients, identities or permits.
  */
+
 import type { Readable } from 'node:stream'
 import type { HttpUpstreamSection } from '../config/upstream.ts'
 import { causeLine } from '../kernel/fault.ts'
+import type { Signal } from '../kernel/signal.ts'
 import type { HeaderList } from '../listener/exchange.ts'
 import type { PeerTrust } from '../tls/peer-trust.ts'
 import { isBreak, isTooSlow, NotSent, upstreamFault } from './failure.ts'
@@ -29,7 +31,7 @@ export interface UpstreamRequest {
   readonly client: string
   readonly affinity?: Affinity | undefined
   /** Aborts when the client goes. */
-  readonly signal: AbortSignal
+  readonly signal: Signal
   /** Told when its turn has come. */
   readonly begun?: () => void
 }
@@ -83,7 +85,7 @@ export interface Upstream extends AsyncDisposable {
    *
    * @param client  whose turn it is, see UpstreamRequest
    */
-  enter(client: string, signal: AbortSignal, affinity?: Affinity): Promise<Turn>
+  enter(client: string, signal: Signal, affinity?: Affinity): Promise<Turn>
   /** Rejects with a Fault; with the signal's reason when the client went first. */
   send(request: UpstreamRequest): Promise<UpstreamResponse>
   /** Asks each server whether it answers at all; any HTTP answer will do, of one. Updates `health`. */
@@ -142,7 +144,7 @@ export function openUpstream(
         )
       : servers.choose(tried)
 
-  async function enter(client: string, signal: AbortSignal, affinity?: Affinity): Promise<ServerTurn> {
+  async function enter(client: string, signal: Signal, affinity?: Affinity): Promise<ServerTurn> {
     const wanted = isSticky ? chosen(affinity) : undefined
     const [first] = lanes
     const lane = wanted === undefined ? first : lanes[wanted.number - 1]
