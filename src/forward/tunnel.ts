@@ -12,6 +12,7 @@ import { type IncomingMessage, request as requestPlain } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Fault } from '../kernel/fault.ts'
+import { abortSignalOf } from '../kernel/signal.ts'
 import { type HeaderList, soleHeader, type UpgradeExchange } from '../listener/exchange.ts'
 import { secureConnection } from '../upstream/connector.ts'
 import { upstreamFault } from '../upstream/failure.ts'
@@ -80,7 +81,7 @@ async function turnOf(passage: Passage, { upstream }: Destination): Promise<Turn
   const { signal } = passage.exchange
   const patience = AbortSignal.timeout(upstream.section.timeouts.connect)
   return await upstream
-    .enter(whose(passage), AbortSignal.any([signal, patience]), affinityOf(passage, upstream))
+    .enter(whose(passage), AbortSignal.any([abortSignalOf(signal), patience]), affinityOf(passage, upstream))
     .catch(cause => {
       const isOver = patience.aborted && !signal.aborted
       throw isOver ? new Fault('upstream-busy', { about: `${upstream.name}, at a WebSocket handshake` }) : cause
@@ -117,7 +118,7 @@ async function open(
   )
   const about = `${upstream.name}, at a WebSocket handshake`
   // The server proves itself before a byte of the handshake is written.
-  const secure = await secureConnection(section, trust, { signal: exchange.signal }).catch(error => {
+  const secure = await secureConnection(section, trust, { signal: abortSignalOf(exchange.signal) }).catch(error => {
     throw exchange.signal.aborted ? error : upstreamFault(error, about)
   })
   secure?.setTimeout(section.timeouts.connect)
@@ -132,7 +133,7 @@ async function open(
       headers: [...headers.flat(), 'connection', 'Upgrade', 'upgrade', 'websocket'],
       ...(secure === undefined ? { agent: false } : { createConnection: (): Socket => secure }),
       timeout: section.timeouts.connect,
-      signal: exchange.signal,
+      signal: abortSignalOf(exchange.signal),
     })
     call.once('upgrade', (message, socket, first) => resolve({ kind: 'switched', message, socket, first }))
     call.once('response', message => resolve({ kind: 'answered', message }))

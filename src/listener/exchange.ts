@@ -6,6 +6,7 @@
  */
 import type { Duplex, Readable, Writable } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
+import type { Signal } from '../kernel/signal.ts'
 
 /** Name in lower case, value as received. A list, not a record: duplicates and `__proto__` must survive being looked at. */
 export type Header = readonly [name: string, value: string]
@@ -74,7 +75,7 @@ export interface Exchange {
   readonly request: ExchangeRequest
   readonly reply: Reply
   /** Aborts when the client goes before the answer is complete. */
-  readonly signal: AbortSignal
+  readonly signal: Signal
   /** Resolves when the answer has gone out completely, or the exchange was cut. Never rejects. */
   readonly finished: Promise<Ending>
 }

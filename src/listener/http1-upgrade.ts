@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto'
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Limits } from '../config/listener.ts'
+import { Departure } from '../kernel/signal.ts'
 import { OutgoingBody } from './bodies.ts'
 import type { Connection, Ending, HeaderList, Reply, UpgradeExchange } from './exchange.ts'
 import { readRequest } from './http1-request.ts'
@@ -24,7 +25,7 @@ export function upgradeOf(
   limits: Limits,
 ): UpgradeExchange {
   const { request } = readRequest(message, false, limits)
-  const gone = new AbortController()
+  const gone = new Departure()
   const { promise: finished, resolve } = Promise.withResolvers<Ending>()
   let aborted = false
   socket.on('error', () => undefined) // told by 'close'
@@ -68,7 +69,7 @@ export function upgradeOf(
     connection: connectionOf(socket),
     request: { ...request, body: undefined, malformed },
     reply,
-    signal: gone.signal,
+    signal: gone,
     finished,
     upgrade: {
       early,

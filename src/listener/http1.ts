@@ -10,6 +10,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Limits } from '../config/listener.ts'
 import { createMembers, type Member, type Members } from '../kernel/members.ts'
+import { Departure } from '../kernel/signal.ts'
 import type { IncomingBody } from './bodies.ts'
 import type { Engine, Take } from './engine.ts'
 import type { Connection, Ending, Exchange } from './exchange.ts'
@@ -83,7 +84,7 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
     reply.last = request.malformed !== undefined || declined.has(message)
     if (reply.last) over.add(message.socket)
     if (expectsContinue) expecting.set(message.socket, reply)
-    const gone = new AbortController()
+    const gone = new Departure()
     const { promise: finished, resolve } = Promise.withResolvers<Ending>()
     response.once('close', () => {
       const complete = response.writableFinished
@@ -101,7 +102,7 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
       connection: connectionOf(message.socket),
       request,
       reply,
-      signal: gone.signal,
+      signal: gone,
       finished,
       body,
     }

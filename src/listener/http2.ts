@@ -8,6 +8,7 @@ import { randomUUID } from 'node:crypto'
 import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import type { Limits } from '../config/listener.ts'
+import { Departure } from '../kernel/signal.ts'
 import { IncomingBody } from './bodies.ts'
 import type { Engine, Take } from './engine.ts'
 import type { Connection, Ending } from './exchange.ts'
@@ -71,7 +72,7 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
     if (request.malformed !== undefined) account.malformed(headerBytes(raw))
     const reply = new Reply2(stream, request.method)
     carrying.reply = reply
-    const gone = new AbortController()
+    const gone = new Departure()
     const { promise: finished, resolve } = Promise.withResolvers<Ending>()
     stream.once('close', () => {
       const complete = reply.tunnel === undefined ? isComplete(stream) : !reply.aborted
@@ -96,7 +97,7 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
       stream.sendTrailers({})
       letGo()
     })
-    const made = { id: randomUUID(), startedAt: Date.now(), connection, request, reply, signal: gone.signal, finished }
+    const made = { id: randomUUID(), startedAt: Date.now(), connection, request, reply, signal: gone, finished }
     if (isTunnel) take.upgrade({ ...made, upgrade: upgradeOf(stream, reply) }, () => [reply.progress])
     else take.exchange(made, () => [body, reply.progress])
   }

@@ -6,6 +6,7 @@
  */
 import { pipeline } from 'node:stream/promises'
 import { Fault } from '../kernel/fault.ts'
+import { abortSignalOf } from '../kernel/signal.ts'
 import { ClientGone } from '../listener/bodies.ts'
 import type { Exchange, HeaderList } from '../listener/exchange.ts'
 import type { ByteRange } from './byte-range.ts'
@@ -59,7 +60,7 @@ async function stream(
   const bytes = handle.createReadStream({ start: first, end: last, autoClose: false })
   const body = reply.head(status, headers)
   try {
-    await pipeline(bytes, body, { signal, end: false })
+    await pipeline(bytes, body, { signal: abortSignalOf(signal), end: false })
   } catch (cause) {
     if (signal.aborted || cause instanceof ClientGone) return // nobody's fault
     reply.abort()
