@@ -59,7 +59,6 @@ const names = [
   'sallyport_client_trouble_total',
   'sallyport_logins_total',
   'sallyport_upstream_up',
-  'sallyport_upstream_server_in_service',
   'sallyport_certificate_expiry_seconds',
   'sallyport_audit_failures_total',
   'sallyport_reloads_total',
