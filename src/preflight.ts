@@ -3,7 +3,7 @@
  *
  * `check` prints what comes out, `serve` starts only on what comes out: the gateway never starts half open.
  */
-import { statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { readDirectoryAuthorities, readSupplied } from './acme/keystore-file.ts'
 import type { AcmeOrder } from './acme/supplies.ts'
@@ -162,7 +162,9 @@ export function inspect(config: Config, locate: Locate, env: NodeJS.ProcessEnv, 
   const { directory, local } = config.realms
   const asked = directory.enabled ? inspectDirectory(directory, env, now, at) : undefined
   try {
-    const { accounts } = readAccountFile(local.file)
+    if (local.isShared && existsSync(local.file))
+      at('sessions')('store', `local accounts stand in Redis: ${local.file} counts no longer`, 'warning')
+    const { accounts } = local.isShared ? { accounts: [] } : readAccountFile(local.file)
     if (config.realms.ignoreCase) inspectNames({ accounts, routes: config.routes }, at)
   } catch (cause) {
     at('realms', 'local')('file', causeLine(cause))

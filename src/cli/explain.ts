@@ -6,6 +6,7 @@ import { X509Certificate } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../config/schema.ts'
+import { type AccountSource, accountsIn } from '../identity/account-file.ts'
 import { type Answer, absent, proven } from '../identity/answer.ts'
 import { createRevoked } from '../identity/certificate-revocation.ts'
 import { createCertificateReader } from '../identity/client-certificate.ts'
@@ -23,8 +24,9 @@ import { pathsToAuthority } from '../tls/certificate-path.ts'
 import { pemCertificates } from '../tls/keystore.ts'
 import { readTruststore } from '../tls/truststore.ts'
 import type { Command } from './command.ts'
-import { configFile, configOption, requireConfiguration, usualFile } from './configuration.ts'
-import { CommandEnd } from './report.ts'
+import { type Configuration, configFile, configOption, requireConfiguration, usualFile } from './configuration.ts'
+import { openConfiguredState, sharedIn } from './configured-state.ts'
+import { CommandEnd, type Report } from './report.ts'
 
 interface Arguments {
   config?: string | undefined
@@ -38,10 +40,10 @@ interface Arguments {
 }
 
 /** Who asks, as the realms of the configuration would name the holder. */
-function whoAsks({ user, certificate, group = [], proof, listener }: Arguments, config: Config): Answer {
-  if (certificate !== undefined) return holderOf(certificate, group, config, listener)
+function whoAsks({ user, certificate, group = [], proof, listener }: Arguments, config: Config, known: Known): Answer {
+  if (certificate !== undefined) return holderOf({ file: certificate, group, listener }, config, known.ledger)
   if (user === undefined) return absent
-  const local = openLocalAccounts({ file: config.realms.local.file, clock: systemClock }).find(user)
+  const local = openLocalAccounts({ file: known.accounts, clock: systemClock }).find(user)
   const groups = new Set([...(local?.groups ?? []), ...group])
   const realm = local === undefined ? ('directory' as const) : ('local' as const)
   const held: Principal['proof'] =
@@ -49,7 +51,11 @@ function whoAsks({ user, certificate, group = [], proof, listener }: Arguments, 
   return proven({ name: user, realm, groups, proof: held })
 }
 
-function holderOf(file: string, group: readonly string[], config: Config, name: string | undefined): Answer {
+function holderOf(
+  { file, group, listener: name }: { file: string; group: readonly string[]; listener: string | undefined },
+  config: Config,
+  ledger: Ledger | undefined,
+): Answer {
   let chain: X509Certificate[]
   try {
     const bytes = readFileSync(file)
@@ -74,7 +80,6 @@ function holderOf(file: string, group: readonly string[], config: Config, name: 
     const which = name === undefined ? 'no listener of this configuration' : `the listener ${name}`
     throw new CommandEnd(2, `${which} asks for client certificates, or its truststore cannot be read`)
   }
-  using ledger = existingLedger(config.state)
   const revoked = ledger === undefined ? () => undefined : createRevoked({ ledger, lists: undefined })
   const trust = { truststore, depth: clients.depth, only: clients.only }
   const answer = createCertificateReader({ realms: config.realms.certificate, trust, revoked })(
@@ -93,10 +98,26 @@ function holderOf(file: string, group: readonly string[], config: Config, name: 
   return proven({ ...principal, groups: new Set([...principal.groups, ...group]) })
 }
 
+interface Known extends AsyncDisposable {
+  readonly accounts: AccountSource
+  /** Undefined: nothing was ever issued here. */
+  readonly ledger: Ledger | undefined
+}
+
 /** Asking makes no state where there is none. */
-function existingLedger(state: string): Ledger | undefined {
-  const file = join(state, ledgerFile)
-  return existsSync(file) ? openLedger(file) : undefined
+async function openKnown(configuration: Configuration, report: Report): Promise<Known> {
+  const { state: folder, realms } = configuration.config
+  if (sharedIn(configuration) !== undefined) {
+    const state = await openConfiguredState(configuration, report)
+    const close = () => state[Symbol.asyncDispose]()
+    return { accounts: state.localAccounts(realms.local), ledger: state.ledger, [Symbol.asyncDispose]: close }
+  }
+  const file = join(folder, ledgerFile)
+  const ledger = existsSync(file) ? openLedger(file) : undefined
+  return {
+    ...{ accounts: accountsIn(realms.local.file), ledger },
+    [Symbol.asyncDispose]: async () => ledger?.[Symbol.dispose](),
+  }
 }
 
 export const explain: Command = {
@@ -138,7 +159,7 @@ export const explain: Command = {
         '$0',
         false,
         () => undefined,
-        run<Arguments>((argv, report) => {
+        run<Arguments>(async (argv, report) => {
           const file = configFile(argv.config)
           if (file === undefined)
             throw new CommandEnd(
@@ -146,7 +167,8 @@ export const explain: Command = {
               `there is no configuration: no ${usualFile}, and none was named`,
               'name one with --config FILE',
             )
-          const { config } = requireConfiguration(file, report)
+          const configuration = requireConfiguration(file, report)
+          const { config } = configuration
           const absolute = /^https?:\/\/([^/?#]*)(.*)$/i.exec(argv.url)
           const host = (absolute?.[1] ?? '').toLowerCase().replace(/:\d+$/, '')
           const raw = absolute === null ? argv.url : absolute[2] === '' ? '/' : (absolute[2] ?? '/')
@@ -164,7 +186,8 @@ export const explain: Command = {
             )
             return
           }
-          const answer = whoAsks(argv, config)
+          await using known = await openKnown(configuration, report)
+          const answer = whoAsks(argv, config, known)
           const operation = operationOf(route.kind, argv.method.toUpperCase(), upstreamPath(route, target.path))
           const decision = decide(route, operation, answer)
           const principal = answer.kind === 'proven' ? answer.principal : undefined

@@ -2,6 +2,7 @@
  * A session as it stands in Redis, under the SHA-256 of its cookie.
  */
 import { z } from 'zod'
+import type { Session } from './session-store.ts'
 
 const Written = z.strictObject({
   id: z.string(),
@@ -31,3 +32,11 @@ export function readSession(text: string): WrittenSession | undefined {
     return undefined
   }
 }
+
+export const sessionOf = (
+  { written: { groups: _, ...rest }, groups, lastUsedAt }: Known,
+  { idle, absolute }: { readonly idle: number; readonly absolute: number },
+): Session => ({
+  ...{ ...rest, groups, lastUsedAt },
+  endsAt: Math.min(rest.createdAt + absolute, lastUsedAt + idle),
+})

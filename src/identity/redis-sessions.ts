@@ -15,7 +15,7 @@ import { Fault, ignoreFault } from '../kernel/fault.ts'
 import { dropCommand, keyOf, type Replica } from '../redis/replica.ts'
 import { useScript } from '../redis/scripts.ts'
 import type { Principal } from './principal.ts'
-import { type Known, readSession, type WrittenSession } from './redis-session-record.ts'
+import { type Known, readSession, sessionOf, type WrittenSession } from './redis-session-record.ts'
 import { clockSlip, cookiePattern, type Session, type SessionStore, sweepEvery } from './session-store.ts'
 
 export interface SharedSessionsOptions {
@@ -40,7 +40,7 @@ const unavailable = () =>
   new Fault('state-unavailable', { about: 'Redis has been away for longer than sessions go on without it' })
 
 export function openSharedSessions(options: SharedSessionsOptions): SharedSessions {
-  const { replica, idle, absolute, clock, perPerson = 20, grace = 15 * 60_000 } = options
+  const { replica, idle, clock, perPerson = 20, grace = 15 * 60_000 } = options
   /** By digest of the cookie, and by handle. */
   const known = new Map<string, Known>()
   const digests = new Map<string, string>()
@@ -74,10 +74,7 @@ export function openSharedSessions(options: SharedSessionsOptions): SharedSessio
     for (const listener of listeners) listener(gone.written.id)
   }
 
-  const withEnd = ({ written: { groups: _, ...rest }, groups, lastUsedAt }: Known): Session => ({
-    ...{ ...rest, groups, lastUsedAt },
-    endsAt: Math.min(rest.createdAt + absolute, lastUsedAt + idle),
-  })
+  const withEnd = (session: Known): Session => sessionOf(session, options)
   const isOn = ({ endsAt, createdAt }: Session): boolean => {
     const now = clock.now()
     return now < endsAt && now > createdAt - clockSlip
@@ -135,13 +132,17 @@ export function openSharedSessions(options: SharedSessionsOptions): SharedSessio
     ended.add(digest)
     unwritten.add(digest)
     forget(digest)
+    await writeEnd(digest)
+    return true
+  }
+  /** What Redis does not take now is tried again, and written first when it was away. */
+  async function writeEnd(digest: string): Promise<void> {
     try {
       await replica.drop('sessions', digest)
       unwritten.delete(digest)
     } catch (fault) {
       ignoreFault(fault)
     }
-    return true
   }
   replica.before(async ask => {
     for (const digest of unwritten) {
@@ -159,6 +160,7 @@ export function openSharedSessions(options: SharedSessionsOptions): SharedSessio
   /** Each gateway looks; the first ends it. */
   function sweep(): void {
     if (replica.downFor() !== undefined) return
+    for (const digest of unwritten) void writeEnd(digest)
     for (const [digest, session] of known) if (!isOn(withEnd(session))) askAgain(digest).catch(ignoreFault)
   }
   const sweeps = every(sweepEvery, sweep)

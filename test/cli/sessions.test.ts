@@ -12,24 +12,20 @@ const person = (name: string) => ({ name, realm: 'local', groups: new Set(['radi
 t.test('list shows who is in, revoke ends one or all of a person, and the trail has it', async t => {
   const place = peoplePlace(t)
   const sessions = (...args: readonly string[]) => sallyport(['sessions', ...args], { cwd: place.cwd })
-  t.match(await sessions('list'), { code: 0, stdout: '', stderr: /nobody is signed in/ })
   const store = place.sessions()
   const [first, second, third] = ['alice', 'alice', 'bob'].map(name => store.open(person(name), 'password', '10.0.0.1'))
   const listed = await sessions('list')
   t.match(listed.stdout, /^ID +NAME +REALM +FROM +SINCE +UNTIL\n/)
   for (const one of [first, second, third]) t.match(listed.stdout, one?.session.id)
-  t.match(JSON.parse((await sessions('list', '--json')).stdout), [
-    { name: /./, groups: ['radiology'], from: '10.0.0.1' },
-  ])
-  for (const said of [listed.stdout, (await sessions('list', '--json')).stdout])
+  const asJson = (await sessions('list', '--json')).stdout
+  t.match(JSON.parse(asJson), [{ name: /./, groups: ['radiology'], from: '10.0.0.1' }])
+  for (const said of [listed.stdout, asJson])
     t.notMatch(said, first?.cookie, 'the cookie is known to the browser alone')
 
   t.match(await sessions('revoke', first?.session.id ?? ''), { code: 0, stdout: /one session ended/ })
   t.match(await sessions('revoke', first?.session.id ?? ''), { code: 1, stderr: /there is no session/ })
   t.match(await sessions('revoke', '--user', 'alice'), { code: 0, stdout: /one session of alice ended/ })
-  t.match(await sessions('revoke', '--user', 'alice'), { code: 0, stdout: /no sessions of alice ended/ })
-  for (const args of [['revoke'], ['revoke', 'an-id', '--user', 'alice']])
-    t.match(await sessions(...args), { code: 2, stderr: /name one session, or a person/ })
+  t.match(await sessions('revoke', 'an-id', '--user', 'alice'), { code: 2, stderr: /name one session, or a person/ })
   store.sweep()
   t.equal(store.find(first?.cookie ?? ''), undefined)
   t.ok(store.find(third?.cookie ?? ''))
@@ -57,7 +53,6 @@ sessions: { store: { url: "${redis.url}", password: { file: ${password} } } }
   written('redis-password')
   const text = { id: 'aSession0001', ...person('carol'), groups: [], by: 'password', from: '', createdAt: Date.now() }
   await redis.ask('HSET', 'sallyport:sessions', 'f'.repeat(64), JSON.stringify(text))
-  t.match(await sessions('list'), { code: 0, stdout: /aSession0001 +carol/ })
   t.match(await sessions('revoke', '--user', 'carol'), { code: 0, stdout: /one session of carol ended/ })
   t.equal(await redis.ask('HLEN', 'sallyport:sessions'), '0')
   written('wrong')
