@@ -60,9 +60,20 @@ async function stillHolds({ answer, session }: SessionAnswer, parts: Authenticat
   return { answer: absent, session: undefined }
 }
 
+/** What is open to everyone is there also for a browser whose session cannot be looked up just now. */
+async function sessionFor(credentials: Credentials, parts: AuthenticatorParts): Promise<SessionAnswer> {
+  const { headers, isPing, place } = credentials
+  try {
+    return await stillHolds(await bySession(headers, parts.sessions, !isPing), parts)
+  } catch (thrown) {
+    if (!(thrown instanceof Fault) || place !== 'open') throw thrown
+    return { answer: absent, session: undefined }
+  }
+}
+
 export async function identify(credentials: Credentials, parts: AuthenticatorParts): Promise<Identity> {
-  const { certificates, sessions, basic, now } = parts
-  const { headers, peer, address, certificate, authorizationPasses, isPing, place } = credentials
+  const { certificates, basic, now } = parts
+  const { headers, peer, address, certificate, authorizationPasses, place } = credentials
   const loggedOutMark = hasLoggedOutMark(headers)
 
   if (certificate === 'required') {
@@ -73,7 +84,7 @@ export async function identify(credentials: Credentials, parts: AuthenticatorPar
       return { answer, certificateAnswer, loggedOutMark, session: undefined }
     }
   }
-  const { answer: sessionAnswer, session } = await stillHolds(await bySession(headers, sessions, !isPing), parts)
+  const { answer: sessionAnswer, session } = await sessionFor(credentials, parts)
   if (sessionAnswer.kind === 'proven' && place !== 'own-page') {
     const certificateAnswer = certificates.known(peer, now()) ?? absent
     return { answer: sessionAnswer, certificateAnswer, loggedOutMark, session }

@@ -39,7 +39,7 @@ sessions: { store: "${store}" }
 realms: { basic: true, throttle: { name: { failures: 4, within: 30 min } } }
 admin: { bind: 127.0.0.1:0 }
 upstreams: { app: { kind: generic, url: "${upstream.url}" } }
-routes: [{ path: /, upstream: app, access: authenticated }]
+routes: [{ path: /, upstream: app, access: authenticated }, { path: /open, upstream: app, access: everyone }]
 ${more}`
   const open = (store: string) => startTestGateway(t, { authority, yaml: yamlAt(store) })
   const gateways = [await open(options.store ?? redis.url), await open(redis.url)] as const

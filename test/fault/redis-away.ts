@@ -45,6 +45,8 @@ export async function seeAwayAndBack(t: Test, way: Way): Promise<void> {
   t.equal(await statusOf(gateway, stays), 200, 'who is in goes on')
   const refused = await gateway.ask('/', { cookie: `__Host-sallyport=${'x'.repeat(43)}` })
   t.match([refused.status, refused.headers], [503, { 'retry-after': /\d+/ }], 'who is not known is not denied')
+  const open = await gateway.ask('/open', { cookie: `__Host-sallyport=${'x'.repeat(43)}` })
+  t.equal(open.status, 200, 'what is open to everyone stays so')
   await t.rejects(gateway.signIn('alice', password), /gave 503/, 'nobody signs in')
   t.equal((await leave()).status, 303, 'who signs out')
   t.equal(await statusOf(gateway, goes), 401, 'is out at once')
