@@ -75,7 +75,8 @@ t.test('a session of a directory that was taken away holds no longer', async t =
     '127.0.0.1',
   )
   t.equal((await gateway.ask('/', { cookie: `__Host-sallyport=${cookie}` })).status, 401)
-  t.equal(store.find(cookie), undefined, 'and it is gone')
+  // This store is another program to the gateway: what it wrote itself it asks the file for a moment later.
+  t.ok(await within(2_000, () => store.find(cookie, false) === undefined), 'and it is gone')
 })
 
 t.test('a person who is listed by fingerprint vouches for nobody, whatever the certificate says of itself', async t => {
