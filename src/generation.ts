@@ -220,9 +220,14 @@ export async function openGeneration(config: Config, materials: Materials, house
   })
 
   const opened = open.move()
+  /** Of each exchange there are two: its walk through the pipeline, and its answer. */
   let running = 0
   let isRetired = false
-  const close = () => void opened.disposeAsync()
+  const closeWhenDone = () => void (isRetired && running === 0 && opened.disposeAsync())
+  const ended = () => {
+    running--
+    closeWhenDone()
+  }
   return {
     config,
     materials,
@@ -234,16 +239,13 @@ export async function openGeneration(config: Config, materials: Materials, house
     recheck: () => people?.recheck(),
     listsReady: Promise.all(listsReady).then(() => undefined),
     handle(exchange) {
-      running++
-      void Promise.all([pipeline.handle(exchange), exchange.finished]).then(() => {
-        running--
-        if (isRetired && running === 0) close()
-      })
+      running += 2
+      void pipeline.handle(exchange).then(ended)
+      void exchange.finished.then(ended)
     },
     retire() {
-      if (isRetired) return
       isRetired = true
-      if (running === 0) close()
+      closeWhenDone()
     },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }

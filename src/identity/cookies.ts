@@ -4,7 +4,7 @@
  * Source: RFC 6265 4.1, 5.4; RFC 9113 8.2.3 (HTTP/2 may send one cookie to a line); RFC 6265bis 4.1.3.2 (`__Host-`: Secure,
  * Path=/, no Domain, so that no neighbour on a sister domain can plant one).
  */
-import { type HeaderList, headerValues } from '../listener/exchange.ts'
+import type { HeaderList } from '../listener/exchange.ts'
 
 /** Who is signed in: an opaque random id. */
 export const sessionCookie = '__Host-sallyport'
@@ -14,11 +14,18 @@ export const loggedOutCookie = '__Host-sallyport-out'
 
 /** Undefined: it did not come. Null: it came more than once, and so none of them is to be believed. */
 export function readCookie(headers: HeaderList, name: string): string | undefined | null {
-  const values = headerValues(headers, 'cookie')
-    .flatMap(line => line.split(';'))
-    .map(pair => pair.split(/=(.*)/s, 2).map(part => part.trim()))
-    .flatMap(([given, value]) => (given === name && value !== undefined ? [value] : []))
-  return values.length > 1 ? null : values[0]
+  let found: string | undefined
+  for (const [header, line] of headers) {
+    // Most lines hold none of ours, and each is looked through with every request.
+    if (header !== 'cookie' || !line.includes(name)) continue
+    for (const pair of line.split(';')) {
+      const equals = pair.indexOf('=')
+      if (equals === -1 || pair.slice(0, equals).trim() !== name) continue
+      if (found !== undefined) return null
+      found = pair.slice(equals + 1).trim()
+    }
+  }
+  return found
 }
 
 /**

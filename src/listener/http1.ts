@@ -26,6 +26,8 @@ interface Answering extends Member {
   readonly response: ServerResponse
 }
 
+const noError = () => undefined
+
 /** @param connectionOf  the facts of a socket, kept by the listener since it came in */
 export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connection, limits: Limits): Engine<Socket> {
   let leaving = false
@@ -95,7 +97,7 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
       reply.body?.destroy()
     })
     // A body that breaks off (reset, broken chunk) is told to whoever reads it.
-    message.on('error', () => body?.cut())
+    message.on('error', body === undefined ? noError : () => body.cut())
     return {
       id: randomUUID(),
       startedAt: Date.now(),
@@ -109,7 +111,7 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
   }
 
   const open = (message: IncomingMessage, response: ServerResponse, expectsContinue: boolean) => {
-    response.on('error', () => undefined) // told by 'close'
+    response.on('error', noError) // told by 'close'
     const { socket } = message
     if (socket.destroyed) return
     if (isOver(socket)) return // the answer before this one says close

@@ -4,6 +4,7 @@
  * What it is made of was judged before (request-headers.ts in forward/), and is looked at once more: nothing in it can end
  * a line. Whatever is wrong here is a bug of ours, and thrown as one. Source: RFC 9112 3, 5; RFC 9110 5.5, 5.6.2, 8.6.
  */
+import { memo } from '../kernel/memo.ts'
 import type { UpstreamRequest } from './upstream.ts'
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
@@ -25,6 +26,9 @@ export interface RequestHead {
   readonly expectsBody: boolean
 }
 
+/** Names come again and again. */
+const isFine = memo(name => token.test(name) && !ours.has(name), 64)
+
 /** @param host  for a request without one */
 export function requestHead({ method, target, headers }: UpstreamRequest, host: string): RequestHead {
   if (!token.test(method) || target === '' || oddTarget.test(target))
@@ -33,7 +37,7 @@ export function requestHead({ method, target, headers }: UpstreamRequest, host: 
   let length: number | undefined
   let fields = ''
   for (const [name, value] of headers) {
-    if (!token.test(name) || oddValue.test(value) || ours.has(name))
+    if (!isFine(name) || oddValue.test(value))
       throw new TypeError(`a header that no request may have: ${JSON.stringify(name)}`)
     if (name === 'host') authority = value
     else if (name !== 'content-length') fields += `${name}: ${value}\r\n`
