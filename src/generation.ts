@@ -211,12 +211,9 @@ export async function openGeneration(config: Config, materials: Materials, house
     }),
   )
   const readiness = createReadiness({
-    upstreams,
-    viewers,
-    directory,
+    ...{ upstreams, viewers, directory, now },
     entrances: new Map([...materials.listeners, ...materials.streams]),
     ...{ isDraining: house.isDraining, trouble: house.kept.trouble },
-    now,
   })
 
   const opened = open.move()
