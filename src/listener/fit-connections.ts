@@ -40,7 +40,9 @@ export function fitConnections(
         return fewer * each + handshakePlacesOf({ connections: fewer }).places
       }),
     )
-  const upstreams = Object.values(config.upstreams).map(one => (one.kind === 'ohif' ? 0 : one.connections * one.urls.length))
+  const upstreams = Object.values(config.upstreams).map(one =>
+    one.kind === 'ohif' ? 0 : one.connections * one.urls.length,
+  )
   const plain = (1 + listeners.filter(one => one.kind === 'plain').length) * plainPlaces
   const room = descriptors - ownFiles - plain - sum(upstreams)
   let share = 1
