@@ -38,44 +38,38 @@ function createSplitter() {
   }
 }
 
-/** All lines; the last one also without its end. */
-export async function* linesOf(source: FileHandle | Readable): AsyncGenerator<string> {
+/** All lines from `start` on; the last one also without its end. */
+export async function* linesOf(source: FileHandle | Readable, start = 0): AsyncGenerator<string> {
   const splitter = createSplitter()
-  const bytes: AsyncIterable<Buffer> = 'createReadStream' in source ? source.createReadStream() : source
+  const bytes: AsyncIterable<Buffer> = 'createReadStream' in source ? source.createReadStream({ start }) : source
   for await (const part of bytes) yield* splitter.add(part)
   const rest = splitter.rest()
   if (rest !== '') yield rest
 }
 
-export interface LastLines {
-  /** Whole ones, the newest at the end. */
-  readonly lines: readonly string[]
-  /** What stands behind them without an end, and where it begins. */
-  readonly begun: string
-  readonly next: number
-}
-
-export async function lastLines(handle: FileHandle, count: number): Promise<LastLines> {
-  let from = (await handle.stat()).size
+/**
+ * Where the last lines begin, looked for from the end and kept nowhere: they may be more than memory holds.
+ *
+ * @param count      lines
+ * @param isStill    what stands behind the last end is a line too: nobody writes on
+ */
+export async function startOfLast(handle: FileHandle, count: number, isStill: boolean): Promise<number> {
+  const buffer = Buffer.alloc(piece)
+  const { size } = await handle.stat()
   let ends = 0
-  const pieces: Buffer[] = []
   // One end more than lines: the first of them is only known to begin behind another one.
-  for (let size = 0; from > 0 && ends <= count && size <= (count + 1) * longest; ) {
+  for (let from = size; from > 0; ) {
     const length = Math.min(piece, from)
     from -= length
-    size += length
-    const { buffer, bytesRead } = await handle.read({ buffer: Buffer.alloc(length), position: from })
+    const { bytesRead } = await handle.read({ buffer, length, position: from })
     const part = buffer.subarray(0, bytesRead)
-    for (const byte of part) if (byte === 10) ends++
-    pieces.unshift(part)
+    for (let at = part.lastIndexOf(10); at >= 0; at = at === 0 ? -1 : part.lastIndexOf(10, at - 1)) {
+      const isRest = isStill && ends === 0 && from + at + 1 < size
+      ends += isRest ? 2 : 1
+      if (ends > count) return from + at + 1
+    }
   }
-  const bytes = Buffer.concat(pieces)
-  const next = bytes.lastIndexOf(10) + 1
-  const lines = bytes
-    .toString('utf8', 0, next)
-    .split('\n')
-    .filter(line => line !== '')
-  return { lines: count === 0 ? [] : lines.slice(-count), begun: bytes.toString('utf8', next), next: from + next }
+  return 0
 }
 
 /**

@@ -1,11 +1,11 @@
 /**
  * `sallyport audit tail` and `search`: finds the file, reads it, and prints what fits.
  */
-import { existsSync, globSync } from 'node:fs'
+import { constants, existsSync, globSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
 import { createFilter, type FilterArguments } from './audit-filter.ts'
-import { followLines, lastLines, linesOf } from './audit-lines.ts'
+import { followLines, linesOf, startOfLast } from './audit-lines.ts'
 import { brokenLine, eventLine, readLine } from './audit-text.ts'
 import { configFile, requireConfiguration } from './configuration.ts'
 import { CommandEnd, type Report } from './report.ts'
@@ -33,7 +33,8 @@ function trailFile({ config: named, file }: TrailArguments, report: Report): str
 /** @throws CommandEnd 1 */
 async function openTrail(file: string): Promise<FileHandle> {
   try {
-    const handle = await open(file, 'r')
+    // Else a pipe that nobody writes to would be waited for.
+    const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK)
     if ((await handle.stat()).isFile()) return handle
     await handle.close()
     throw new CommandEnd(1, `${shownPath(file)} is no file`, 'name it: --file FILE')
@@ -77,14 +78,14 @@ export async function tailTrail(argv: TailArguments, report: Report): Promise<vo
   process.stdout.on('error', () => undefined) // told by the write
   const file = trailFile(argv, report)
   const handle = await openTrail(file)
-  const { lines, begun, next } = await lastLines(handle, count)
-  if (lines.length === 0 && begun === '' && !follow) report.note(`${shownPath(file)} has no event yet`)
-  // Who follows sees the end of it in a moment, if it has one.
-  const isCut = !follow && begun !== '' && count > 0
-  for (const line of isCut ? [...lines, begun].slice(-count) : lines)
-    if (!(await show(line, report))) return await handle.close()
-  if (!follow) return await handle.close()
-  for await (const line of followLines(file, handle, next)) if (!(await show(line, report))) return
+  const start = await startOfLast(handle, count, !follow)
+  let shown = 0
+  for await (const line of follow ? followLines(file, handle, start) : linesOf(handle, start)) {
+    if (shown++ === count && !follow) break // written meanwhile
+    if (!(await show(line, report))) break
+  }
+  await handle.close()
+  if (shown === 0 && count > 0) report.note(`${shownPath(file)} has no event yet`)
 }
 
 export async function searchTrail(argv: SearchArguments, report: Report): Promise<void> {

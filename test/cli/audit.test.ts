@@ -1,4 +1,5 @@
 // `sallyport audit tail` and `search`: the trail that the gateway writes, readable; found by who, when, what and where from.
+import { execFileSync } from 'node:child_process'
 import { appendFileSync, mkdirSync, renameSync, truncateSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -6,7 +7,7 @@ import t, { type Test } from 'tap'
 import { openAuditLog } from '../../src/audit/audit-log.ts'
 import type { AuditEvent } from '../../src/audit/event.ts'
 import { createFilter, type FilterArguments } from '../../src/cli/audit-filter.ts'
-import { lastLines } from '../../src/cli/audit-lines.ts'
+import { linesOf, startOfLast } from '../../src/cli/audit-lines.ts'
 import { eventLine } from '../../src/cli/audit-text.ts'
 import { runCommand, startCommand, twoAtATime } from '../fixture/command.ts'
 
@@ -153,11 +154,34 @@ t.test('tail reads a large file from its end', async t => {
   const line = (index: number) =>
     JSON.stringify({ time: '', id: `e${index}`, kind: 'study', detail: 'é'.repeat(5_000) })
   appendFileSync(file, `\n${Array.from({ length: 30 }, (_, index) => line(index % 10)).join('\n')}\n`)
-  const handle = await open(file, 'r')
-  const { lines, begun } = await lastLines(handle, 15)
-  await handle.close()
-  t.same(lines, [...Array.from({ length: 15 }, (_, index) => line((index + 15) % 10))])
-  t.equal(begun, '')
+  await using handle = await open(file, 'r')
+  const start = await startOfLast(handle, 15, true)
+  t.same(await Array.fromAsync(linesOf(handle, start)), [
+    ...Array.from({ length: 15 }, (_, index) => line((index + 15) % 10)),
+  ])
+})
+
+t.test('tail shows as many lines as it is asked for, and holds none of them', async t => {
+  const cwd = await writeTrail(t)
+  const file = join(cwd, 'state', 'audit.jsonl')
+  // More than one text of Node can be.
+  truncateSync(file, 560 * 1024 ** 2)
+  const line = (id: string) => JSON.stringify({ time: '', id, kind: 'stop' })
+  appendFileSync(file, `\n${line('e7')}\n${line('e8')}`)
+  const tail = async (count: number) => {
+    await using handle = await open(file, 'r')
+    const lines = linesOf(handle, await startOfLast(handle, count, true))
+    return (await Array.fromAsync(lines, text => /"id":"(e\d)"/.exec(text)?.[1])).join(' ')
+  }
+  t.equal(await tail(2), 'e7 e8', 'the last one needs no end')
+  t.equal(await tail(1), 'e8')
+  t.equal(await tail(1000), 'e0 e1 e2 e3 e4 e5 e6  e7 e8', 'and what is too long for a line is no event')
+})
+
+t.test('a pipe that nobody writes to is no trail', async t => {
+  const cwd = t.testdir()
+  execFileSync('mkfifo', [join(cwd, 'pipe')])
+  t.match(await runCommand(['audit', 'tail', '--file', 'pipe'], { cwd }), { exitCode: 1, stderr: /pipe is no file/ })
 })
 
 t.test('tail --follow shows each new event, over a rotation, and ends with its reader', async t => {
