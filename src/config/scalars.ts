@@ -20,11 +20,11 @@ export const Duration = z
 
 const sizeUnits = { B: 1, KB: 1024, MB: 1024 ** 2, GB: 1024 ** 3, TB: 1024 ** 4 } as const
 
+const sizeHint = 'write a number and a unit: 512 KB, 2 GB'
+
 /** A size with its unit ("512 KB"), powers of 1024; bytes inside. A bare 0 means no limit where the field says so. */
 export const ByteSize = z
-  .union([z.literal(0), z.string().regex(/^\d{1,9} ?(B|KB|MB|GB|TB)$/)], {
-    error: 'write a number and a unit: 512 KB, 2 GB',
-  })
+  .union([z.literal(0), z.string().regex(/^\d{1,9} ?(B|KB|MB|GB|TB)$/, sizeHint)], { error: sizeHint })
   .transform(value =>
     // The cast is safe: the pattern above lets no other unit through.
     value === 0 ? 0 : Number.parseInt(value, 10) * sizeUnits[value.replace(/^\d+ ?/, '') as keyof typeof sizeUnits],

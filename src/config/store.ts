@@ -78,7 +78,7 @@ interface Address extends Pick<RedisSection, 'host' | 'port' | 'database'> {
 /** @returns what is wrong with it, where something is */
 function readAddress(text: string): Address | string {
   const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || !/^rediss?:$/.test(url.protocol) || url.hostname === '') return forms
+  if (url === undefined || !/^rediss?:$/.test(url.protocol) || url.hostname === '' || url.port === '0') return forms
   if (url.username !== '' || url.password !== '')
     return 'user and password of Redis do not belong into its address: { url, username, password: { file: PATH } }'
   if (!/^\/?\d{0,4}$/.test(url.pathname) || url.search !== '' || url.hash !== '')

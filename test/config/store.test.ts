@@ -30,7 +30,8 @@ t.test('a file or a Redis', async t => {
 
 t.test('what is wrong is told, with its place', async t => {
   const forms = 'sessions.store: write sqlite:PATH, redis://HOST:PORT or rediss://HOST:PORT'
-  for (const store of ['state/x.db', '"sqlite:"', '"redis://"', 'http://localhost']) t.equal(read(store), forms, store)
+  for (const store of ['state/x.db', '"sqlite:"', '"redis://"', 'http://localhost', '"redis://localhost:0"'])
+    t.equal(read(store), forms, store)
   t.match(read('redis://gate:geheim@localhost'), /^sessions\.store: user and password of Redis do not belong/)
   t.notMatch(read('redis://gate:geheim@localhost'), /geheim/)
   t.match(read('redis://localhost/x'), /nothing but the number of a database/)
