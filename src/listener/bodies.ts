@@ -102,12 +102,18 @@ export class OutgoingBody extends Writable implements Progress {
   waiting = false
   readonly #sink: Writable
   readonly #abort: (clientLeft: boolean) => void
+  /** Bytes still to come; undefined where the end alone tells. */
+  #left: number | undefined
 
-  /** @param abort  cuts the exchange, when this stream is destroyed before its end */
-  constructor(sink: Writable, abort: (clientLeft: boolean) => void) {
+  /**
+   * @param abort   cuts the exchange, when this stream is destroyed before its end
+   * @param length  bytes of the body, where the client was told: then the last of them goes out together with the end
+   */
+  constructor(sink: Writable, abort: (clientLeft: boolean) => void, length?: number) {
     super({ highWaterMark: 256 * 1024 })
     this.#sink = sink
     this.#abort = abort
+    this.#left = length
     this.on('error', nobodyReads)
   }
 
@@ -116,17 +122,33 @@ export class OutgoingBody extends Writable implements Progress {
       done(new ClientGone())
       return
     }
+    if (this.#left !== undefined) this.#left -= chunk.length
+    if ((this.#left ?? 0) < 0) {
+      done(new Error('the body is longer than its length'))
+      return
+    }
     this.waiting = true
-    this.#sink.write(chunk, error => {
+    const written = (error?: Error | null) => {
       this.waiting = false
       this.bytes += chunk.length
       done(error ? new ClientGone() : null)
-    })
+    }
+    // Node's HTTP/2 looks for the end a tick behind the write, and between two writes the bytes would be on their way by then.
+    if (this.#left === 0) process.nextTick(() => this.#sink.end(chunk, written))
+    else this.#sink.write(chunk, written)
   }
 
   override _final(done: (error?: Error | null) => void): void {
     if (this.#sink.destroyed) {
       done(new ClientGone())
+      return
+    }
+    if ((this.#left ?? 0) > 0) {
+      done(new Error('the body is shorter than its length'))
+      return
+    }
+    if (this.#sink.writableEnded) {
+      done()
       return
     }
     this.waiting = true

@@ -43,12 +43,14 @@ export class Reply2 implements Reply {
   }
 
   head(status: number, headers: HeaderList): Writable {
-    const sink = new OutgoingBody(this.#stream, clientLeft => this.#cut(!clientLeft))
-    this.body = sink
     const isBodiless = this.#method === 'HEAD' || status === 204 || status === 304
+    const [told] = isBodiless ? [] : headerValues(headers, 'content-length')
+    const length = told === undefined ? undefined : Number(told)
+    const sink = new OutgoingBody(this.#stream, clientLeft => this.#cut(!clientLeft), length)
+    this.body = sink
     // Node ends a stream before it resets it, and a body that was cut would look whole. Where no length says better, the
     // end is sent by itself, once the body is out.
-    const endsApart = !isBodiless && headerValues(headers, 'content-length').length === 0
+    const endsApart = !isBodiless && length === undefined
     this.#begin(status, headers, sink, { endStream: isBodiless, waitForTrailers: endsApart })
     return sink
   }

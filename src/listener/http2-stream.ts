@@ -53,6 +53,17 @@ export function unwanted(carrying: CarryingStream, account: Account): void {
   carrying.whole = true
 }
 
-/** Node ends its half of a stream that a client resets without an error (code 0), which looks like an answer that is whole. */
-export const isComplete = ({ rstCode, aborted, headersSent, writableFinished }: ServerHttp2Stream): boolean =>
-  rstCode === constants.NGHTTP2_NO_ERROR && !aborted && headersSent && writableFinished
+/**
+ * Node ends its half of a stream that a client resets without an error (code 0), which looks like an answer that is whole. One
+ * that is whole stays so when the client cancels then: a viewer lets go of a frame at its last byte, which may be before the end.
+ */
+export const isComplete = ({
+  rstCode,
+  aborted,
+  headersSent,
+  writableFinished,
+}: Pick<ServerHttp2Stream, 'rstCode' | 'aborted' | 'headersSent' | 'writableFinished'>): boolean =>
+  (rstCode === constants.NGHTTP2_NO_ERROR || rstCode === constants.NGHTTP2_CANCEL) &&
+  !aborted &&
+  headersSent &&
+  writableFinished

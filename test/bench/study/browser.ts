@@ -1,8 +1,9 @@
 /**
  * OHIF in a real Chromium, with nothing in its cache: when the first image is there, and when the last frame of the study.
  *
- * Frames are fetched by OHIF itself, nobody scrolls. It lets go of a frame as soon as its last byte is there, which may be before
- * the stream has ended: such a frame counts, one with a byte less does not. The first image is looked for five times a second. WebGL is drawn in
+ * Frames are fetched by OHIF itself, nobody scrolls. It lets go of a frame at its closing boundary, which Chromium calls canceled where
+ * the answer may not be stored (`no-store`), and finished elsewhere; nothing is reset by that. Such a frame counts when all its bytes
+ * were there, one with a byte less does not. The first image is looked for five times a second. WebGL is drawn in
  * software, on the processors that all share.
  */
 import { setTimeout as pause } from 'node:timers/promises'
