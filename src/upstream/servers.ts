@@ -1,8 +1,8 @@
 /**
  * The servers of one upstream: which of them is next, which are out, and when one is back.
  *
- * The one with the least to do is next. One that cannot be reached, breaks off or proves to be another is out at once,
- * and asked again and again until it answers. When all are out they are tried all the same: an archive that nobody tries
+ * The one with the least to do is next. One that cannot be reached or proves to be another is out at once, one that breaks
+ * off when it does not answer a question; and it is asked again and again until it does. When all are out they are tried all the same: an archive that nobody tries
  * is of no use to anybody. A single server is never out, and never asked by itself.
  */
 import { createHash } from 'node:crypto'
@@ -23,12 +23,16 @@ export interface Servers extends AsyncDisposable {
   readonly all: readonly Server[]
   /** Some are not out; else all count. */
   readonly inService: number
+  /** What runs at one that is out, while another one is not: it may hang for long, and takes no turn from anybody. */
+  left(server: Server): number
   /**
    * @param wanted  the number of a server that has the client's session
    * @param client  without it: who always gets the same while all is well
    */
   choose(tried: ReadonlySet<Server>, wanted?: number, client?: string): Server | undefined
   putOut(server: Server, why: string): void
+  /** A request broke off: it is asked at once, since the reason may be the request and nothing else. */
+  suspect(server: Server): void
   answered(server: Server): void
   readonly health: Health
   readonly states: readonly ServerState[]
@@ -104,6 +108,7 @@ export function createServers(all: readonly Server[], say: (text: string) => voi
       for (const { isOut } of all) if (!isOut) count++
       return count === 0 ? all.length : count
     },
+    left: ({ isOut, running }) => (isOut && all.some(other => !other.isOut) ? running : 0),
     choose(tried, wanted, client) {
       if (!several) return tried.size > 0 ? undefined : all[0]
       const left = all.filter(server => !tried.has(server))
@@ -114,6 +119,9 @@ export function createServers(all: readonly Server[], say: (text: string) => voi
       return client === undefined ? leastOf(from) : firstFor(client, from)
     },
     putOut,
+    suspect(server) {
+      if (several && !server.isOut && asked.get(server)?.asking !== true) void ask(server)
+    },
     answered,
     get health(): Health {
       const states = all.map(({ record }) => record.health)

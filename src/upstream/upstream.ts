@@ -132,8 +132,12 @@ export function openUpstream(
   const isSticky = profile.sticky && all.length > 1
   // Who must go to one server waits for that one; else whichever has room first.
   const lanes = isSticky
-    ? all.map(() => createLanes(name, () => section.connections))
-    : [createLanes(name, () => section.connections * servers.inService)]
+    ? all.map(server => createLanes(name, () => section.connections + servers.left(server)))
+    : [
+        createLanes(name, () =>
+          all.reduce((sum, one) => sum + servers.left(one), section.connections * servers.inService),
+        ),
+      ]
 
   const chosen = (affinity: Affinity | undefined, tried: ReadonlySet<Server> = new Set()) =>
     isSticky
@@ -161,8 +165,9 @@ export function openUpstream(
   /** Whether it is out for that, and another one may be better. */
   function judge(server: Server, cause: unknown, since: number) {
     const hangs = isTooSlow(cause) && server.answeredAt < since
-    if (cause instanceof NotSent || isBreak(cause) || hangs)
+    if (cause instanceof NotSent || hangs)
       servers.putOut(server, causeLine(cause instanceof NotSent ? cause.cause : cause))
+    else if (isBreak(cause)) servers.suspect(server)
   }
 
   return {

@@ -9,6 +9,8 @@ import { Fault } from '../../src/kernel/fault.ts'
 import type { PeerTrust } from '../../src/tls/peer-trust.ts'
 import { openUpstream, type Upstream, type UpstreamRequest } from '../../src/upstream/upstream.ts'
 import { configOf } from '../config/written.ts'
+import type { Received } from '../fixture/received.ts'
+import { json } from '../fixture/upstream-answers.ts'
 
 export function open(t: Test, url: string, more = '', trust?: PeerTrust, now = () => 0): Upstream {
   const section = configOf(`upstreams: { one: { kind: generic, url: "${url}"${more} } }`).upstreams['one']
@@ -47,3 +49,26 @@ export const eventually = async (what: () => boolean | Promise<boolean>) => {
   for (let tries = 0; tries < 100 && !(await what()); tries++) await pause(20)
   return await what()
 }
+
+interface Opened {
+  readonly upstream: Upstream
+  readonly said: readonly string[]
+}
+
+export function openSeveral(t: Test, urls: readonly string[], more = '', kind = 'generic', trust?: PeerTrust): Opened {
+  const section = configOf(`upstreams: { one: { kind: ${kind}, url: ${JSON.stringify(urls)}${more} } }`).upstreams[
+    'one'
+  ]
+  const said: string[] = []
+  // No viewer is among the kinds above.
+  const upstream = openUpstream('one', section as HttpUpstreamSection, trust, Date.now, text => said.push(text))
+  t.teardown(() => upstream[Symbol.asyncDispose]())
+  return { upstream, said }
+}
+
+/** Who answered. */
+export const say = (text: string) => () => json({ from: text })
+export const from = async (upstream: Upstream, more = {}) =>
+  (JSON.parse(await textOf((await upstream.send(asking(more))).body)) as { from: string }).from // what `say` answers
+/** Asked by a test, and not by the upstream itself, which asks whether a server answers. */
+export const isAsked = (request: Received): boolean => request.header('host') === 'pacs.example.org'

@@ -2,38 +2,13 @@
 import { once } from 'node:events'
 import { createServer as createTcpServer } from 'node:net'
 import { PassThrough, Readable } from 'node:stream'
-import t, { type Test } from 'tap'
-import type { HttpUpstreamSection } from '../../src/config/upstream.ts'
-import { openUpstream, type Upstream } from '../../src/upstream/upstream.ts'
+import t from 'tap'
 import { within } from '../behaviour/app.ts'
-import { configOf } from '../config/written.ts'
 import { startAuthority } from '../fixture/authority.ts'
 import { type Upstream as Fixture, startUpstream } from '../fixture/upstream.ts'
 import { hang, json, resetBeforeHead as reset, resetMidBody } from '../fixture/upstream-answers.ts'
 import { trustOf } from '../tls/trusted.ts'
-import { asking, faultOf, textOf } from './opened.ts'
-
-interface Opened {
-  readonly upstream: Upstream
-  readonly said: readonly string[]
-}
-
-function open(
-  t: Test,
-  urls: readonly string[],
-  more = '',
-  kind = 'generic',
-  trust?: Parameters<typeof openUpstream>[2],
-): Opened {
-  const section = configOf(`upstreams: { one: { kind: ${kind}, url: ${JSON.stringify(urls)}${more} } }`).upstreams[
-    'one'
-  ]
-  const said: string[] = []
-  // No viewer is among the kinds above.
-  const upstream = openUpstream('one', section as HttpUpstreamSection, trust, Date.now, text => said.push(text))
-  t.teardown(() => upstream[Symbol.asyncDispose]())
-  return { upstream, said }
-}
+import { asking, faultOf, from, isAsked, openSeveral, say, textOf } from './opened.ts'
 
 /** A port on which nobody listens: refused at once. */
 async function deadUrl(): Promise<string> {
@@ -44,17 +19,16 @@ async function deadUrl(): Promise<string> {
   return `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`
 }
 
-const say = (text: string) => () => json({ from: text })
-const from = async (upstream: Upstream, more = {}) =>
-  (JSON.parse(await textOf((await upstream.send(asking(more))).body)) as { from: string }).from // what `say` answers
-const counts = (...fixtures: readonly Fixture[]) => fixtures.map(({ received }) => received.length)
+/** Without the questions whether they answer. */
+const counts = (...fixtures: readonly Fixture[]) =>
+  fixtures.map(({ received }) => received.filter(one => isAsked(one)).length)
 
 t.test('whoever has least to do is next, and those with equally much in turns', async t => {
   const [a, b] = [
     await startUpstream(t, ({ target }) => (target === '/held' ? hang : json({}))),
     await startUpstream(t),
   ]
-  const { upstream } = open(t, [a.url, b.url], ', connections: 8')
+  const { upstream } = openSeveral(t, [a.url, b.url], ', connections: 8')
   for (let count = 0; count < 6; count++) await upstream.send(asking())
   t.same(counts(a, b), [3, 3])
   const leaving = new AbortController()
@@ -72,7 +46,7 @@ t.test('whoever has least to do is next, and those with equally much in turns', 
 t.test('each server has its own connections, and nobody waits while one has room', async t => {
   const held = () => hang
   const [a, b] = [await startUpstream(t, held), await startUpstream(t, held)]
-  const { upstream } = open(t, [a.url, b.url], ', connections: 2')
+  const { upstream } = openSeveral(t, [a.url, b.url], ', connections: 2')
   const leaving = new AbortController()
   const all = Array.from({ length: 6 }, (_, index) =>
     upstream.send(asking({ client: `c${index}`, signal: leaving.signal })).catch(() => undefined),
@@ -85,7 +59,7 @@ t.test('each server has its own connections, and nobody waits while one has room
 
 t.test('a request whose server is not reached goes to the next one, whatever it is, with its whole body', async t => {
   const b = await startUpstream(t, say('b'))
-  const { upstream, said } = open(t, [await deadUrl(), b.url])
+  const { upstream, said } = openSeveral(t, [await deadUrl(), b.url])
   const bodies: Readonly<Record<string, () => Readable>> = {
     short: () => Readable.from(['whole'], { objectMode: false }),
     'in pieces': () => {
@@ -102,7 +76,7 @@ t.test('a request whose server is not reached goes to the next one, whatever it 
   }
   for (const [name, make] of Object.entries(bodies)) {
     for (const headers of [[['content-length', '5']], []] as const) {
-      const { upstream } = open(t, [await deadUrl(), await deadUrl(), b.url])
+      const { upstream } = openSeveral(t, [await deadUrl(), await deadUrl(), b.url])
       const more = { method: 'POST', body: make(), headers: [['host', 'x'], ...headers] }
       t.equal(await from(upstream, more), 'b', name)
       t.equal(b.received.at(-1)?.body.toString(), 'whole')
@@ -121,9 +95,9 @@ t.test('a request whose server is not reached goes to the next one, whatever it 
 
 t.test('what broke off before its answer is asked of another server, once, if it may be repeated', async t => {
   const [a, b] = [await startUpstream(t, () => reset), await startUpstream(t, say('b'))]
-  const opened = () => open(t, [b.url, a.url]).upstream // the second is the first to be asked
+  const opened = () => openSeveral(t, [b.url, a.url]).upstream // the second is the first to be asked
   t.equal(await from(opened()), 'b')
-  t.equal(a.received.length, 2, 'a kept connection that had gone would have been the reason')
+  t.equal(counts(a)[0], 2, 'a kept connection that had gone would have been the reason')
   for (const method of ['POST', 'DELETE']) {
     const before = counts(a, b)
     const body = method === 'POST' ? Readable.from(['x'], { objectMode: false }) : undefined
@@ -135,10 +109,10 @@ t.test('what broke off before its answer is asked of another server, once, if it
     await startUpstream(t, () => reset),
     await startUpstream(t, () => reset),
   ]
-  t.equal(await faultOf(open(t, [c.url, d.url, e.url]).upstream.send(asking())), 'upstream-broken')
+  t.equal(await faultOf(openSeveral(t, [c.url, d.url, e.url]).upstream.send(asking())), 'upstream-broken')
   t.equal(counts(c, d, e).filter(count => count > 0).length, 2, 'a request that kills servers does not kill them all')
   const cut = await startUpstream(t, () => resetMidBody('12345', 10))
-  const { upstream } = open(t, [b.url, cut.url])
+  const { upstream } = openSeveral(t, [b.url, cut.url])
   const before = b.received.length
   await t.rejects(
     upstream.send(asking()).then(({ body }) => textOf(body)),
@@ -149,7 +123,7 @@ t.test('what broke off before its answer is asked of another server, once, if it
 
 t.test('a server that is out is asked until it is back; when all are out, they are tried all the same', async t => {
   const [a, b] = [await startUpstream(t, say('a')), await startUpstream(t, say('b'))]
-  const { upstream, said } = open(t, [a.url, b.url])
+  const { upstream, said } = openSeveral(t, [a.url, b.url])
   for (const _ of [1, 2]) await from(upstream)
   await a.close()
   await b.close()
@@ -171,7 +145,7 @@ t.test('a server that proves to be another is never used', async t => {
   const tls = ({ chainPem, keyPem }: typeof good) => ({ cert: chainPem, key: keyPem })
   const a = await startUpstream(t, say('a'), { tls: tls(good) })
   const b = await startUpstream(t, say('b'), { tls: tls(other) })
-  const { upstream, said } = open(t, [a.url, b.url], '', 'generic', trustOf({ ca: authority.caFile }))
+  const { upstream, said } = openSeveral(t, [a.url, b.url], '', 'generic', trustOf({ ca: authority.caFile }))
   for (let count = 0; count < 6; count++) t.equal(await from(upstream), 'a')
   t.equal(b.received.length, 0)
   t.match(said, [/server 2 of 2 .* is out: .*localhost/])
@@ -183,7 +157,7 @@ t.test('who has a session at one server stays there, and elsewhere when that is 
     await startUpstream(t, say('2')),
     await startUpstream(t, say('3')),
   ]
-  const { upstream } = open(
+  const { upstream } = openSeveral(
     t,
     fixtures.map(({ url }) => url),
     '',
@@ -213,7 +187,7 @@ t.test('who has a session at one server stays there, and elsewhere when that is 
     then.every((place, index) => first[index] === '2' || place === first[index]),
     'only those who were at the one that went have moved',
   )
-  const generic = open(
+  const generic = openSeveral(
     t,
     fixtures.map(({ url }) => url),
   )
@@ -228,7 +202,7 @@ t.test('one that takes requests and answers none is out; one that is slow with a
   const hung = await startUpstream(t, () => hang)
   const slow = await startUpstream(t, ({ target }) => (target === '/slow' ? hang : json({ from: 'slow' })))
   const idle = ', timeouts: { connect: 1 s, idle: 400 ms }'
-  const { upstream } = open(t, [slow.url, hung.url], idle)
+  const { upstream } = openSeveral(t, [slow.url, hung.url], idle)
   t.equal(await faultOf(upstream.send(asking())), 'upstream-timeout')
   t.match(upstream.servers, [{ isOut: false }, { isOut: true }])
   const late = faultOf(upstream.send(asking({ target: '/slow' })))
@@ -241,7 +215,7 @@ t.test('one that takes requests and answers none is out; one that is slow with a
 
 t.test('a turn for a WebSocket is one at the next server when the first is not reached', async t => {
   const b = await startUpstream(t)
-  const { upstream } = open(t, [b.url, await deadUrl()])
+  const { upstream } = openSeveral(t, [b.url, await deadUrl()])
   const turn = await upstream.enter('c', new AbortController().signal)
   t.not(turn.section.url.origin, b.url)
   t.ok(turn.unreached(new Error('refused')))
