@@ -101,8 +101,8 @@ export function cacheableOf(request: UpstreamRequest, section: HttpUpstreamSecti
   if (headers === undefined) return undefined
   const of = (name: string) => headerValues(request.headers, name).join(', ')
   return {
-    // No line end can stand in any of them.
-    key: `${target}\n${of('host')}\n${of('accept')}`,
+    // No line end can stand in any of them. Each line of Accept by itself: servers differ in how they join them.
+    key: [target, of('host'), ...headerValues(request.headers, 'accept')].join('\n'),
     study: found.study,
     headers,
     anew: /\bno-(?:cache|store)\b/i.test(of('cache-control')),

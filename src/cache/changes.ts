@@ -7,8 +7,12 @@ import type { UpstreamRequest } from '../upstream/upstream.ts'
 
 export type Change = 'nothing' | 'everything' | { readonly study: string }
 
-/** A UID of DICOM, at most 64 characters: Orthanc's own IDs are written otherwise. */
-const ofStudy = /\/studies\/([0-9.]{1,64})(?:\/|$)/
+const uid = '[0-9.]{1,64}'
+/**
+ * A study, or a part of it, and nothing behind: what is done by another name may reach further (dcm4chee takes out of other
+ * studies what it moves into this one). Orthanc's own IDs are written otherwise.
+ */
+const ofStudy = new RegExp(`^(?:/(?!studies/)[^/]*)*/studies/(${uid})(?:/series/${uid}(?:/instances/${uid})?)?/?$`)
 
 export function changeOf(
   kind: HttpUpstreamSection['kind'],

@@ -1,7 +1,10 @@
 // Which paths name pixels for good. Whole instances, metadata and what shows a name may be corrected, and are never kept.
 import t from 'tap'
-import { studyOf } from '../../src/cache/cacheable.ts'
+import { cacheableOf, studyOf } from '../../src/cache/cacheable.ts'
 import { changeOf } from '../../src/cache/changes.ts'
+import type { HttpUpstreamSection } from '../../src/config/upstream.ts'
+import { configOf } from '../config/written.ts'
+import { asking } from '../upstream/opened.ts'
 
 const instance = '/dicom-web/studies/1.2.3/series/1.2.4/instances/1.2.5'
 const rest = '/instances/7783e040-93d8616d-5eb4ba35-1554ad64-9371267c'
@@ -80,7 +83,13 @@ t.test('what may change something is told by its path; in doubt it is everything
     ['POST', '/dicom-web/studies', 'everything'],
     ['POST', '/dicom-web/studies?x=/studies/1.2', 'everything'],
     ['POST', '/dicom-web/studies/1.2.3', { study: '1.2.3' }],
+    ['POST', '/dicom-web/studies/1.2.3/', { study: '1.2.3' }],
     ['DELETE', '/dicom-web/studies/1.2.3/series/4.5', { study: '1.2.3' }],
+    ['DELETE', '/dicom-web/studies/1.2.3/series/4.5/instances/6.7', { study: '1.2.3' }],
+    // dcm4chee takes out of other studies what it moves into this one; and whatever else comes behind the name.
+    ['POST', '/dcm4chee-arc/aets/ARC/rs/studies/1.2.3/move/113037%5EDCM', 'everything'],
+    ['PUT', '/dicom-web/studies/1.2.3/patient', 'everything'],
+    ['DELETE', '/studies/1.2.3/studies/4.5', 'everything'],
     ['DELETE', '/studies/7783e040-93d8616d-5eb4ba35-1554ad64-9371267c', 'everything'],
     ['POST', '/studies/7783e040-93d8616d-5eb4ba35-1554ad64-9371267c/modify', 'everything'],
     ['PUT', `${rest}/metadata/1024`, 'everything'],
@@ -89,4 +98,24 @@ t.test('what may change something is told by its path; in doubt it is everything
   ] as const)
     t.same(changeOf('orthanc', { method, target }), change, `${method} ${target}`)
   t.equal(changeOf('generic', { method: 'POST', target: '/tools/find' }), 'everything')
+})
+
+t.test('headers that are spelled in another way are another question', async t => {
+  const section = configOf('upstreams: { one: { kind: generic, url: "http://127.0.0.1:1", cache: { memory: 8 MB } } }')
+    .upstreams['one'] as HttpUpstreamSection // the text above says generic
+  const keyOf = (...lines: readonly string[]) =>
+    cacheableOf(
+      asking({ target: `${instance}/rendered`, headers: lines.map(line => ['accept', line] as const) }),
+      section,
+    )?.key
+  // Some servers go by the first line alone, or take an empty one for a wish.
+  const keys = [
+    keyOf(),
+    keyOf(''),
+    keyOf('image/png', 'image/jpeg'),
+    keyOf('image/png, image/jpeg'),
+    keyOf('image/png'),
+  ]
+  t.notOk(keys.includes(undefined))
+  t.equal(new Set(keys).size, keys.length)
 })
