@@ -14,6 +14,7 @@ import { every } from '../kernel/every.ts'
 import { Fault, ignoreFault } from '../kernel/fault.ts'
 import { dropCommand, keyOf, type Replica } from '../redis/replica.ts'
 import { useScript } from '../redis/scripts.ts'
+import { createEndedSessions } from './ended-sessions.ts'
 import type { Principal } from './principal.ts'
 import { type Known, readSession, sessionOf, type WrittenSession } from './redis-session-record.ts'
 import { clockSlip, cookiePattern, type Session, type SessionStore, sweepEvery } from './session-store.ts'
@@ -45,8 +46,8 @@ export function openSharedSessions(options: SharedSessionsOptions): SharedSessio
   const known = new Map<string, Known>()
   const digests = new Map<string, string>()
   const listeners: ((id: string) => void)[] = []
-  /** Ended here; they do not come back, whatever Redis still says. */
-  const ended = new Set<string>()
+  /** They do not come back, whatever Redis still says. */
+  const ended = createEndedSessions(options.absolute)
   /** Of those, what Redis was not told of yet. */
   const unwritten = new Set<string>()
   const uses = new Map<string, number>()
@@ -55,10 +56,11 @@ export function openSharedSessions(options: SharedSessionsOptions): SharedSessio
 
   replica.onChange('sessions', (digest, text) => {
     if (text === undefined) {
-      ended.delete(digest)
+      ended.add(digest)
       return forget(digest)
     }
-    if (ended.has(digest)) return
+    // A Redis that has it again is an older one, and is told once more.
+    if (ended.has(digest)) return void unwritten.add(digest)
     const written = readSession(text)
     // What cannot be read lets nobody in, and keeps nobody else out.
     if (written === undefined) return forget(digest)
@@ -83,11 +85,9 @@ export function openSharedSessions(options: SharedSessionsOptions): SharedSessio
 
   /** Whether it is over by what Redis knows of it. One question at a time for each. */
   function askAgain(digest: string): Promise<Session | undefined> {
-    const running = asking.get(digest)
-    if (running !== undefined) return running
-    const started = look(digest).finally(() => asking.delete(digest))
-    asking.set(digest, started)
-    return started
+    const running = asking.get(digest) ?? look(digest).finally(() => asking.delete(digest))
+    asking.set(digest, running)
+    return running
   }
   async function look(digest: string): Promise<Session | undefined> {
     const [used] = await Promise.all([

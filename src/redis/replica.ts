@@ -13,6 +13,7 @@
  *
  * Source: redis.io/docs (Streams, EVAL, transactions).
  */
+import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Fault } from '../kernel/fault.ts'
 import { connectRedis, type RedisConnection, type RedisTerms, type Reply, redisName } from './connection.ts'
@@ -59,6 +60,8 @@ export interface ReplicaOptions extends RedisTerms {
 const heartbeat = 400
 /** Milliseconds of silence after which a connection is given up. */
 const silence = 3_000
+/** A field that goes with all others when Redis is emptied, which no connection would tell of. */
+const marked = [keyOf('keys'), 'house'] as const
 const pauses = [100, 250, 500, 1_000]
 
 /** Rejects with Fault('state-unavailable') where Redis is not there at the start. */
@@ -72,6 +75,8 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   let commands: RedisConnection | undefined
   let reader: RedisConnection | undefined
   let last = '0-0'
+  /** By which Redis is known to hold what was loaded. */
+  let house: Reply | undefined
   let downSince: number | undefined = performance.now()
   let isTold = false
 
@@ -89,7 +94,12 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
 
   async function load(connection: RedisConnection): Promise<void> {
     const newest = ['XREVRANGE', keyOf('changes'), '+', '-', 'COUNT', '1']
-    const [entries, ...hashes] = await connection.askTogether([newest, ...copied.map(hash => ['HGETALL', keyOf(hash)])])
+    const [, mark, entries, ...hashes] = await connection.askTogether([
+      ['HSETNX', ...marked, randomUUID()],
+      ['HGET', ...marked],
+      ...[newest, ...copied.map(hash => ['HGETALL', keyOf(hash)])],
+    ])
+    house = mark
     last = entriesIn(entries)[0]?.id ?? '0-0'
     for (const [at, hash] of copied.entries()) {
       const fresh = pairsIn(hashes[at])
@@ -99,6 +109,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   }
   async function follow(connection: RedisConnection): Promise<void> {
     const args = ['XREAD', 'COUNT', '1000', 'BLOCK', String(heartbeat), 'STREAMS', keyOf('changes')]
+    let lookedAt = performance.now()
     while (!closed.signal.aborted) {
       const reply = await connection.ask([...args, last], silence)
       for (const { id, hash, field, value } of entriesIn(streamIn(reply))) {
@@ -106,6 +117,10 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
         last = id
       }
       for (const one of waiting) if (!isBefore(last, one.id)) one.done()
+      if (performance.now() - lookedAt < heartbeat) continue
+      lookedAt = performance.now()
+      if ((await connection.ask(['HGET', ...marked], silence)) !== house)
+        throw new Fault('state-unavailable', { about: `${about} is not the same any more: it was emptied or replaced` })
     }
   }
   async function connect(): Promise<void> {

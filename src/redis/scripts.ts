@@ -14,9 +14,9 @@ if (now or '') ~= ARGV[3] then return 0 end
 if ARGV[4] == '' then redis.call('HDEL', KEYS[1], ARGV[2]) else redis.call('HSET', KEYS[1], ARGV[2], ARGV[4]) end
 return redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[5], '*', 'h', ARGV[1], 'f', ARGV[2], 'v', ARGV[4])`
 
-/** ARGV: hash, field, entries kept. */
+/** ARGV: hash, field, entries kept. A session that is not there any more is an end too: others may still have it. */
 export const dropScript = `
-if redis.call('HDEL', KEYS[1], ARGV[2]) == 0 then return 0 end
+if redis.call('HDEL', KEYS[1], ARGV[2]) == 0 and ARGV[1] ~= 'sessions' then return 0 end
 if ARGV[1] == 'sessions' then redis.call('HDEL', KEYS[3], ARGV[2]) end
 return redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], '*', 'h', ARGV[1], 'f', ARGV[2], 'v', '')`
 

@@ -1,28 +1,17 @@
 // Copies of what stands in Redis are alike, whatever happens in between, and nothing is written over what is newer.
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { openSharedAccounts } from '../../src/identity/redis-accounts.ts'
 import { openSharedSessions } from '../../src/identity/redis-sessions.ts'
 import { openSharedLedger } from '../../src/issuer/redis-ledger.ts'
-import { openReplica } from '../../src/redis/replica.ts'
 import { within } from '../behaviour/app.ts'
 import { requireReal } from '../fixture/real.ts'
-import { redisTools, startRedis, type TestRedis } from '../fixture/redis.ts'
+import { redisTools, startRedis } from '../fixture/redis.ts'
 import { movedClock } from '../identity/moved-clock.ts'
+import { openAt } from './open-replica.ts'
 
 if (!requireReal(t, redisTools)) process.exit(0)
 
 const patience = 8_000
-
-async function openAt(t: Pick<Test, 'teardown'>, { port }: Pick<TestRedis, 'port'>) {
-  const told: string[] = []
-  const replica = await openReplica({
-    section: { kind: 'redis', host: '127.0.0.1', port, database: 0, tls: undefined },
-    ...{ password: undefined, trust: undefined },
-    changed: fault => void told.push(fault === undefined ? 'back' : fault.code),
-  })
-  t.teardown(() => replica[Symbol.asyncDispose]())
-  return { replica, told }
-}
 
 const record = (serial: string) => ({
   ...{ authority: 'AB', serial, subject: 'CN=alice', name: `holder ${serial}`, kind: 'client' as const },
@@ -118,7 +107,8 @@ t.test('a Redis', async t => {
     t.ok(await within(patience, () => ended.includes(first.session.id)), 'nothing of it is lost')
     t.equal(await theirs.find(first.cookie), undefined)
     t.equal(ours.unwritten, 0)
-    t.ok(await within(patience, async () => (await theirs.find(second.cookie)) !== undefined))
+    t.ok(await within(patience, () => [one, other].every(({ replica }) => replica.downFor() === undefined)))
+    t.equal((await theirs.find(second.cookie))?.name, 'alice')
     t.equal((await ours.find(second.cookie))?.name, 'alice')
   })
 

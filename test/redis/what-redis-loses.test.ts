@@ -1,0 +1,59 @@
+// A Redis that loses something, or is an older one, keeps nobody in and brings nobody back.
+import t from 'tap'
+import { openSharedSessions } from '../../src/identity/redis-sessions.ts'
+import { systemClock } from '../../src/kernel/clock.ts'
+import { within } from '../behaviour/app.ts'
+import { requireReal } from '../fixture/real.ts'
+import { redisTools, startRedis } from '../fixture/redis.ts'
+import { openAt } from './open-replica.ts'
+
+if (!requireReal(t, redisTools)) process.exit(0)
+
+const patience = 8_000
+const alice = { name: 'alice', realm: 'directory', groups: new Set<string>() } as const
+
+t.test('a Redis', async t => {
+  const redis = await startRedis(t)
+  const [one, other] = [await openAt(t, redis), await openAt(t, redis)]
+  const times = { idle: 1_800_000, absolute: 7_200_000, clock: systemClock }
+  const ours = openSharedSessions({ replica: one.replica, ...times })
+  const theirs = openSharedSessions({ replica: other.replica, ...times })
+  t.teardown(() => [ours, theirs].map(store => store[Symbol.dispose]()))
+
+  await t.test('that has dropped its sessions is no reason to stay in elsewhere', async t => {
+    const { cookie, session } = await ours.open(alice, 'password', '')
+    t.ok(await theirs.find(cookie))
+    await redis.ask('DEL', 'sallyport:sessions')
+    await ours.close(session.id)
+    t.ok(await within(1_000, () => theirs.peek(session.id) === undefined), 'who signs out at one is out at the other')
+  })
+
+  await t.test('that is an older one brings back nobody who has signed out', async t => {
+    const { cookie, session } = await ours.open(alice, 'password', '')
+    t.ok(await theirs.find(cookie))
+    const before = (await redis.ask('HGETALL', 'sallyport:sessions')).split('\n')
+    await ours.close(session.id)
+    t.ok(await within(patience, () => theirs.peek(session.id) === undefined))
+    // As after a failover to a replica that lags behind.
+    await redis.ask('HSET', 'sallyport:sessions', ...before)
+    await redis.ask('CLIENT', 'KILL', 'TYPE', 'normal')
+    for (const { replica, told } of [one, other])
+      t.ok(await within(patience, () => told.includes('back') && replica.downFor() === undefined))
+    for (const store of [ours, theirs]) t.equal(await store.find(cookie), undefined)
+    ours.sweep()
+    t.ok(await within(patience, async () => (await redis.ask('HLEN', 'sallyport:sessions')) === '0'), 'and is told')
+  })
+
+  await t.test('that is emptied while it runs is loaded anew', async t => {
+    const { cookie } = await ours.open(alice, 'password', '')
+    t.ok(await theirs.find(cookie))
+    const already = [one, other].map(({ told }) => told.length)
+    await redis.ask('FLUSHALL')
+    await redis.ask('XADD', 'sallyport:changes', '*', 'h', 'texts', 'f', 'users', 'v', 'from another gateway')
+    for (const [at, { told }] of [one, other].entries())
+      t.ok(await within(patience, () => told.slice(already[at]).at(-1) === 'back'), 'the operator is told')
+    for (const store of [ours, theirs]) t.equal(await store.find(cookie), undefined, 'what counts is what stands there')
+    const later = await ours.open(alice, 'password', '')
+    t.ok(await theirs.find(later.cookie), 'and they are one house as before')
+  })
+})
