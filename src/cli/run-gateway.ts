@@ -8,6 +8,7 @@ import { type Problem, pathText } from '../config/problem.ts'
 import type { Config } from '../config/schema.ts'
 import { type Gateway, startGateway } from '../gateway.ts'
 import { systemClock } from '../kernel/clock.ts'
+import { giveBackSoon } from '../kernel/give-back.ts'
 import type { Materials } from '../preflight.ts'
 import { createLog } from '../telemetry/log.ts'
 import { createMetrics } from '../telemetry/metrics.ts'
@@ -87,6 +88,7 @@ export async function runGateway(source: Source, report: Report, onReady: () => 
     for (const url of urls) report.result(`listening ${url} (${name})`, { listening: url, listener: name })
   }
   onReady()
+  giveBackSoon(0)
 
   if (isAskedEarly) void reload('asked for while it started')
   const why = await untilStopped(log, ['SIGTERM', 'SIGINT'])

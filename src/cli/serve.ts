@@ -1,13 +1,13 @@
 /**
  * `sallyport serve`: reads everything first, and runs the gateway only when nothing is wrong.
+ *
+ * What runs for weeks keeps what it has loaded: what makes certificates and configurations is loaded where it is asked for.
  */
 import { resolve } from 'node:path'
 import { inspect } from '../preflight.ts'
 import type { Command } from './command.ts'
 import { configFile, configOption, invalid, tellProblems } from './configuration.ts'
-import { serveEnvironment } from './ohif-environment.ts'
 import { chooses } from './ohif-settings.ts'
-import { prepareQuickStart } from './quick-start.ts'
 import type { Report } from './report.ts'
 import { runGateway } from './run-gateway.ts'
 import { readServed } from './served-file.ts'
@@ -22,6 +22,7 @@ async function serveFile(file: string, report: Report): Promise<void> {
 }
 
 async function serveQuickStart(report: Report): Promise<void> {
+  const { prepareQuickStart } = await import('./quick-start.ts')
   const viewer = resolve('state/ohif')
   refuseForeign(resolve('state'))
   const { config, password, viewerInstalled } = await prepareQuickStart({
@@ -64,7 +65,8 @@ export const serve: Command = {
             if (chooses(process.env)) report.note(`SSL_PORT and PORT stand back: ${file} decides`)
             return await serveFile(file, report)
           }
-          if (chooses(process.env)) return await serveEnvironment(process.env, report)
+          if (chooses(process.env))
+            return await (await import('./ohif-environment.ts')).serveEnvironment(process.env, report)
           await serveQuickStart(report)
         }),
       ),

@@ -2,8 +2,8 @@
  * Names the holder of the client certificate on a TLS connection.
  *
  * OpenSSL has verified the chain during the handshake (tls/presented.ts); this module holds it against the rules that
- * the listener has now, and turns it into an Answer. What cannot change while the connection lasts is judged once;
- * dates and revocation are asked again on each request. It does no I/O.
+ * the listener has now, and turns it into an Answer. What cannot change while the connection lasts is judged once, for all
+ * connections that show the same; dates and revocation are asked again on each request. It does no I/O.
  *
  * Source: RFC 5280 4.1.2, 4.2.1.6; IHE ATNA ITI-19 (certificates trusted as they are); IceSSL TrustOnly, VerifyDepthMax.
  */
@@ -22,7 +22,6 @@ export type { TlsPeer }
 
 /** Dates are the only thing in a certificate that changes with time. */
 type Verdict =
-  | { readonly kind: 'absent' }
   | ({ readonly kind: 'refused'; readonly answer: Refused } & Dates)
   | ({
       readonly kind: 'holder'
@@ -57,17 +56,16 @@ export interface CertificateReaderParts {
 export function createCertificateReader({ realms, trust, revoked }: CertificateReaderParts): CertificateReader {
   const { truststore } = trust
   if (truststore === undefined) return () => absent
-  const verdicts = new WeakMap<object, Verdict>()
+  const verdicts = new WeakMap<Presented, Verdict>()
   const findRealm = createRealms(realms, truststore)
   return (peer, now) => {
-    let verdict = verdicts.get(peer)
+    const presented = presentedBy(peer, truststore)
+    if (presented === undefined) return absent
+    let verdict = verdicts.get(presented)
     if (verdict === undefined) {
-      const presented = presentedBy(peer, truststore)
-      verdict =
-        presented === undefined ? { kind: 'absent' } : judgeReadable(presented, { ...trust, truststore, findRealm })
-      verdicts.set(peer, verdict)
+      verdict = judgeReadable(presented, { ...trust, truststore, findRealm })
+      verdicts.set(presented, verdict)
     }
-    if (verdict.kind === 'absent') return absent
     // A date out of range is the clearer reason, and OpenSSL reports it as one of many.
     if (now > verdict.notAfter) return refused('certificate-expired', new Date(verdict.notAfter).toISOString())
     if (now < verdict.notBefore) return refused('certificate-not-yet-valid', new Date(verdict.notBefore).toISOString())

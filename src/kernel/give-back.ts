@@ -29,9 +29,14 @@ function held(): number | undefined {
   }
 }
 
-/** To be called again and again while the burst lasts. */
-export function giveBackSoon(): void {
-  before = Math.min(before, held() ?? before)
+/**
+ * To be called again and again while the burst lasts.
+ *
+ * @param since  bytes that the process held before it; 0 for a process that has just begun: half of what it holds then is
+ *   left from reading programs and configuration
+ */
+export function giveBackSoon(since = held()): void {
+  before = Math.min(before, since ?? before)
   clearTimeout(timer)
   timer = setTimeout(giveBack, Math.max(quiet, notBefore - performance.now())).unref()
 }

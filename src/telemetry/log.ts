@@ -6,8 +6,9 @@
  * Not to forget: what cannot be written (a full disk, a reader that has gone) ends nothing. Lines wait for the next try, as
  * long as they are few, and are lost after that.
  */
+import { createRequire } from 'node:module'
 import { destination, type Logger, pino } from 'pino'
-import pretty from 'pino-pretty'
+import type pretty from 'pino-pretty'
 
 export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>
 
@@ -82,7 +83,9 @@ export function createLog({ level, format }: LogSettings, worker?: number): Open
   const options = { level, timestamp: timeStamps(), base }
   if (formatOf({ format }) === 'pretty') {
     const destination = standardError({ sync: true })
-    const stream = pretty({
+    // For people at a terminal only; a service does not load it.
+    const readable = createRequire(import.meta.url)('pino-pretty') as typeof pretty
+    const stream = readable({
       destination,
       translateTime: 'SYS:HH:MM:ss',
       messageFormat: '{msg}',

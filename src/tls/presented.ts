@@ -1,5 +1,6 @@
 /**
- * What a client showed in its handshake, and what OpenSSL made of it: read once for each connection and kept with it.
+ * What a client showed in its handshake, and what OpenSSL made of it: read once for each connection and kept with it. Who
+ * shows the same on several connections, as browsers do, is kept once for all of them.
  *
  * It is held against the truststore that the handshake was made with. A truststore that comes later may take a
  * certificate's authority away from it, and never gives it one: who is to gain shakes hands anew.
@@ -76,15 +77,40 @@ export function keepChains(server: Server): void {
   })
 }
 
-function read(peer: TlsPeer & object, { authorities }: Truststore): Presented | undefined {
+/** Milliseconds for which what was found counts for the next connection: dates pass. */
+const sameFor = 60_000
+
+interface Shared {
+  readonly presented: WeakRef<Presented>
+  readonly at: number
+}
+
+/** What connections that are open, or were lately, have presented to a truststore: by all that it was read from. */
+const shared = new WeakMap<Truststore, Map<string, Shared>>()
+/** Told when nobody holds it any more. */
+const unused = new FinalizationRegistry<() => void>(forget => forget())
+
+function read(peer: TlsPeer & object, truststore: Truststore): Presented | undefined {
   const certificate = peer.getPeerX509Certificate()
   if (certificate === undefined) return undefined
   const sent = sentBy.get(peer) ?? peer.sent ?? above(certificate)
-  return {
-    certificate,
+  sentBy.delete(peer)
+  const { authorized } = peer
+  const error = String(peer.authorizationError)
+  const now = Date.now()
+  const key = [authorized, error, ...[certificate, ...sent].map(one => one.fingerprint256)].join(' ')
+  const known = shared.get(truststore) ?? new Map<string, Shared>()
+  shared.set(truststore, known)
+  const before = known.get(key)
+  const same = before !== undefined && Math.abs(now - before.at) < sameFor ? before.presented.deref() : undefined
+  if (same !== undefined) return same
+  const presented: Presented = {
+    ...{ certificate, authorized, error },
     fingerprint: fingerprintOf(certificate),
-    authorized: peer.authorized,
-    error: String(peer.authorizationError),
-    paths: pathsToAuthority(certificate, sent, authorities, Date.now()),
+    paths: pathsToAuthority(certificate, sent, truststore.authorities, now),
   }
+  const entry = { presented: new WeakRef(presented), at: now }
+  known.set(key, entry)
+  unused.register(presented, () => known.get(key) === entry && known.delete(key))
+  return presented
 }
