@@ -28,6 +28,7 @@ export class Reply2 implements Reply {
   readonly #stream: ServerHttp2Stream
   readonly #method: string
 
+  /** @param method  as it came: of a WebSocket handshake CONNECT */
   constructor(stream: ServerHttp2Stream, method: string) {
     this.#stream = stream
     this.#method = method
@@ -79,8 +80,10 @@ export class Reply2 implements Reply {
   }
 
   /** @returns false: there is nobody to answer any more */
-  #begin(status: number, headers: HeaderList, progress: Progress, how: ServerStreamResponseOptions): boolean {
+  #begin(wanted: number, headers: HeaderList, progress: Progress, how: ServerStreamResponseOptions): boolean {
     if (this.status !== undefined) throw new Error('the head of an answer goes out once')
+    // RFC 8441 5: behind a 2xx the client would take a page for the frames of its WebSocket.
+    const status = this.#method === 'CONNECT' && wanted < 300 ? 400 : wanted
     this.status = status
     this.progress = progress
     if (this.#stream.destroyed || this.#stream.closed) return false

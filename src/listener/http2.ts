@@ -70,7 +70,7 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
     const isTunnel = protocol === 'websocket'
     const request = isTunnel ? asHandshake(read, isWhole) : read
     if (request.malformed !== undefined) account.malformed(headerBytes(raw))
-    const reply = new Reply2(stream, request.method)
+    const reply = new Reply2(stream, read.method)
     carrying.reply = reply
     const gone = new Departure()
     const { promise: finished, resolve } = Promise.withResolvers<Ending>()

@@ -21,6 +21,7 @@ import { openRaw, stillAnswers } from './raw-request.ts'
 
 const upstream = await startUpstream(t, ({ header, target }) => {
   if (header('upgrade') === undefined) return json({ from: 'upstream' })
+  if (target === '/open/page') return reply({ status: 200, body: 'a page' })
   return target === '/open/declines' ? reply({ status: 404, body: 'no socket here' }) : upgradeEcho()
 })
 const gateway = await startTestGateway(t, {
@@ -139,6 +140,17 @@ t.test('what comes behind a handshake goes on only after a checked 101', async t
   const { value } = await serverFrames(accepted).next()
   t.equal(value?.payload.toString(), 'early', 'and then in its order')
   t.same(upstream.malformed, [])
+})
+
+t.test('a page is no tunnel: nothing but an accepted handshake is answered as one', async t => {
+  const session = await openSession(t, gateway)
+  for (const path of ['/open/page', '/-/login']) {
+    // RFC 8441 5: with any 2xx the client takes what follows for frames.
+    const { status } = await openWebSocket(gateway, session, path)
+    t.ok(status >= 300, `${path}: ${status}`)
+    const plain = await gateway.ask(path, { protocol: 'HTTP/2' })
+    t.equal(plain.status, 200, 'and it is one for whoever asks for it')
+  }
 })
 
 t.test('DATA behind the end of a tunnel goes nowhere', async t => {
