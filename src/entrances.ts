@@ -9,13 +9,13 @@ import type { PlainListener, SecureListener } from './config/listener.ts'
 import type { Config } from './config/schema.ts'
 import type { StreamSection } from './config/stream.ts'
 import { type ChallengeAnswer, listenPlain, type RedirectTarget } from './listener/plain-listener.ts'
-import { type Bound, type ListenerEvents, listenSecure, type SecureBound } from './listener/secure-listener.ts'
+import { type Bound, listenSecure, type SecureBound, type SecureEvents } from './listener/secure-listener.ts'
 import type { Materials } from './preflight.ts'
 import { type BoundStream, listenStream, type StreamParts } from './stream/stream-listener.ts'
 import { type ServerTrust, trustKey, unusable } from './tls/server-context.ts'
 
 export interface EntranceParts {
-  readonly listenerEvents: ListenerEvents
+  readonly listenerEvents: SecureEvents
   readonly streamParts: (name: string) => StreamParts
   readonly challenge: ChallengeAnswer
 }

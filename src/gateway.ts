@@ -27,6 +27,7 @@ import { createTrouble, readMetrics, updateMetrics } from './monitoring.ts'
 import type { Materials } from './preflight.ts'
 import { type ReadConfiguration, type Reloaded, readAgain, restartKeys } from './reload.ts'
 import type { Measured } from './telemetry/metrics.ts'
+import { createTicketSecret } from './tls/tickets.ts'
 
 /** Milliseconds that revocation lists from elsewhere may take before the gateway goes on without them. */
 const listsPatience = 10_000
@@ -95,6 +96,7 @@ export async function startGateway(
     })
   const recordStream = createStreamRecorder({ ...house, onFailure: house.settled.audit.onFailure })
   const readiness = () => current.readiness()
+  const tickets = crew?.tickets ?? open.use(createTicketSecret())
   const challenges = createChallenges()
   const duties =
     crew === undefined
@@ -118,6 +120,7 @@ export async function startGateway(
         upgrade: begin,
         trouble,
         isProxy,
+        tickets,
         connections: (listener, change) => metrics.connections.inc({ listener }, change),
       },
       streamParts: name => ({
@@ -133,6 +136,7 @@ export async function startGateway(
         record: recordStream,
         trouble,
         isProxy,
+        tickets,
         metrics,
         log,
         now: () => clock.now(),

@@ -25,6 +25,7 @@ import { openState, type State } from './state.ts'
 import type { Log } from './telemetry/log.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 import type { Revocation, RevocationParts } from './tls/revocation.ts'
+import type { TicketSecret } from './tls/tickets.ts'
 import type { Upstream } from './upstream/upstream.ts'
 
 export interface Surroundings {
@@ -44,6 +45,7 @@ export interface CrewMember {
   /** Of all of them. */
   readonly audit: AuditLog
   readonly news: News
+  readonly tickets: TicketSecret
 }
 
 export interface House extends Surroundings, AsyncDisposable {

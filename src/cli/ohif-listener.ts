@@ -10,6 +10,7 @@ import { type Bound, type ListenerEvents, listenSecure } from '../listener/secur
 import type { Keystore } from '../tls/keystore.ts'
 import { effectiveTerms } from '../tls/protocol-floor.ts'
 import { type ServerTrust, serverTrust } from '../tls/server-context.ts'
+import { createTicketSecret } from '../tls/tickets.ts'
 import { bindProblem } from './bind-problem.ts'
 import type { CertificateFiles, OhifSettings } from './ohif-settings.ts'
 
@@ -48,7 +49,8 @@ async function listenTls(
 ): Promise<ImageListener> {
   const section = listenerSection(fileScalars(path => path)).parse({ bind, keystore: files })
   if (section.kind !== 'secure') throw new Error('a listener with a keystore is one with TLS')
-  const bound = await listenSecure(name, section, trustOf(section, keystore), events)
+  const tickets = createTicketSecret()
+  const bound = await listenSecure(name, section, trustOf(section, keystore), { ...events, tickets })
   return { ...bound, renew: next => bound.replace(section, trustOf(section, next)) }
 }
 

@@ -9,6 +9,7 @@ import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import type { Limits, SecureListener } from '../config/listener.ts'
 import { type ServerTrust, trustKey } from '../tls/server-context.ts'
+import type { TicketSecret } from '../tls/tickets.ts'
 import type { TrustsProxy } from './client-address.ts'
 import type { Engine, Take } from './engine.ts'
 import type { Connection, Exchange, UpgradeExchange } from './exchange.ts'
@@ -43,6 +44,10 @@ export interface ListenerEvents {
   readonly isProxy?: TrustsProxy
 }
 
+export interface SecureEvents extends ListenerEvents {
+  readonly tickets: TicketSecret
+}
+
 /** What the connections of one configuration have in common. */
 interface Terms extends Disposable {
   accept(socket: TLSSocket, address: string, place: Place): void
@@ -65,7 +70,7 @@ export async function listenSecure(
   name: string,
   section: SecureListener,
   trust: ServerTrust,
-  events: ListenerEvents,
+  events: SecureEvents,
 ): Promise<SecureBound> {
   const facts = new WeakMap<Duplex, Connection>()
   const connectionOf = (socket: Duplex): Connection => {
@@ -147,6 +152,8 @@ export async function listenSecure(
   const open = new Map<Terms, number>()
 
   const door = await openDoor(section.bind, trust, {
+    entrance: `listener ${name}`,
+    tickets: events.tickets,
     limits: () => written.limits,
     alpn: ['h2', 'http/1.1'],
     arrived(socket, { address, trust: shaken, place }) {

@@ -12,7 +12,8 @@ import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import type { BindAddress } from '../config/scalars.ts'
 import { giveBackSoon } from '../kernel/give-back.ts'
 import { keepChains, presentedBy } from '../tls/presented.ts'
-import { type ServerTrust, serverTlsOptions } from '../tls/server-context.ts'
+import { resumes, type ServerTrust, serverTlsOptions } from '../tls/server-context.ts'
+import { type TicketSecret, ticketKeys } from '../tls/tickets.ts'
 import { addressOf, announce, type TrustsProxy } from './client-address.ts'
 import { listenOptions } from './listen-options.ts'
 import { type ConnectionLimits, createPlaces, type Place, placesOf, usual } from './places.ts'
@@ -24,6 +25,9 @@ const lastWord = 2_000
 const several = 64
 
 export interface DoorParts {
+  /** Which one of the gateway: its tickets are of no use at another. */
+  readonly entrance: string
+  readonly tickets: TicketSecret
   /** Asked for each connection, and when terms are replaced. */
   limits(): ConnectionLimits & {
     /** Milliseconds from the first packet to the end of the handshake. */
@@ -120,13 +124,20 @@ export async function openDoor(binds: readonly BindAddress[], trust: ServerTrust
       parts.trouble('handshake', addressOf(reception.rawOf(socket) ?? socket), error.code ?? error.message)
       socket.destroy()
     })
-    return server
+    let secret: Buffer | undefined
+    return (raw: Socket) => {
+      if (secret !== parts.tickets.current && resumes(terms)) {
+        secret = parts.tickets.current
+        server.setTicketKeys(ticketKeys(parts.tickets, parts.entrance, terms))
+      }
+      server.emit('connection', raw)
+    }
   }
-  let current = handshakes(trust)
+  let shakeHands = handshakes(trust)
 
   const reception = createReception({
     ...{ door: parts, places, turnAway },
-    shakeHands: raw => void current.emit('connection', raw),
+    shakeHands: raw => shakeHands(raw),
   })
 
   const servers = binds.map(() => {
@@ -163,7 +174,7 @@ export async function openDoor(binds: readonly BindAddress[], trust: ServerTrust
     addresses,
     sockets,
     replace(next) {
-      current = handshakes(next)
+      shakeHands = handshakes(next)
     },
     async stopAccepting() {
       const stopped = stop()

@@ -15,6 +15,7 @@ import { addressUrl, openDoor } from '../listener/tls-door.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { ServerTrust } from '../tls/server-context.ts'
+import type { TicketSecret } from '../tls/tickets.ts'
 import { type Outcome, serveConnection } from './connection.ts'
 
 export interface StreamParts {
@@ -28,6 +29,7 @@ export interface StreamParts {
   readonly trouble: (entrance: string, kind: string, address: string, detail: string) => void
   /** Whether many clients come from this address. Absent: from none. */
   readonly isProxy?: (address: string) => boolean
+  readonly tickets: TicketSecret
   readonly now: () => number
 }
 
@@ -113,6 +115,8 @@ export async function listenStream(
   }
 
   const door = await openDoor(section.bind, trust, {
+    entrance: `stream ${name}`,
+    tickets: parts.tickets,
     limits: () => current.limits,
     // RFC 7301: a client that offers other protocols only has come to the wrong port, and gets the alert for that.
     alpn: section.protocol === 'dicom' ? ['dicom'] : [],

@@ -48,15 +48,18 @@ export function unusable(trust: ServerTrust): { readonly at: number; readonly wh
   return undefined
 }
 
-export function serverTlsOptions({ terms, keystores, select, clients, truststore }: ServerTrust): TlsOptions {
+/** Whether a session may be taken up again. */
+export const resumes = ({ terms, keystores, clients }: Pick<ServerTrust, 'terms' | 'keystores' | 'clients'>): boolean =>
+  terms.resumption && clients === 'none' && keystores.length < 2
+
+export function serverTlsOptions(trust: ServerTrust): TlsOptions {
+  const { terms, keystores, select, clients, truststore } = trust
   const asks = clients !== 'none'
   const shared = {
     ...termsOptions(terms),
     ...(asks && truststore !== undefined ? { ca: [...truststore.anchors] } : {}),
     secureOptions:
-      termsFlags(terms) |
-      constants.SSL_OP_NO_RENEGOTIATION |
-      (asks || keystores.length > 1 ? constants.SSL_OP_NO_TICKET : 0),
+      termsFlags(terms) | constants.SSL_OP_NO_RENEGOTIATION | (resumes(trust) ? 0 : constants.SSL_OP_NO_TICKET),
   }
   const contexts = new Map<Keystore, SecureContext>()
   if (keystores.length > 1)

@@ -23,6 +23,8 @@ export type OfWorker = {
   /** Answer an ACME authority; `authorization` null: not any more. */
   challenge: [said: { readonly token: string; readonly authorization: string | null }, answer: null]
   news: [said: NewsItem, answer: null]
+  /** The secret of session tickets is another one from now on. @param said  hexadecimal */
+  tickets: [said: string, answer: null]
   /** Let what runs finish, and end. Answered when it has begun. */
   drain: [said: null, answer: null]
 }
@@ -41,7 +43,14 @@ export type OfPrimary = {
   leaving: [said: null, answer: null]
 }
 
-export type Begin = { readonly go: false } | { readonly go: true; readonly challenges: readonly [string, string][] }
+export type Begin =
+  | { readonly go: false }
+  | {
+      readonly go: true
+      readonly challenges: readonly [string, string][]
+      /** The secret of session tickets, hexadecimal. */
+      readonly tickets: string
+    }
 
 export interface NewsItem {
   readonly topic: string

@@ -21,6 +21,7 @@ import type { Readiness } from '../listener/admin-listener.ts'
 import type { Materials } from '../preflight.ts'
 import { type ReadConfiguration, type Reloaded, readAgain, restartKeys, settledOf } from '../reload.ts'
 import { formatOf } from '../telemetry/log.ts'
+import { createTicketSecret } from '../tls/tickets.ts'
 import type { Begin, OfPrimary, OfWorker, Recorded } from './channel.ts'
 import { createCrew } from './crew.ts'
 import { type Member, startMember } from './member.ts'
@@ -95,6 +96,11 @@ export async function startPrimary(first: AtWork, options: PrimaryOptions): Prom
     for (const member of living) member.kill()
     await Promise.all(living.map(({ ended }) => ended))
   })
+  const tickets = open.use(
+    createTicketSecret(secret => {
+      void askAll(crew.living, ({ channel }) => channel.ask('tickets', secret.toString('hex'), newsPatience))
+    }),
+  )
   const duties = open.use(
     openDuties({
       ...{ log, metrics, clock, settled, audit },
@@ -132,7 +138,8 @@ export async function startPrimary(first: AtWork, options: PrimaryOptions): Prom
   }
   async function begin(print: string): Promise<Begin> {
     await turn // a reload decides on which configuration
-    return print === current.print ? { go: true, challenges: [...challenges] } : { go: false }
+    if (print !== current.print) return { go: false }
+    return { go: true, challenges: [...challenges], tickets: tickets.current.toString('hex') }
   }
   async function readiness(): Promise<Readiness> {
     const own = { workers: `${crew.serving.size} of ${workers} serve`, ...(draining ? { gateway: 'stopping' } : {}) }

@@ -39,6 +39,7 @@ export async function runWorker(parts: WorkerParts): Promise<boolean> {
   const { seat, port, start, again, log, metrics, clock } = parts
   const told = Promise.withResolvers<'told'>()
   const challenges = new Map<string, string>()
+  const tickets = { current: Buffer.alloc(0) } // told before anything is bound
   const listeners = new Set<{ readonly topic: string; readonly listener: (text: string) => void }>()
   /** A reload between its two halves. */
   let pending: { readonly agree: (yes: boolean) => void; readonly outcome: Promise<Reloaded> } | undefined
@@ -78,6 +79,10 @@ export async function runWorker(parts: WorkerParts): Promise<boolean> {
       for (const one of listeners) if (one.topic === topic) one.listener(text)
       return null
     },
+    async tickets(secret) {
+      tickets.current = Buffer.from(secret, 'hex')
+      return null
+    },
     async drain() {
       told.resolve('told')
       return null
@@ -90,6 +95,7 @@ export async function runWorker(parts: WorkerParts): Promise<boolean> {
   }
   const { config, materials } = start
   if (config === undefined || materials === undefined) throw new Error('what is at work cannot be read')
+  tickets.current = Buffer.from(begin.tickets, 'hex')
   for (const [token, authorization] of begin.challenges) challenges.set(token, authorization)
 
   const news: News = {
@@ -104,7 +110,7 @@ export async function runWorker(parts: WorkerParts): Promise<boolean> {
   }
   const started = await startGateway(shareOf(config, seat), materials, {
     ...{ log, metrics, clock },
-    crew: { ...seat, audit: trailOf(channel), news, challenge: token => challenges.get(token) },
+    crew: { ...seat, audit: trailOf(channel), news, tickets, challenge: token => challenges.get(token) },
   }).catch(async (cause: unknown) => {
     await channel.ask('failed', failureOf(cause))
     return undefined

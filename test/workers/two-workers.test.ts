@@ -1,7 +1,9 @@
 // Two workers behind one address are one gateway: for those who sign in and out, for those who count, and for those who
 // guess; whatever one of them knows, the other knows within a second.
+import { once } from 'node:events'
 import { mkdirSync, readFileSync, renameSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { connect } from 'node:tls'
 import t from 'tap'
 import { WebSocket } from 'ws'
 import { within } from '../behaviour/app.ts'
@@ -26,6 +28,7 @@ const upstream = await startUpstream(t, async ({ target, header }) => {
 const password = 'alice-password'
 const served = await serveCrew(t, {
   accounts: { alice: { password }, bob: { password } },
+  listeners: 'open: { bind: "127.0.0.1:0", keystore: *pair }', // asks for no certificates
   yaml: `
 workers: 2
 drain: 2 s
@@ -47,7 +50,7 @@ const ask = (path: string, headers = {}) => askSite(site, served, path, { header
 t.test('addresses are told once, and connections are taken in turns', async t => {
   t.same(
     [...served.stdout().matchAll(/^listening \S+ \((.*)\)$/gm)].map(([, name]) => name),
-    ['web', 'admin'],
+    ['web', 'open', 'admin'],
   )
   t.equal(served.workers().length, 2)
   const lines = Array.from({ length: 8 }, () => served.line())
@@ -153,6 +156,30 @@ t.test('what cannot be recorded is not done, though another process keeps the tr
   renameSync(`${trail}.kept`, trail)
   t.equal((await askSite(site, served, '/x', { method: 'DELETE' })).resume().statusCode, 200)
   t.ok((await served.metric('sallyport_audit_failures_total')) > 0)
+})
+
+t.test('a session of TLS that one has opened is taken up by the other', async t => {
+  const [, port] = await served.shows(/^listening https:\S+:(\d+) \(open\)$/m)
+  const visit = async (path: string, session?: Buffer) => {
+    const line = connect({
+      ...{ host: '127.0.0.1', servername: 'localhost', port: Number(port), ca: site.authority.caPem },
+      ...(session === undefined ? {} : { session }),
+    })
+    let ticket: Buffer | undefined
+    line.on('session', given => {
+      ticket = given
+    })
+    line.write(`GET ${path} HTTP/1.1\r\nHost: localhost:${port}\r\nConnection: close\r\n\r\n`)
+    await once(line, 'secureConnect')
+    const reused = line.isSessionReused()
+    await line.toArray()
+    return { ticket, reused }
+  }
+  const first = await visit('/ticket-0')
+  t.equal(first.reused, false)
+  const turns = [1, 2, 3, 4].map(turn => `/ticket-${turn}`)
+  for (const path of turns) t.equal((await visit(path, first.ticket)).reused, true, path)
+  t.same(new Set(await Promise.all(turns.map(path => served.workerOf(path)))), new Set([1, 2]))
 })
 
 t.test('their numbers are those of one gateway', async t => {
