@@ -98,7 +98,7 @@ export async function openGeneration(config: Config, materials: Materials, house
       pretendToCheck: () => directory.pretendToCheck(),
     },
   })
-  const basic = realms.basic ? createBasicCheck({ passwords, standing: recent.standing, clock }) : undefined
+  const basic = realms.basic ? createBasicCheck({ passwords, ...recent, clock, isStale: sessions.isStale }) : undefined
 
   const people =
     directory &&

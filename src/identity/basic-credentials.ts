@@ -7,19 +7,22 @@
  * Source: RFC 7617 2 (UTF-8, no colon in the name, no control characters), RFC 9110 11.4.
  */
 import type { Clock } from '../kernel/clock.ts'
+import { Fault } from '../kernel/fault.ts'
 import { type HeaderList, soleHeader } from '../listener/exchange.ts'
 import { type Answer, absent, type Refused, refused } from './answer.ts'
 import { createCredentialKey } from './credential-key.ts'
 import type { PasswordCheck, ProvenPassword } from './password-realms.ts'
 import { isUnchanged, type Standing, standingThen } from './standing.ts'
 
-/** Faults are those of PasswordCheck. */
+/** Faults are those of PasswordCheck, and Fault('state-unavailable'). */
 export type BasicCheck = (headers: HeaderList, address: string) => Promise<Answer>
 
 export interface BasicOptions {
   readonly passwords: PasswordCheck
   readonly standing: Standing
   readonly clock: Clock
+  /** Whether it is not known for too long who was locked elsewhere. Absent: it is always known. */
+  readonly isStale?: () => boolean
   /** Milliseconds; absent: a minute. */
   readonly remember?: number
   /** Entries; absent: 10 000. The one not used for longest goes first. */
@@ -38,6 +41,7 @@ export function createBasicCheck({
   passwords,
   standing,
   clock,
+  isStale = () => false,
   remember = 60_000,
   capacity = 10_000,
 }: BasicOptions): BasicCheck {
@@ -61,6 +65,7 @@ export function createBasicCheck({
     const credentials = readBasic(headers)
     if (credentials === undefined) return absent
     if ('kind' in credentials) return credentials
+    if (isStale()) throw new Fault('state-unavailable', { about: 'the state has been away for too long' })
     const { name, password } = credentials
     const hash = keyOf(name, password)
     const known = recall(hash)

@@ -81,7 +81,7 @@ export function openSharedSessions(options: SharedSessionsOptions): SharedSessio
     const now = clock.now()
     return now < endsAt && now > createdAt - clockSlip
   }
-  const mayGoOn = () => (replica.downFor() ?? 0) < grace
+  const isStale = () => (replica.downFor() ?? 0) >= grace
 
   /** Whether it is over by what Redis knows of it. One question at a time for each. */
   function askAgain(digest: string): Promise<Session | undefined> {
@@ -185,7 +185,7 @@ export function openSharedSessions(options: SharedSessionsOptions): SharedSessio
       if (ended.has(digest)) return undefined
       const session = known.get(digest)
       if (session !== undefined && isOn(withEnd(session))) {
-        if (!mayGoOn()) throw unavailable()
+        if (isStale()) throw unavailable()
         return isUse ? use(digest, session) : withEnd(session)
       }
       return askAgain(digest).then(found => {
@@ -198,7 +198,7 @@ export function openSharedSessions(options: SharedSessionsOptions): SharedSessio
       const session = known.get(digest)
       if (session === undefined) return undefined
       const found = withEnd(session)
-      if (!mayGoOn()) throw unavailable()
+      if (isStale()) throw unavailable()
       if (isOn(found)) return found
       askAgain(digest).catch(ignoreFault)
       throw new Fault('state-unavailable', { about: 'Redis is being asked whether a session is over' })
@@ -210,7 +210,7 @@ export function openSharedSessions(options: SharedSessionsOptions): SharedSessio
       use(digest, session)
       return true
     },
-    close,
+    ...{ close, isStale },
     async closeAllOf(name, realm) {
       const outcomes = await Promise.all(theirs(name, realm).map(({ written }) => close(written.id)))
       return outcomes.filter(isClosed => isClosed).length

@@ -47,6 +47,8 @@ export interface SessionStore extends Disposable {
   /** From now on these groups in every session of theirs. How many had other ones. */
   regroup(name: string, realm: Principal['realm'], groups: ReadonlySet<string>): Eventually<number>
   list(): Session[]
+  /** Whether nobody may go on by what is known here: its store has been away for too long. */
+  isStale(): boolean
   /** 32 random bytes, the same after a restart; one key for each purpose. */
   secretKey(purpose: string): Eventually<Buffer>
   /** Told once for each session that ends, wherever that was decided; within five seconds if it was not here. */
@@ -195,6 +197,7 @@ export function openSessionStore({
     },
     regroup: (name, realm, groups) => records.regroup(name, realm, groups),
     list: () => present(records.all()),
+    isStale: () => false,
     secretKey: purpose => records.secretKey(purpose),
     onEnd(listener) {
       listeners.push(listener)

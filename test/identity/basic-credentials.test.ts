@@ -41,7 +41,13 @@ t.test('what is malformed is refused, and nothing is asked', async t => {
 
 const principal = { name: 'alice', realm: 'directory', groups: new Set<string>(), proof: { kind: 'password' } } as const
 
-function check(options: { meanwhile?: (versions: Map<string, string>) => void; capacity?: number } = {}) {
+interface CheckOptions {
+  readonly meanwhile?: (versions: Map<string, string>) => void
+  readonly capacity?: number
+  readonly isStale?: () => boolean
+}
+
+function check(options: CheckOptions = {}) {
   const asked: string[] = []
   const versions = new Map<string, string>()
   const clock = movedClock()
@@ -57,10 +63,22 @@ function check(options: { meanwhile?: (versions: Map<string, string>) => void; c
       },
     },
     ...{ standing, clock },
+    ...(options.isStale === undefined ? {} : { isStale: options.isStale }),
     ...(options.capacity === undefined ? {} : { capacity: options.capacity }),
   })
   return { byBasic, asked, versions, clock }
 }
+
+t.test('where a lock cannot be heard of for too long nobody goes on, remembered or not', async t => {
+  let isStale = false
+  const { byBasic, asked } = check({ isStale: () => isStale })
+  t.match(await byBasic(basic('alice:secret'), '10.0.0.1'), { kind: 'proven' })
+  isStale = true
+  for (const one of ['alice:secret', 'bob:secret', 'bob:wrong'])
+    await t.rejects(byBasic(basic(one), '10.0.0.1'), { code: 'state-unavailable' }, one)
+  t.match(await byBasic([], '10.0.0.1'), { kind: 'absent' })
+  t.equal(asked.length, 1)
+})
 
 t.test('the realms are asked once a minute', async t => {
   const { byBasic, asked, clock } = check()

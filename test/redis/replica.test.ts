@@ -99,6 +99,7 @@ t.test('a Redis', async t => {
     t.ok(await theirs.find(first.cookie), 'where nobody could be told, it goes on')
     t.ok(await within(patience, () => (one.replica.downFor() ?? 0) > 1_500))
     t.throws(() => ours.find(second.cookie), { code: 'state-unavailable' }, 'the grace is over')
+    t.same([ours.isStale(), theirs.isStale()], [true, false], 'and for passwords too')
     t.ok(await theirs.find(second.cookie), 'the usual one is not')
 
     const ended: string[] = []
