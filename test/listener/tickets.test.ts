@@ -2,6 +2,7 @@
 // and nowhere else; where certificates are asked for, not even there.
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { mock } from 'node:test'
 import { type ConnectionOptions, connect } from 'node:tls'
 import t, { type Test } from 'tap'
 import { Terms } from '../../src/config/terms.ts'
@@ -9,6 +10,7 @@ import { openDoor } from '../../src/listener/tls-door.ts'
 import { readKeystore } from '../../src/tls/keystore.ts'
 import { effectiveTerms } from '../../src/tls/protocol-floor.ts'
 import { type ServerTrust, serverTrust } from '../../src/tls/server-context.ts'
+import { createTicketSecret } from '../../src/tls/tickets.ts'
 import { readTruststore } from '../../src/tls/truststore.ts'
 import { startAuthority } from '../fixture/authority.ts'
 
@@ -106,3 +108,16 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     }
   })
 }
+
+t.test('twice a day there is a new secret, and whoever shares it is told', t => {
+  mock.timers.enable({ apis: ['setInterval'] })
+  t.teardown(() => mock.timers.reset())
+  const told: Buffer[] = []
+  using secret = createTicketSecret(next => told.push(next))
+  const first = secret.current
+  mock.timers.tick(12 * 3_600_000)
+  t.equal(told.length, 1)
+  t.equal(secret.current, told[0])
+  t.notOk(first.equals(secret.current))
+  t.end()
+})
