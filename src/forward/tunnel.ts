@@ -9,13 +9,12 @@
  */
 import { createHash } from 'node:crypto'
 import { type IncomingMessage, request as requestPlain } from 'node:http'
-import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Fault } from '../kernel/fault.ts'
 import { abortSignalOf } from '../kernel/signal.ts'
 import { type HeaderList, soleHeader, type UpgradeExchange } from '../listener/exchange.ts'
-import { secureConnection } from '../upstream/connector.ts'
-import { upstreamFault } from '../upstream/failure.ts'
+import { connectionTo } from '../upstream/connector.ts'
+import { NotSent, upstreamFault } from '../upstream/failure.ts'
 import type { Turn } from '../upstream/upstream.ts'
 import { affinityOf } from './affinity.ts'
 import {
@@ -94,13 +93,15 @@ async function openSomewhere(...[passage, destination, turn]: Parameters<typeof 
     try {
       return await open(passage, destination, turn)
     } catch (cause) {
-      const isUnreached = cause instanceof Fault && /^upstream-(unreachable|untrusted)$/.test(cause.code)
-      if (!isUnreached || !turn.unreached(cause)) throw cause
+      if (!(cause instanceof NotSent)) throw cause
+      if (!turn.unreached(cause.cause)) throw upstreamFault(cause, aboutHandshake(destination))
     }
   }
 }
 
-/** @returns undefined: it was declined, and the client has been told */
+const aboutHandshake = ({ upstream }: Destination) => `${upstream.name}, at a WebSocket handshake`
+
+/** Rejects with NotSent, or with a Fault. @returns undefined: it was declined, and the client has been told */
 async function open(
   passage: Passage & { readonly exchange: UpgradeExchange },
   destination: Destination,
@@ -116,24 +117,23 @@ async function open(
     { id: exchange.id, authority: request.authority, forwardedFor, principal: permit.principal },
     requestTerms(destination),
   )
-  const about = `${upstream.name}, at a WebSocket handshake`
+  const about = aboutHandshake(destination)
+  const signal = abortSignalOf(exchange.signal)
   // The server proves itself before a byte of the handshake is written.
-  const secure = await secureConnection(section, trust, { signal: abortSignalOf(exchange.signal) }).catch(error => {
-    throw exchange.signal.aborted ? error : upstreamFault(error, about)
+  const connected = await connectionTo(section, trust, { signal }).catch(error => {
+    throw signal.aborted ? error : new NotSent(error, undefined)
   })
-  secure?.setTimeout(section.timeouts.connect)
+  connected.setTimeout(section.timeouts.connect)
   let deadline: NodeJS.Timeout | undefined
   const outcome = await new Promise<Outcome>((resolve, reject) => {
     const call = requestPlain({
-      host: section.url.hostname.replace(/^\[|\]$/g, ''),
-      port: section.url.port === '' ? undefined : Number(section.url.port),
       method: 'GET',
       path: upstreamTarget(passage),
       // Node takes the list flat, names and values in turn.
       headers: [...headers.flat(), 'connection', 'Upgrade', 'upgrade', 'websocket'],
-      ...(secure === undefined ? { agent: false } : { createConnection: (): Socket => secure }),
+      createConnection: () => connected,
       timeout: section.timeouts.connect,
-      signal: abortSignalOf(exchange.signal),
+      signal,
     })
     call.once('upgrade', (message, socket, first) => resolve({ kind: 'switched', message, socket, first }))
     call.once('response', message => resolve({ kind: 'answered', message }))

@@ -193,7 +193,7 @@ export function openUpstream(
         },
         unreached(cause) {
           judge(turn.server, new NotSent(cause, undefined), 0)
-          return !signal.aborted && turn.goOn()
+          return turn.goOn()
         },
         leave: () => turn.leave(),
       }

@@ -1,7 +1,10 @@
 // An upstream of several servers behind the whole gateway: one is killed under load, sessions stay where they are, and
 // nothing tells a client where they stand.
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { Readable } from 'node:stream'
 import t, { type Test } from 'tap'
+import { startAuthority } from '../fixture/authority.ts'
 import { startTestGateway, type TestGateway } from '../fixture/gateway.ts'
 import { rawTls } from '../fixture/raw-tls.ts'
 import { type Respond, startUpstream, type Upstream } from '../fixture/upstream.ts'
@@ -24,6 +27,8 @@ routes: [{ path: /, upstream: app, access: everyone }]`,
   return { servers, gateway }
 }
 
+const handshake =
+  'GET /x HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n'
 const say = (number: number) => () => json({ from: number })
 const wait = (milliseconds: number) => new Promise(resolve => setTimeout(resolve, milliseconds))
 const admin = async ({ gateway }: TestGateway, path: string) => {
@@ -53,12 +58,12 @@ t.test('one is killed under load: what it was doing breaks off, and nobody else 
   t.ok(cut > 0 && cut < 4, 'both had some')
   await first?.close()
   await wait(300)
+  t.ok(await within(10_000, () => statuses.length > 20))
   const ended = await Promise.all(uploads.map(upload => Promise.race([upload, wait(0).then(() => ({ status: -1 }))])))
   t.equal(ended.filter(({ status }) => status === 502).length, cut, 'what changes something is not done twice')
   t.equal(ended.filter(({ status }) => status === -1).length, 4 - cut, 'what runs at the other goes on')
   isOver = true
   await Promise.all(readers)
-  t.ok(statuses.length > 20)
   t.same(new Set(statuses), new Set([200]), 'who reads has noticed nothing')
   t.match(
     gateway.log().find(({ level, message }) => level === 'warn' && /server 1 of 2/.test(String(message))),
@@ -112,11 +117,29 @@ t.test('a WebSocket is opened at the server that is left', async t => {
   await servers[1]?.close() // the first one to be asked
   for (let count = 0; count < 2; count++) {
     using line = await rawTls(gateway.port, { ca: gateway.authority.caPem })
-    await line.write(
-      'GET /x HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
-    )
+    await line.write(handshake)
     t.match((await line.read({ until: '\r\n\r\n' })).text, /^HTTP\/1\.1 101/)
   }
+})
+
+t.test('a WebSocket waits for no server that is silent, while there is another', async t => {
+  const authority = await startAuthority(t)
+  const { chainPem, keyPem } = await authority.server(['localhost'])
+  const well = await startUpstream(t, () => upgradeEcho(), { tls: { cert: chainPem, key: keyPem } })
+  const silent = createServer(socket => socket.on('error', () => undefined)).listen(0, '127.0.0.1')
+  t.teardown(() => silent.close())
+  await once(silent, 'listening')
+  const { port } = silent.address() as AddressInfo // it listens on a port
+  const gateway = await startTestGateway(t, {
+    yaml: `
+upstreams:
+  app: { kind: generic, url: ["${well.url}", "https://localhost:${port}"], tls: { ca: ${authority.caFile} }, timeouts: { connect: 1 s } }
+routes: [{ path: /, upstream: app, access: everyone }]`,
+  })
+  using line = await rawTls(gateway.port, { ca: gateway.authority.caPem })
+  await line.write(handshake)
+  t.match((await line.read({ until: '\r\n\r\n' })).text, /^HTTP\/1\.1 101/)
+  t.match(JSON.stringify(gateway.log()), /server 2 of 2 .* is out/, 'it was the first to be asked')
 })
 
 t.test('a session of OMERO.web stays at its server, and moves when that goes', async t => {
