@@ -7,7 +7,6 @@
  * Source: RFC 8555 6.1 (User-Agent), 6.3 (POST-as-GET), 6.5 (nonces: a rejected one is tried again), 6.7.
  */
 import type { KeyObject } from 'node:crypto'
-import { Client } from 'undici'
 import type { z } from 'zod'
 import { Directory, problemOf, problemText } from './answers.ts'
 import { AcmeFailure } from './failure.ts'
@@ -53,6 +52,8 @@ const untrusted = /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|INVALID_CA|INVALI
 
 /** Reads the directory. Rejects with an AcmeFailure. */
 export async function openAuthority({ directory, ca, key, signal }: AuthorityTerms): Promise<Authority> {
+  // Orders are rare, and it is large: what has none does not hold it in memory.
+  const { Client } = await import('undici')
   const client = new Client(directory.origin, {
     // HTTP/1.1 only, and every connection proves itself anew: a resumed session skips the check of the name in Node.
     allowH2: false,

@@ -20,10 +20,15 @@ function packagesOf(program: string): ReadonlySet<string> {
   return packages
 }
 
-for (const program of ['cli/serve.ts', 'cli/worker.ts'])
+// duties.ts is loaded by whoever is no worker.
+for (const [program, common] of [
+  ['cli/serve.ts', 'prom-client'],
+  ['cli/worker.ts', 'prom-client'],
+  ['duties.ts', 'zod'],
+] as const)
   t.test(`${program} starts without the libraries of rare work`, async t => {
     const packages = packagesOf(program)
-    t.ok(packages.has('zod') && packages.has('prom-client'), 'imports are followed')
+    t.ok(packages.has(common), 'imports are followed')
     t.same(
       rare.filter(name => packages.has(name)),
       [],
