@@ -28,7 +28,7 @@ const upstream = await startUpstream(t, async ({ target, header }) => {
 const password = 'alice-password'
 const served = await serveCrew(t, {
   accounts: { alice: { password }, bob: { password } },
-  listeners: 'open: { bind: "127.0.0.1:0", keystore: *pair }', // asks for no certificates
+  listeners: 'open: { bind: "127.0.0.1:0", keystore: KEYSTORE }', // asks for no certificates
   yaml: `
 workers: 2
 drain: 2 s
