@@ -149,8 +149,7 @@ export function openSharedSessions(options: SharedSessionsOptions): SharedSessio
       await ask(dropCommand('sessions', digest))
       unwritten.delete(digest)
     }
-    for (const [digest, at] of uses) await ask(['HSET', keyOf('used'), digest, String(at)])
-    uses.clear()
+    void writeUses()
   })
   const theirs = (name: string, realm: Principal['realm'] | undefined): Known[] =>
     [...known.values()].filter(

@@ -26,8 +26,6 @@ export type Reply = string | number | null | readonly Reply[]
 export interface RedisConnection extends Disposable {
   /** Rejects with Fault('state-unavailable'). @param patience  milliseconds; absent: two seconds */
   ask(args: readonly string[], patience?: number): Promise<Reply>
-  /** All at one stroke, with nothing of anybody else in between. */
-  askTogether(commands: readonly (readonly string[])[]): Promise<readonly Reply[]>
   /** Aborted once nothing can be asked any more. */
   readonly ended: AbortSignal
 }
@@ -92,12 +90,6 @@ export async function connectRedis(terms: RedisTerms, patience = usualPatience):
   }
   return {
     ask: (args, within = usualPatience) => answered(client.sendCommand<Reply>(args), within),
-    askTogether(commands) {
-      const multi = client.multi()
-      for (const args of commands) multi.addCommand([...args])
-      // What @redis/client says of its type is `unknown`; without transformations it is what Redis said.
-      return answered(multi.exec() as unknown as Promise<readonly Reply[]>, usualPatience * 5)
-    },
     ended: ended.signal,
     [Symbol.dispose]: () => end(new Error('it was closed here')),
   }

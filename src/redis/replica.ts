@@ -15,10 +15,10 @@
  */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Fault } from '../kernel/fault.ts'
+import { Fault, ignoreFault } from '../kernel/fault.ts'
 import { connectRedis, type RedisConnection, type RedisTerms, type Reply, redisName } from './connection.ts'
 import { entriesIn, isBefore, pairsIn, streamIn } from './replies.ts'
-import { dropScript, mostChanges, swapScript } from './scripts.ts'
+import { dropScript, loadScript, mostChanges, swapScript } from './scripts.ts'
 
 /** Hashes of which every gateway has a copy. */
 export const copied = ['sessions', 'accounts', 'revoked', 'texts'] as const
@@ -60,6 +60,8 @@ export interface ReplicaOptions extends RedisTerms {
 const heartbeat = 400
 /** Milliseconds of silence after which a connection is given up. */
 const silence = 3_000
+/** Milliseconds for all there is. */
+const loading = 10_000
 /** A field that goes with all others when Redis is emptied, which no connection would tell of. */
 const marked = [keyOf('keys'), 'house'] as const
 const pauses = [100, 250, 500, 1_000]
@@ -92,14 +94,15 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   }
   const askOn = (connection: RedisConnection) => (args: readonly string[]) => connection.ask(args)
 
+  /** One that takes no writes just now (full, or a replica) is still one to be read. */
+  const mark = (connection: RedisConnection) => connection.ask(['HSETNX', ...marked, randomUUID()]).catch(ignoreFault)
+
   async function load(connection: RedisConnection): Promise<void> {
-    const newest = ['XREVRANGE', keyOf('changes'), '+', '-', 'COUNT', '1']
-    const [, mark, entries, ...hashes] = await connection.askTogether([
-      ['HSETNX', ...marked, randomUUID()],
-      ['HGET', ...marked],
-      ...[newest, ...copied.map(hash => ['HGETALL', keyOf(hash)])],
-    ])
-    house = mark
+    await mark(connection)
+    const keys = ['keys', 'changes', ...copied].map(keyOf)
+    const loaded = await connection.ask(['EVAL', loadScript, String(keys.length), ...keys, marked[1]], loading)
+    const [found, entries, ...hashes] = Array.isArray(loaded) ? loaded : []
+    house = found
     last = entriesIn(entries)[0]?.id ?? '0-0'
     for (const [at, hash] of copied.entries()) {
       const fresh = pairsIn(hashes[at])
@@ -119,6 +122,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
       for (const one of waiting) if (!isBefore(last, one.id)) one.done()
       if (performance.now() - lookedAt < heartbeat) continue
       lookedAt = performance.now()
+      if (house === null) await mark(connection)
       if ((await connection.ask(['HGET', ...marked], silence)) !== house)
         throw new Fault('state-unavailable', { about: `${about} is not the same any more: it was emptied or replaced` })
     }

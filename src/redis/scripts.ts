@@ -20,6 +20,16 @@ if redis.call('HDEL', KEYS[1], ARGV[2]) == 0 and ARGV[1] ~= 'sessions' then retu
 if ARGV[1] == 'sessions' then redis.call('HDEL', KEYS[3], ARGV[2]) end
 return redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], '*', 'h', ARGV[1], 'f', ARGV[2], 'v', '')`
 
+/**
+ * All at one stroke. No transaction: Redis takes none when its memory is full, and can still be read.
+ *
+ * KEYS: the hash of the mark, the stream, hashes. ARGV: the field of the mark. Gives mark, newest entry, pairs of each hash.
+ */
+export const loadScript = `
+local all = {redis.call('HGET', KEYS[1], ARGV[1]), redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)}
+for at = 3, #KEYS do all[at] = redis.call('HGETALL', KEYS[at]) end
+return all`
+
 /** KEYS: sessions, used. ARGV: digest, milliseconds. No use keeps what has ended. */
 export const useScript = `
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then redis.call('HSET', KEYS[2], ARGV[1], ARGV[2]) end

@@ -1,10 +1,10 @@
 // A Redis that loses something, or is an older one, keeps nobody in and brings nobody back.
 import t from 'tap'
 import { openSharedSessions } from '../../src/identity/redis-sessions.ts'
-import { systemClock } from '../../src/kernel/clock.ts'
 import { within } from '../behaviour/app.ts'
 import { requireReal } from '../fixture/real.ts'
 import { redisTools, startRedis } from '../fixture/redis.ts'
+import { movedClock } from '../identity/moved-clock.ts'
 import { openAt } from './open-replica.ts'
 
 if (!requireReal(t, redisTools)) process.exit(0)
@@ -15,7 +15,8 @@ const alice = { name: 'alice', realm: 'directory', groups: new Set<string>() } a
 t.test('a Redis', async t => {
   const redis = await startRedis(t)
   const [one, other] = [await openAt(t, redis), await openAt(t, redis)]
-  const times = { idle: 1_800_000, absolute: 7_200_000, clock: systemClock }
+  const clock = movedClock(Date.now())
+  const times = { idle: 1_800_000, absolute: 7_200_000, clock }
   const ours = openSharedSessions({ replica: one.replica, ...times })
   const theirs = openSharedSessions({ replica: other.replica, ...times })
   t.teardown(() => [ours, theirs].map(store => store[Symbol.dispose]()))
@@ -44,6 +45,27 @@ t.test('a Redis', async t => {
     t.ok(await within(patience, async () => (await redis.ask('HLEN', 'sallyport:sessions')) === '0'), 'and is told')
   })
 
+  await t.test('that is full, or takes no writes, is read, and is told of an end as far as it hears', async t => {
+    const { cookie, session } = await ours.open(alice, 'password', '')
+    await redis.ask('HDEL', 'sallyport:keys', 'house')
+    await redis.ask('CONFIG', 'SET', 'maxmemory', '1')
+    const late = openSharedSessions({ replica: (await openAt(t, redis)).replica, ...times })
+    t.teardown(() => late[Symbol.dispose]())
+    t.ok(await late.find(cookie))
+    await t.rejects(Promise.resolve(ours.open(alice, 'password', '')), { code: 'state-unavailable' })
+    // Used while it was away, which is to be written when it is back.
+    const before = one.told.length
+    await redis.ask('CLIENT', 'KILL', 'TYPE', 'normal')
+    t.ok(await within(patience, () => one.replica.downFor() !== undefined))
+    clock.move(10 * 60_000)
+    t.ok(await ours.find(cookie))
+    t.ok(await within(patience, () => one.told.slice(before).includes('back')), 'it is there for all that reads')
+    await ours.close(session.id)
+    for (const store of [theirs, late]) t.ok(await within(1_000, () => store.peek(session.id) === undefined))
+    await redis.ask('CONFIG', 'SET', 'maxmemory', '0')
+    t.equal(ours.unwritten, 0)
+  })
+
   await t.test('that is emptied while it runs is loaded anew', async t => {
     const { cookie } = await ours.open(alice, 'password', '')
     t.ok(await theirs.find(cookie))
@@ -52,7 +74,8 @@ t.test('a Redis', async t => {
     await redis.ask('XADD', 'sallyport:changes', '*', 'h', 'texts', 'f', 'users', 'v', 'from another gateway')
     for (const [at, { told }] of [one, other].entries())
       t.ok(await within(patience, () => told.slice(already[at]).at(-1) === 'back'), 'the operator is told')
-    for (const store of [ours, theirs]) t.equal(await store.find(cookie), undefined, 'what counts is what stands there')
+    for (const store of [ours, theirs])
+      t.ok(await within(patience, async () => (await store.find(cookie)) === undefined), 'what counts stands there')
     const later = await ours.open(alice, 'password', '')
     t.ok(await theirs.find(later.cookie), 'and they are one house as before')
   })
