@@ -76,15 +76,18 @@ export function openSessionRecords(file: string): SessionRecords {
   const { ask: sql, database } = state
   const statements = sql(() => prepare(database))
   const known = createSessionTable(mostKnown)
-  const readAs = (row: Row | undefined): SessionRecord | undefined => {
+  const readAs = (read: () => Row | undefined): SessionRecord | undefined => {
+    // Before it is read: what another program writes in between belongs to the next epoch.
+    const epoch = state.epoch()
+    const row = sql(read)
     if (row === undefined) return undefined
-    const record = readRow(row)
-    known.put(digestIn(row), record, state.epoch())
+    const [digest, record] = sql(() => [digestIn(row), readRow(row)] as const)
+    known.put(digest, record, epoch)
     return record
   }
   const reread = (id: string) => {
     known.forget(id)
-    return sql(() => readAs(statements.byId.get(id)))
+    return readAs(() => statements.byId.get(id))
   }
 
   return {
@@ -92,12 +95,13 @@ export function openSessionRecords(file: string): SessionRecords {
       const { id, name, realm, groups, by, from, createdAt, lastUsedAt } = record
       const digest = digestOf(cookie)
       const row = [bytesOf(digest), id, name, realm, JSON.stringify([...groups]), by, from, createdAt, lastUsedAt]
+      const epoch = state.epoch()
       sql(() => statements.add.run(...row))
-      known.put(digest, record, state.epoch())
+      known.put(digest, record, epoch)
     },
     byCookie(cookie) {
       const digest = digestOf(cookie)
-      return known.byDigest(digest, state.epoch()) ?? sql(() => readAs(statements.byDigest.get(bytesOf(digest))))
+      return known.byDigest(digest, state.epoch()) ?? readAs(() => statements.byDigest.get(bytesOf(digest)))
     },
     byId: id => known.byId(id, state.epoch()) ?? reread(id),
     reread,

@@ -1,9 +1,10 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
+import { DatabaseSync, StatementSync } from 'node:sqlite'
 import t, { type Test } from 'tap'
 import { bySession } from '../../src/identity/session.ts'
 import { openSessionStore, type SessionStoreOptions } from '../../src/identity/session-store.ts'
+import { within } from '../behaviour/app.ts'
 import { movedClock } from './moved-clock.ts'
 
 const minute = 60_000
@@ -234,6 +235,24 @@ t.test('who is put out while the file cannot be written is out, and whoever did 
   t.equal(ended.length, 3)
   store.sweep()
   t.equal(holder.prepare('select count(*) as count from session').get()?.['count'], 0)
+})
+
+t.test('an end that another process writes at the very moment of a sign-in is seen', async t => {
+  const { store, open } = storeOf(t)
+  const other = open()
+  t.teardown(() => other[Symbol.dispose]())
+  const { run } = StatementSync.prototype
+  t.teardown(() => Object.assign(StatementSync.prototype, { run }))
+  Object.assign(StatementSync.prototype, {
+    run(this: StatementSync, ...given: Parameters<typeof run>) {
+      const outcome = run.apply(this, given)
+      Object.assign(StatementSync.prototype, { run })
+      other.closeAllOf('alice')
+      return outcome
+    },
+  })
+  const { cookie } = store.open(alice, 'password', '')
+  t.ok(await within(1_000, () => store.find(cookie) === undefined))
 })
 
 t.test('a clock set back far ends sessions instead of lengthening them', async t => {
