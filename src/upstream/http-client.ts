@@ -17,6 +17,8 @@ export interface HttpClient extends AsyncDisposable {
    * @param ended  told once when an answer that has begun is over: its connection is free, or closed
    */
   send(request: UpstreamRequest, ended: () => void): Promise<UpstreamResponse>
+  /** Its server is not reached any more: what may be repeated and has no answer yet breaks off. */
+  abandon?(): void
 }
 
 export interface ClientTerms {

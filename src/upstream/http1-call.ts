@@ -92,6 +92,10 @@ export class Http1Call implements ResponseSink, BodySource, BodyOwner {
     return this.#hasSent || this.#connection.socket.writableNeedDrain
   }
 
+  get isUnanswered(): boolean {
+    return this.#head === undefined
+  }
+
   get #hasSent(): boolean {
     return this.#sending?.isSent ?? this.#isSent
   }

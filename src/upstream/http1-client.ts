@@ -15,6 +15,7 @@ import { type CallOwner, Http1Call } from './http1-call.ts'
 import { Http1Connection } from './http1-connection.ts'
 import { requestHead } from './request-head.ts'
 import type { ResponseHead } from './response-head.ts'
+import { isRepeatable } from './server.ts'
 import type { UpstreamRequest, UpstreamResponse } from './upstream.ts'
 
 /** Milliseconds: a server that says how long it keeps an idle connection means the moment when it closes it. */
@@ -51,6 +52,12 @@ class Http1Client implements HttpClient, CallOwner {
       const head = requestHead(request, this.#terms.section.url.host)
       new Http1Call(request, head, this, { resolve, reject, ended }).start()
     })
+  }
+
+  abandon(): void {
+    for (const { call } of [...this.#open])
+      if (call?.isUnanswered && isRepeatable(call.request))
+        call.fail(new ClientError('UPSTREAM_CLOSED', 'the server is not reached any more'))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

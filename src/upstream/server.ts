@@ -45,7 +45,7 @@ export class Server implements AsyncDisposable {
   async send(request: UpstreamRequest, ended: () => void): Promise<UpstreamResponse> {
     const answer = await this.#client.send(request, ended).catch((first: unknown) => {
       const cause = first instanceof NotSent ? first.cause : first
-      if (!isRepeatable(request) || request.signal.aborted || !isStaleConnection(cause)) throw first
+      if (!isRepeatable(request) || request.signal.aborted || !isStaleConnection(cause) || this.isOut) throw first
       return this.#client.send(request, ended)
     })
     this.answered()
@@ -55,6 +55,11 @@ export class Server implements AsyncDisposable {
   answered(): void {
     this.answeredAt = performance.now()
     this.record.answered()
+  }
+
+  /** It is not reached any more: who waits for an answer that another server may give waits no longer. */
+  abandon(): void {
+    this.#client.abandon?.()
   }
 
   /** Asks whether it answers at all; any HTTP answer will do. `silent`: it may only have too much to do. */

@@ -165,8 +165,12 @@ export function openUpstream(
   /** Whether it is out for that, and another one may be better. */
   function judge(server: Server, cause: unknown, since: number) {
     const hangs = isTooSlow(cause) && server.answeredAt < since
-    if (cause instanceof NotSent || hangs)
-      servers.putOut(server, causeLine(cause instanceof NotSent ? cause.cause : cause))
+    if (cause instanceof NotSent) {
+      servers.putOut(server, causeLine(cause.cause))
+      // One that has only too much to do goes on answering; and descriptors that ran out are nothing that it did.
+      const isGone = server.answeredAt < since && upstreamFault(cause, name).code !== 'upstream-broken'
+      if (isGone && all.some(({ isOut }) => !isOut)) server.abandon()
+    } else if (hangs) servers.putOut(server, causeLine(cause))
     else if (isBreak(cause)) servers.suspect(server)
   }
 
