@@ -127,7 +127,7 @@ export async function openHouse(
   const audit = open.use(surroundings.crew?.audit ?? (await openTrail(config, surroundings)))
   const kept = open.use(
     await openState({
-      ...{ config, clock, store },
+      ...{ config, clock, store, news: surroundings.crew?.news },
       changed(fault) {
         metrics.stateUp.set(fault === undefined ? 1 : 0)
         if (fault === undefined) log.info({}, 'the state is there again, and was loaded anew')

@@ -17,6 +17,7 @@ import { type Ledger, ledgerFile, openLedger } from './issuer/ledger.ts'
 import { openSharedLedger } from './issuer/redis-ledger.ts'
 import type { Clock } from './kernel/clock.ts'
 import { Fault } from './kernel/fault.ts'
+import type { News } from './kernel/news.ts'
 import { redisName } from './redis/connection.ts'
 import { openReplica } from './redis/replica.ts'
 import type { StoreMaterials } from './redis/terms.ts'
@@ -38,6 +39,8 @@ export interface State extends AsyncDisposable {
 export interface StateOptions {
   readonly config: Pick<Config, 'state' | 'sessions'>
   readonly clock: Clock
+  /** Absent: no other process of ours has this state open. */
+  readonly news?: News | undefined
   readonly store: StoreMaterials
   /** Told once when a Redis goes, and when it is back (undefined). */
   readonly changed: (fault: Fault | undefined) => void
@@ -50,7 +53,7 @@ export async function openState(options: StateOptions): Promise<State> {
   await using open = new AsyncDisposableStack()
   if (section.kind === 'sqlite') {
     const { file } = section
-    const sessions = open.use(openSessionStore({ file, idle, absolute, clock }))
+    const sessions = open.use(openSessionStore({ file, idle, absolute, clock, news: options.news }))
     const accounts = open.use(openDirectoryAccounts({ file }))
     const ledger = open.use(openLedger(join(config.state, ledgerFile)))
     const failures = open.use(openFailureRecords({ file, clock }))

@@ -11,6 +11,7 @@ import { randomBytes } from 'node:crypto'
 import type { Clock } from '../kernel/clock.ts'
 import type { Eventually } from '../kernel/eventually.ts'
 import { Fault } from '../kernel/fault.ts'
+import type { News } from '../kernel/news.ts'
 import type { Principal } from './principal.ts'
 import { openSessionRecords, type SessionRecord } from './session-records.ts'
 
@@ -74,6 +75,8 @@ export interface SessionStoreOptions {
   /** Milliseconds from signing in. */
   readonly absolute: number
   readonly clock: Clock
+  /** Absent: no other process of ours has this file open. */
+  readonly news?: News | undefined
   /** Sessions of one person; the one not used for longest makes room. Absent: 20. */
   readonly perPerson?: number
 }
@@ -81,6 +84,7 @@ export interface SessionStoreOptions {
 /** 256 random bits in base64url. */
 export const cookiePattern = /^[\w-]{43}$/
 export const sweepEvery = 5_000
+const topic = 'a session is over'
 /** How far a clock may be set back before sessions "from the future" end; else each would last that much longer. */
 export const clockSlip = 5 * 60_000
 
@@ -89,6 +93,7 @@ export function openSessionStore({
   idle,
   absolute,
   clock,
+  news,
   perPerson = 20,
 }: SessionStoreOptions): FileSessionStore {
   const records = openSessionRecords(file)
@@ -107,12 +112,18 @@ export function openSessionStore({
     over.add(id)
     tell(id)
   }
+  /** The file does not say so, and the others go by it. */
+  const putOutEverywhere = (id: string) => {
+    putOut(id)
+    void news?.tell(topic, id)
+  }
+  const hearing = news?.hear(topic, putOut)
   const end = (id: string): boolean => {
     try {
       if (!records.remove(id)) return false
     } catch (fault) {
       // Whoever asked is told that it may come back with a restart.
-      putOut(id)
+      putOutEverywhere(id)
       throw fault
     }
     if (!over.delete(id)) tell(id)
@@ -192,7 +203,7 @@ export function openSessionStore({
         return theirs.filter(({ id }) => left.delete(id) && end(id)).length
       } finally {
         // Each that cannot be written would be waited for.
-        for (const id of left) putOut(id)
+        for (const id of left) putOutEverywhere(id)
       }
     },
     regroup: (name, realm, groups) => records.regroup(name, realm, groups),
@@ -205,6 +216,7 @@ export function openSessionStore({
     sweep,
     [Symbol.dispose]() {
       clearInterval(timer)
+      hearing?.[Symbol.dispose]()
       records[Symbol.dispose]()
     },
   }

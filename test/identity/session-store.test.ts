@@ -4,6 +4,7 @@ import { DatabaseSync, StatementSync } from 'node:sqlite'
 import t, { type Test } from 'tap'
 import { bySession } from '../../src/identity/session.ts'
 import { openSessionStore, type SessionStoreOptions } from '../../src/identity/session-store.ts'
+import type { News } from '../../src/kernel/news.ts'
 import { within } from '../behaviour/app.ts'
 import { movedClock } from './moved-clock.ts'
 
@@ -235,6 +236,32 @@ t.test('who is put out while the file cannot be written is out, and whoever did 
   t.equal(ended.length, 3)
   store.sweep()
   t.equal(holder.prepare('select count(*) as count from session').get()?.['count'], 0)
+})
+
+t.test('who is put out by one worker while the file cannot be written is out in all of them', async t => {
+  const heard = new Set<(id: string) => void>()
+  const news: News = {
+    async tell(_, id) {
+      for (const listener of heard) listener(id)
+    },
+    hear(_, listener) {
+      heard.add(listener)
+      return { [Symbol.dispose]: () => void heard.delete(listener) }
+    },
+  }
+  const { store, file, open } = storeOf(t, { news })
+  const other = open()
+  t.teardown(() => other[Symbol.dispose]())
+  const opened = [1, 2, 3].map(() => store.open(alice, 'password', ''))
+  for (const { cookie } of opened) t.ok(other.find(cookie))
+  using holder = new DatabaseSync(file)
+  holder.exec('begin immediate')
+  t.throws(() => store.close(opened[0]?.session.id ?? ''), { code: 'state-unavailable' })
+  t.equal(other.find(opened[0]?.cookie ?? ''), undefined)
+  t.ok(other.find(opened[1]?.cookie ?? ''))
+  t.throws(() => store.closeAllOf('alice'), { code: 'state-unavailable' })
+  for (const { cookie } of opened) t.equal(other.find(cookie), undefined)
+  holder.exec('rollback')
 })
 
 t.test('an end that another process writes at the very moment of a sign-in is seen', async t => {
