@@ -14,7 +14,7 @@ import { closeSideDoors } from './side-doors.ts'
 import { untilStopped } from './until-stopped.ts'
 
 closeSideDoors()
-for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const) process.on(signal, () => undefined)
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const) process.on(signal, () => undefined)
 
 const [file = ''] = process.argv.slice(2)
 const [number = 0, of = 0] = (process.env[seatVariable] ?? '').split('/').map(Number)

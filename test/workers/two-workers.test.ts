@@ -138,7 +138,7 @@ t.test('what is changed through one is shown by none from its memory', async t =
 t.test('signals and debuggers are none of a worker', async t => {
   for (const pid of served.workers()) {
     t.match(readFileSync(`/proc/${pid}/coredump_filter`, 'utf8'), /^0+\n$/, 'no core dump of it holds a key')
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1'] as const) process.kill(pid, signal)
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) process.kill(pid, signal)
   }
   const pids = served.workers()
   for (let asked = 0; asked < 4; asked++) t.equal((await ask('/still-there')).resume().statusCode, 200)
