@@ -13,14 +13,15 @@ export interface EndMark {
   isThere(): boolean
 }
 
-/** The last bytes of a stream, by reference: nothing is copied until it is asked for. */
+/** The last bytes of a stream: copies, for what was seen may be written over. */
 function createTail(length: number) {
   let chunks: Buffer[] = []
   let held = 0
   return {
     saw(chunk: Buffer) {
-      chunks.push(chunk)
-      held += chunk.length
+      const own = Buffer.from(chunk.subarray(-length))
+      chunks.push(own)
+      held += own.length
       while (chunks.length > 1 && held - (chunks[0]?.length ?? 0) >= length) held -= chunks.shift()?.length ?? 0
     },
     bytes(): Buffer {

@@ -8,8 +8,8 @@
  * Source: RFC 6066 3 (an address is no server name).
  */
 import type { X509Certificate } from 'node:crypto'
-import { isIP, type Socket } from 'node:net'
-import { type TLSSocket, connect as tlsConnect } from 'node:tls'
+import { isIP, type OnReadOpts, type Socket } from 'node:net'
+import { type ConnectionOptions, type TLSSocket, connect as tlsConnect } from 'node:tls'
 import { sharedLookup } from '../kernel/shared-lookup.ts'
 import { type PeerTrust, platformTrust } from './peer-trust.ts'
 import { PeerRefusal, type PeerVerdict, peerProblem, peerVerdict, shownChain } from './peer-verdict.ts'
@@ -31,6 +31,8 @@ export interface Approach {
   readonly protocols?: readonly string[] | undefined
   /** A connection to the address that stands already, as after StartTLS. It lives and dies with what comes of it. */
   readonly over?: Socket | undefined
+  /** What comes is read into this, and is no event of the socket. Not together with `over`. */
+  readonly onread?: OnReadOpts | undefined
   /** Told what an operator should know of a server that is believed all the same. */
   readonly warn?: ((text: string) => void) | undefined
 }
@@ -102,21 +104,23 @@ function judged(judge: () => Error | undefined): Error | undefined {
 function shakeHands(
   { host, port }: PeerAddress,
   trust: PeerTrust,
-  { timeout, signal, protocols, over }: Approach,
+  { timeout, signal, protocols, over, onread }: Approach,
   problemOf: (socket: TLSSocket) => Error | undefined,
 ): Promise<TLSSocket> {
   const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>()
   // Without a handle node:tls would wait for it to be connected again.
   if (over?.destroyed === true) return Promise.reject(over.errored ?? new Error('the connection was closed'))
   const name = expectedName(trust, { host, port })
-  const socket = tlsConnect({
-    ...(over === undefined ? { host, port, lookup: sharedLookup } : { socket: over }),
+  // Node takes it as `net.connect` does, though its types do not say so.
+  const terms: ConnectionOptions & { onread?: OnReadOpts | undefined } = {
+    ...(over === undefined ? { host, port, lookup: sharedLookup, onread } : { socket: over }),
     secureContext: trust.context,
     servername: isIP(name) === 0 ? name : '',
     ...(protocols === undefined ? {} : { ALPNProtocols: [...protocols] }),
     rejectUnauthorized: false, // problemOf judges instead, on this socket and before anything is written
     checkServerIdentity: () => undefined,
-  })
+  }
+  const socket = tlsConnect(terms)
   const leave = () => socket.destroy(signal?.reason instanceof Error ? signal.reason : new Error('called off'))
   const timer = setTimeout(() => socket.destroy(new ConnectTimeout(timeout)), timeout)
   const settled = () => {

@@ -26,10 +26,10 @@ export function addressOf({ url }: HttpUpstreamSection): PeerAddress {
 export async function secureConnection(
   section: HttpUpstreamSection,
   trust: PeerTrust | undefined,
-  { signal, warn }: Pick<Approach, 'signal' | 'warn'> = {},
+  { signal, warn, onread }: Pick<Approach, 'signal' | 'warn' | 'onread'> = {},
 ): Promise<TLSSocket | undefined> {
   if (section.url.protocol !== 'https:') return undefined
-  const approach = { timeout: section.timeouts.connect, signal, warn, protocols: ['http/1.1'] }
+  const approach = { timeout: section.timeouts.connect, signal, warn, onread, protocols: ['http/1.1'] }
   const socket = await connectPeer(addressOf(section), trust, approach)
   return socket.setNoDelay(true).setKeepAlive(true, keepAliveAfter)
 }
@@ -38,14 +38,17 @@ export async function secureConnection(
 export async function connectionTo(
   section: HttpUpstreamSection,
   trust: PeerTrust | undefined,
-  approach: Pick<Approach, 'signal' | 'warn'>,
+  approach: Pick<Approach, 'signal' | 'warn' | 'onread'>,
 ): Promise<Socket> {
   return (await secureConnection(section, trust, approach)) ?? (await plainConnection(section, approach))
 }
 
-function plainConnection(section: HttpUpstreamSection, { signal }: Pick<Approach, 'signal'>): Promise<Socket> {
+function plainConnection(
+  section: HttpUpstreamSection,
+  { signal, onread }: Pick<Approach, 'signal' | 'onread'>,
+): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<Socket>()
-  const socket = connect({ ...addressOf(section), lookup: sharedLookup, noDelay: true })
+  const socket = connect({ ...addressOf(section), lookup: sharedLookup, noDelay: true, onread })
   socket.setKeepAlive(true, keepAliveAfter)
   const leave = () => socket.destroy(signal?.reason instanceof Error ? signal.reason : new Error('called off'))
   const late = () => socket.destroy(new ClientError('ETIMEDOUT', `no connection within ${timeout} ms`))

@@ -7,12 +7,14 @@
  */
 
 import { once } from 'node:events'
+import type { Socket } from 'node:net'
 import { abortSignalOf } from '../kernel/signal.ts'
 import { connectionTo, lifetime } from './connector.ts'
 import { ClientError } from './failure.ts'
 import { type ClientTerms, gone, type HttpClient } from './http-client.ts'
 import { type CallOwner, Http1Call } from './http1-call.ts'
 import { Http1Connection } from './http1-connection.ts'
+import { ReadBuffers } from './read-buffers.ts'
 import { requestHead } from './request-head.ts'
 import type { ResponseHead } from './response-head.ts'
 import { isRepeatable } from './server.ts'
@@ -22,6 +24,10 @@ import type { UpstreamRequest, UpstreamResponse } from './upstream.ts'
 const beforeItsEnd = 300
 
 const endedEarly = () => new ClientError('UPSTREAM_CLOSED', 'the connection ended before it was used')
+const spokeFirst = (socket: Socket) => {
+  socket.destroy()
+  return new ClientError('UPSTREAM_MALFORMED', 'the server spoke before it was asked')
+}
 
 class Http1Client implements HttpClient, CallOwner {
   readonly name: string
@@ -115,12 +121,14 @@ class Http1Client implements HttpClient, CallOwner {
   async #connect(call: Http1Call): Promise<void> {
     const { section, trust, warn, now } = this.#terms
     const signal = AbortSignal.any([abortSignalOf(call.request.signal), this.#closing.signal])
-    await connectionTo(section, trust, { signal, warn }).then(
+    const buffers = new ReadBuffers()
+    await connectionTo(section, trust, { signal, warn, onread: buffers.onread }).then(
       socket => {
         if (call.isOver || signal.aborted) return void socket.destroy()
         // It may have ended between this moment and that when it stood; nobody would hear of it any more.
         if (socket.destroyed) return void call.unreached(socket.errored ?? endedEarly())
-        const connection = new Http1Connection(socket, now(), closed => this.#forget(closed))
+        if (buffers.hasMissed) return void call.unreached(spokeFirst(socket))
+        const connection = new Http1Connection(socket, buffers, now(), closed => this.#forget(closed))
         this.#open.add(connection)
         this.#watch ??= setInterval(() => this.#look(), this.#step)
         call.begin(connection, false)

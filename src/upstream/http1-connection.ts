@@ -7,10 +7,12 @@
 import type { Socket } from 'node:net'
 import { ClientError } from './failure.ts'
 import type { Http1Call } from './http1-call.ts'
+import type { ReadBuffers } from './read-buffers.ts'
 import { ResponseParser } from './response-parser.ts'
 
 export class Http1Connection {
   readonly socket: Socket
+  readonly buffers: ReadBuffers
   /** Milliseconds since 1970. */
   readonly born: number
   /** By `performance.now()`, while it is idle. */
@@ -20,12 +22,16 @@ export class Http1Connection {
   readonly #onClosed: (connection: Http1Connection) => void
   #parser: ResponseParser | undefined
 
-  /** @param socket  connected, and proved */
-  constructor(socket: Socket, born: number, onClosed: (connection: Http1Connection) => void) {
+  /**
+   * @param socket   connected, and proved
+   * @param buffers  that it is read into
+   */
+  constructor(socket: Socket, buffers: ReadBuffers, born: number, onClosed: (connection: Http1Connection) => void) {
     this.socket = socket
+    this.buffers = buffers
     this.born = born
     this.#onClosed = onClosed
-    socket.on('data', bytes => this.#onData(bytes))
+    buffers.reader = bytes => this.#onData(bytes)
     socket.on('end', () => this.#onEnd())
     socket.on('error', error => this.#break(error))
     socket.on('close', () => this.#break(new ClientError('UPSTREAM_CLOSED', 'the connection was closed')))

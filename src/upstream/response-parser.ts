@@ -12,7 +12,7 @@ export interface ResponseSink {
   /** An interim answer (1xx) went by. */
   onInterim(): void
   onHead(head: ResponseHead): void
-  /** The bytes are the sink's to keep. */
+  /** The bytes are the sink's until it returns, or for as long as it has borrowed them. */
   onData(bytes: Buffer): void
   onEnd(): void
 }

@@ -11,6 +11,9 @@ import { upstreamFault } from './failure.ts'
 import { type ClientTerms, gone, type HttpClient } from './http-client.ts'
 import type { UpstreamRequest, UpstreamResponse } from './upstream.ts'
 
+/** undici's pieces are nobody else's. */
+const lendForGood = () => () => undefined
+
 /** Interim answers (1xx) to one request. */
 const mostInformed = 100
 
@@ -118,7 +121,7 @@ export function openUndiciClient(terms: ClientTerms): HttpClient {
             })
           },
           onResponseData(controller, chunk) {
-            if (answer?.receive(chunk) === false) controller.pause()
+            if (answer?.receive(chunk, lendForGood) === false) controller.pause()
           },
           onResponseEnd() {
             done()

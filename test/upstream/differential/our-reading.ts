@@ -5,6 +5,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Http1Call } from '../../../src/upstream/http1-call.ts'
 import { Http1Connection } from '../../../src/upstream/http1-connection.ts'
+import { ReadBuffers } from '../../../src/upstream/read-buffers.ts'
 import { requestHead } from '../../../src/upstream/request-head.ts'
 import type { UpstreamResponse } from '../../../src/upstream/upstream.ts'
 import { asking } from '../opened.ts'
@@ -15,7 +16,9 @@ export async function readByUs({ pieces, method }: Given): Promise<Reading> {
   let kept = false
   let ended = false
   // Of a socket, the connection uses what every stream has.
-  const connection = new Http1Connection(socket as Duplex as Socket, 0, () => undefined)
+  const buffers = new ReadBuffers()
+  const connection = new Http1Connection(socket as Duplex as Socket, buffers, 0, () => undefined)
+  socket.on('data', readInto(buffers))
   const request = asking({ method })
   const owner = {
     name: 'one',
@@ -54,6 +57,19 @@ export async function readByUs({ pieces, method }: Given): Promise<Reading> {
   const { body, ...rest } = await read
   socket.destroy()
   return { ...rest, body: Buffer.concat(body), endedFirst: endedFirst && rest.refused === undefined, kept: isKept }
+}
+
+/** As Node reads a socket: into the memory that it is given, and no more than it holds. */
+function readInto({ onread }: ReadBuffers) {
+  let room = onread.buffer()
+  return (bytes: Buffer) => {
+    for (let at = 0; at < bytes.length; ) {
+      const count = bytes.copy(room, 0, at)
+      at += count
+      onread.callback(count)
+      room = onread.buffer()
+    }
+  }
 }
 
 const causeOf = (error: Error): string => (error.cause instanceof Error ? error.cause.message : error.message)
