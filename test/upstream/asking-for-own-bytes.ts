@@ -6,6 +6,7 @@ import { connect as connectHttp2 } from 'node:http2'
 import { Agent, request } from 'node:https'
 import { Readable } from 'node:stream'
 import type { Test } from 'tap'
+import type { TestAuthority } from '../fixture/authority.ts'
 import { startTestGateway } from '../fixture/gateway.ts'
 import { asking, open } from './opened.ts'
 import { type AskPlan, type Plan, type Seen, uploadBytes } from './own-bytes.ts'
@@ -33,10 +34,13 @@ export function askThroughClient(t: Test, url: string): AskPlan {
 export const besidesResets = (wrong: readonly string[]): string[] =>
   wrong.filter(line => !line.endsWith(': read ECONNRESET'))
 
-export async function askThroughGateway(t: Test, url: string): Promise<AskPlan> {
+/** @param authority  of the gateway, and of a server over TLS */
+export async function askThroughGateway(t: Test, url: string, authority?: TestAuthority): Promise<AskPlan> {
+  const tls = authority === undefined || url.startsWith('http:') ? '' : `, tls: { ca: ${authority.caFile} }`
   const gateway = await startTestGateway(t, {
+    ...(authority === undefined ? {} : { authority }),
     yaml: `
-upstreams: { app: { kind: generic, url: "${url}" } }
+upstreams: { app: { kind: generic, url: "${url}"${tls} } }
 routes: [{ path: /, upstream: app, access: everyone }]`,
   })
   const agent = new Agent({ keepAlive: true, maxSockets: 40, ca: gateway.authority.caPem, servername: 'localhost' })

@@ -3,6 +3,7 @@
  * meant for whom it arrives at. A hundred thousand of them: test/long.
  */
 import t from 'tap'
+import { startAuthority } from '../fixture/authority.ts'
 import { askThroughClient, askThroughGateway, besidesResets } from './asking-for-own-bytes.ts'
 import { askAll, startOwnBytes } from './own-bytes.ts'
 
@@ -16,10 +17,15 @@ t.test('through the client of an upstream', async t => {
   t.ok(sums.whole > 500 && sums.broken > 40 && sums.left > 40 && server.uploads > 120, JSON.stringify(sums))
 })
 
-t.test('through the gateway, over both protocols', async t => {
-  const server = await startOwnBytes(t)
-  const sums = await askAll(await askThroughGateway(t, server.url), 100_001, 200, 60)
-  t.same(besidesResets(sums.wrong), [])
-  t.same(server.wrong, [])
-  t.ok(sums.whole > 100 && sums.broken > 10 && sums.left > 10 && server.uploads > 30, JSON.stringify(sums))
+t.test('through the gateway, over both protocols, to an upstream in clear and to one over TLS', async t => {
+  const authority = await startAuthority(t)
+  const { chainPem: cert, keyPem: key } = await authority.server(['localhost'])
+  for (const tls of [undefined, { cert, key }]) {
+    const server = await startOwnBytes(t, tls)
+    const ask = await askThroughGateway(t, server.url, authority)
+    const sums = await askAll(ask, tls === undefined ? 100_001 : 200_001, 200, 60)
+    t.same(besidesResets(sums.wrong), [])
+    t.same(server.wrong, [])
+    t.ok(sums.whole > 100 && sums.broken > 10 && sums.left > 10 && server.uploads > 30, JSON.stringify(sums))
+  }
 })

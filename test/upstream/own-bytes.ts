@@ -4,8 +4,9 @@
  * A body is blocks of eight bytes: the number of its request, and where in the body they stand. So bytes of another
  * request, lost ones, doubled ones and such in the wrong order are all seen.
  */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer, type ServerOptions } from 'node:https'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Test } from 'tap'
@@ -16,12 +17,12 @@ import { createRandom, type Random } from '../attack/differential/random.ts'
 export function ownBytes(id: number, from: number, length: number): Buffer {
   const first = from >> 3
   const last = (from + length + 7) >> 3
-  const bytes = Buffer.allocUnsafe((last - first) * 8)
+  const words = new Uint32Array((last - first) * 2)
   for (let at = first; at < last; at++) {
-    bytes.writeUInt32LE(id, (at - first) * 8)
-    bytes.writeUInt32LE(at, (at - first) * 8 + 4)
+    words[(at - first) * 2] = id
+    words[(at - first) * 2 + 1] = at
   }
-  return bytes.subarray(from - first * 8, from - first * 8 + length)
+  return Buffer.from(words.buffer, from - first * 8, length)
 }
 
 /** Counts the bytes of a body as they come. */
@@ -66,7 +67,7 @@ const anySize = (random: Random): number => {
 
 export function planOf(id: number): Plan {
   const random = createRandom(id)
-  const size = anySize(random)
+  const size = random.oneIn(16) ? 700_000 + random.below(3_000_000) : anySize(random)
   const way = random.pick(['length', 'length', 'chunks', 'until the end'] as const)
   const upload = random.oneIn(3) ? anySize(random) : undefined
   return {
@@ -94,7 +95,8 @@ export interface OwnBytesServer {
   readonly uploads: number
 }
 
-export async function startOwnBytes(t: Pick<Test, 'teardown'>): Promise<OwnBytesServer> {
+/** @param tls  present: over TLS, as localhost */
+export async function startOwnBytes(t: Pick<Test, 'teardown'>, tls?: ServerOptions): Promise<OwnBytesServer> {
   const wrong: string[] = []
   let uploads = 0
   const read = async (message: IncomingMessage, { id, upload = 0 }: Plan) => {
@@ -105,13 +107,18 @@ export async function startOwnBytes(t: Pick<Test, 'teardown'>): Promise<OwnBytes
     if (message.complete && counted.count !== upload) wrong.push(`request ${id}: ${counted.count} of ${upload} bytes`)
     if (message.complete && upload > 0) uploads++
   }
-  const server = createServer((message, response) => {
+  /** By the port of the client: over TLS only the connection below can be reset. */
+  const wires = new Map<number | undefined, Socket>()
+  const serve: RequestListener = (message, response) => {
     message.on('error', () => undefined)
     response.on('error', () => undefined)
     const plan = planOf(Number(message.url?.slice(1)))
     const isRead = read(message, plan)
-    void (plan.isEarly ? answer(response, plan) : isRead.then(() => answer(response, plan)))
-  })
+    const reset = () => wires.get(message.socket.remotePort)?.resetAndDestroy()
+    void (plan.isEarly ? answer(response, plan, reset) : isRead.then(() => answer(response, plan, reset)))
+  }
+  const server = tls === undefined ? createServer(serve) : createTlsServer(tls, serve)
+  server.on('connection', (wire: Socket) => wires.set(wire.remotePort, wire))
   // A connection that the server ends while an upload begins on it would be a failure of nobody.
   server.keepAliveTimeout = 60_000
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
@@ -120,7 +127,7 @@ export async function startOwnBytes(t: Pick<Test, 'teardown'>): Promise<OwnBytes
     await new Promise(resolve => server.close(resolve))
   })
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, // bound to TCP
+    url: `${tls === undefined ? 'http://127.0.0.1' : 'https://localhost'}:${(server.address() as AddressInfo).port}`, // bound to TCP
     wrong,
     get uploads() {
       return uploads
@@ -128,7 +135,11 @@ export async function startOwnBytes(t: Pick<Test, 'teardown'>): Promise<OwnBytes
   }
 }
 
-async function answer(response: ServerResponse, { id, size, way, breaks, isSlow }: Plan): Promise<void> {
+async function answer(
+  response: ServerResponse,
+  { id, size, way, breaks, isSlow }: Plan,
+  reset: () => void,
+): Promise<void> {
   const random = createRandom(id + 1)
   const { socket } = response
   if (socket === null || response.destroyed) return
@@ -151,7 +162,7 @@ async function answer(response: ServerResponse, { id, size, way, breaks, isSlow 
   }
   if (breaks === undefined) response.end()
   else if (breaks.how === 'FIN') socket.end()
-  else socket.resetAndDestroy()
+  else reset()
 }
 
 function drainOf(response: ServerResponse): Promise<void> {
