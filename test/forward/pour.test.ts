@@ -4,7 +4,8 @@ import { PassThrough, Readable, Writable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import { pour } from '../../src/forward/pour.ts'
-import { ClientGone } from '../../src/listener/bodies.ts'
+import { ClientGone, OutgoingBody } from '../../src/listener/bodies.ts'
+import { UpstreamBody } from '../../src/upstream/body.ts'
 
 /** Takes a piece when it is told to. */
 function slowSink() {
@@ -92,4 +93,60 @@ t.test('a client that goes ends the answer of the upstream', async t => {
     await t.rejects(poured, ClientGone, when)
     t.ok(body.destroyed, when)
   }
+})
+
+t.test('what an upstream lends is given back when its write is done, and never when the client has gone', async t => {
+  for (const ending of ['whole', 'gone', 'failed'] as const) {
+    const { sink: client, text, take } = slowSink()
+    const sink = new OutgoingBody(client, () => client.destroy())
+    const body = new UpstreamBody({ resume: () => undefined, abort: () => undefined })
+    const back: string[] = []
+    const receive = (piece: string) => body.receive(Buffer.from(piece), () => () => back.push(piece))
+    receive('one ')
+    const seen: string[] = []
+    const poured = pour(body, sink, { saw: chunk => seen.push(chunk.toString()), atEnd: () => undefined })
+    receive('two ')
+    await turn()
+    t.same([back, seen], [[], ['one ', 'two ']], 'seen at once')
+    take()
+    await turn()
+    t.same(back, ['one '], 'the first is out')
+    if (ending === 'whole') {
+      take()
+      receive('three')
+      body.finish()
+      t.ok(body.destroyed)
+      await turn()
+      take()
+      await poured
+      t.same([back, text()], [['one ', 'two ', 'three'], 'one two three'])
+    } else {
+      const ended = t.rejects(poured, ending === 'gone' ? ClientGone : { message: 'the upstream broke off' })
+      if (ending === 'gone') sink.destroy(new ClientGone())
+      else body.break(new Error('the upstream broke off'))
+      await turn()
+      take()
+      await ended
+      await turn()
+      t.same(back, ['one '], ending)
+      t.ok(body.destroyed && sink.destroyed)
+    }
+  }
+})
+
+t.test('whoever changes a body on its way gets a copy', async t => {
+  const through = new PassThrough()
+  const body = new UpstreamBody({ resume: () => undefined, abort: () => undefined })
+  const lent = Buffer.from('all of it')
+  let isBack = false
+  body.receive(lent, () => () => {
+    isBack = true
+  })
+  const poured = pour(body, through)
+  await turn()
+  t.ok(isBack)
+  lent.fill(0)
+  body.finish()
+  t.equal((await through.toArray()).toString(), 'all of it')
+  await poured
 })
