@@ -12,6 +12,7 @@
 import { Readable } from 'node:stream'
 import { Fault } from '../kernel/fault.ts'
 import type { HeaderList } from '../listener/exchange.ts'
+import { copyInto } from '../upstream/body.ts'
 import { dropBody, type Upstream, type UpstreamRequest, type UpstreamResponse } from '../upstream/upstream.ts'
 import type { Cacheable } from './cacheable.ts'
 import type { FrameStore, Lent } from './frame-store.ts'
@@ -212,26 +213,27 @@ async function readWhole(
     whole.set(body)
     return { whole }
   }
+  if (length !== undefined) {
+    // Memory that nothing was ever in but this body; handed out only when it is full to the last byte.
+    const whole = Buffer.allocUnsafeSlow(length)
+    const size = await copyInto(body, whole)
+    if (size === length) return { whole }
+    throw new Fault('upstream-broken', { about: `a body of ${size} bytes where ${length} were announced` })
+  }
   const chunks = body[Symbol.asyncIterator]()
-  // Memory that nothing was ever in but this body; handed out only when it is full to the last byte.
-  const whole = length === undefined ? undefined : Buffer.allocUnsafeSlow(length)
   const parts: Buffer[] = []
   let size = 0
   for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) {
     const chunk: Buffer = next.value
-    if (whole === undefined) {
-      parts.push(chunk)
-      if (size + chunk.length > largest || !store.promise(chunk.length)) {
-        const rest = Readable.from(joined(parts, chunks), { objectMode: false })
-        return { rest: rest.once('close', () => body.destroy()) }
-      }
-      promised.bytes += chunk.length
-    } else if (size + chunk.length <= whole.length) whole.set(chunk, size)
+    parts.push(chunk)
+    if (size + chunk.length > largest || !store.promise(chunk.length)) {
+      const rest = Readable.from(joined(parts, chunks), { objectMode: false })
+      return { rest: rest.once('close', () => body.destroy()) }
+    }
+    promised.bytes += chunk.length
     size += chunk.length
   }
-  if (whole !== undefined && size !== whole.length)
-    throw new Fault('upstream-broken', { about: `a body of ${size} bytes where ${whole.length} were announced` })
-  return { whole: whole ?? Buffer.concat(parts, size) }
+  return { whole: Buffer.concat(parts, size) }
 }
 
 async function* joined(parts: Buffer[], rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {

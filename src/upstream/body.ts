@@ -94,3 +94,31 @@ export class UpstreamBody extends Readable {
     done(error)
   }
 }
+
+/**
+ * Reads a body into memory of the reader's own. Rejects when it breaks.
+ *
+ * @returns its length; what there is no room for is counted, and left out
+ */
+export function copyInto(body: Readable, room: Buffer): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>()
+  let size = 0
+  const copy = (bytes: Buffer) => {
+    if (size + bytes.length <= room.length) room.set(bytes, size)
+    size += bytes.length
+  }
+  const take: Borrower['take'] = (bytes, giveBack) => {
+    copy(bytes)
+    giveBack()
+    return true
+  }
+  const end = () => resolve(size)
+  const cutOff = () => reject(body.errored ?? new Error('the body was let go before its end'))
+  if (body.destroyed) cutOff()
+  else {
+    body.once('error', reject).once('close', cutOff)
+    if (body instanceof UpstreamBody) body.lendTo({ take, end })
+    else body.on('data', copy).once('end', end)
+  }
+  return promise
+}

@@ -1,7 +1,7 @@
 // What is lent stays as it is until it is given back, and what was given back is used again.
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
-import { UpstreamBody } from '../../src/upstream/body.ts'
+import { copyInto, UpstreamBody } from '../../src/upstream/body.ts'
 import { type GiveBack, ReadBuffers } from '../../src/upstream/read-buffers.ts'
 import { createRandom } from '../attack/differential/random.ts'
 
@@ -139,5 +139,38 @@ t.test('a body gives its readers bytes of their own, and its borrower what was r
     t.equal(letters(...taken), 'abcdefgh', `lent ${when} it came`)
     for (const giveBack of loans) giveBack()
     t.throws(() => body.lendTo({ take: () => true, end: () => undefined }), 'once')
+  }
+})
+
+t.test('a body is copied whole into the memory of its reader, or breaks for him too', async t => {
+  const buffers = new ReadBuffers()
+  const { read, seen } = readingInto(buffers)
+  const source = { resume: () => undefined, abort: () => undefined }
+  const begun = () => {
+    const body = new UpstreamBody(source)
+    buffers.reader = bytes => body.receive(bytes, buffers.lend)
+    read(1, 200_000)
+    return body
+  }
+  const room = Buffer.alloc(500_000)
+  const body = begun()
+  const copied = copyInto(body, room)
+  read(2, 200_000)
+  body.finish()
+  t.equal(await copied, 400_000)
+  t.ok(room.equals(Buffer.concat([Buffer.alloc(200_000, 1), Buffer.alloc(200_000, 2), Buffer.alloc(100_000)])))
+  t.equal(seen.size, 2, 'given back at once')
+
+  const large = begun()
+  large.finish()
+  t.equal(await copyInto(large, Buffer.alloc(100)), 200_000, 'more than there is room for')
+
+  const reason = new Error('the upstream broke off')
+  for (const when of ['before', 'after'] as const) {
+    const broken = begun()
+    if (when === 'before') broken.break(reason)
+    const failed = t.rejects(copyInto(broken, room), reason, when)
+    if (when === 'after') broken.break(reason)
+    await failed
   }
 })
