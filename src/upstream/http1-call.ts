@@ -31,17 +31,6 @@ export interface Settled {
   ended(): void
 }
 
-/** Bytes of a body that is handed on in one piece, when it came whole with its head. */
-const mostSmall = 64 * 1024
-
-/** @returns undefined when it is too large for a copy */
-function copyOfSmall(pieces: readonly Buffer[]): Buffer | undefined {
-  const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
-  const [first = Buffer.alloc(0)] = pieces
-  if (length > mostSmall) return undefined
-  return pieces.length > 1 ? Buffer.concat(pieces, length) : Buffer.from(first)
-}
-
 const bodiless = (status: number) => status === 204 || status === 304
 
 export class Http1Call implements ResponseSink, BodySource, BodyOwner {
@@ -148,7 +137,11 @@ export class Http1Call implements ResponseSink, BodySource, BodyOwner {
     const head = this.#head
     if (this.isOver || head === undefined) return
     if (this.#isWhole) return void this.#complete(head)
-    if (this.#body === undefined) this.#settled.resolve(this.#answer(head, this.#beginBody()))
+    if (this.#body !== undefined) return
+    const body = new UpstreamBody(this)
+    this.#body = body
+    for (const piece of this.#pieces.splice(0)) this.#receive(body, piece)
+    this.#settled.resolve(this.#answer(head, body))
   }
 
   fail(error: Error): void {
@@ -185,13 +178,6 @@ export class Http1Call implements ResponseSink, BodySource, BodyOwner {
     this.request.signal.removeEventListener('abort', this)
   }
 
-  #beginBody(): UpstreamBody {
-    const body = new UpstreamBody(this)
-    this.#body = body
-    for (const piece of this.#pieces.splice(0)) this.#receive(body, piece)
-    return body
-  }
-
   #receive(body: UpstreamBody, bytes: Buffer): void {
     const connection = this.#connection
     if (connection === undefined || body.receive(bytes, connection.buffers.lend) || this.isOver) return
@@ -210,9 +196,6 @@ export class Http1Call implements ResponseSink, BodySource, BodyOwner {
   #complete(head: ResponseHead): void {
     this.#leave()
     const connection = this.#connection
-    // Taken over before the connection is anybody else's.
-    const small = this.#body === undefined ? copyOfSmall(this.#pieces) : undefined
-    const begun = this.#body === undefined && small === undefined ? this.#beginBody() : undefined
     // A server that announces a body where there is none may also send it.
     const isOdd = bodiless(head.status) && (head.isChunked || (head.length ?? 0) > 0)
     const isKept = head.isKept && !this.#isLast && this.#hasSent && !isOdd && !this.#endsWithConnection(head)
@@ -222,8 +205,8 @@ export class Http1Call implements ResponseSink, BodySource, BodyOwner {
       else connection.close()
     }
     this.#settled.ended()
-    this.#body?.finish()
-    const answer = small ?? begun
-    if (answer !== undefined) this.#settled.resolve(this.#answer(head, answer))
+    if (this.#body !== undefined) this.#body.finish()
+    // A copy: it is no larger than one read.
+    else this.#settled.resolve(this.#answer(head, Buffer.concat(this.#pieces)))
   }
 }

@@ -17,8 +17,11 @@ export type Lend = () => GiveBack
 const slabSize = 256 * 1024
 /** As much as may be on its way to a client: the `highWaterMark` of its body and one read. */
 const mostSpare = 3
-/** Bytes: no read gets less. What TLS unpacks comes in pieces of 16 KB. */
-const leastRoom = 64 * 1024
+/**
+ * Bytes that one read gets: no more, because what is read in one piece is written in one, and pace and guard see how a body
+ * comes along by what was written; no less, because what TLS unpacks comes in pieces of 16 KB.
+ */
+const room = { most: 64 * 1024, least: 16 * 1024 }
 
 interface Slab {
   readonly bytes: Buffer
@@ -64,10 +67,10 @@ export class ReadBuffers {
 
   #room(): Buffer {
     if (this.#slab.loans === 0) this.#at = 0
-    else if (slabSize - this.#at < leastRoom) {
+    else if (slabSize - this.#at < room.least) {
       this.#slab = this.#spare.pop() ?? newSlab()
       this.#at = 0
     }
-    return this.#at === 0 ? this.#slab.bytes : this.#slab.bytes.subarray(this.#at)
+    return this.#slab.bytes.subarray(this.#at, this.#at + room.most)
   }
 }
