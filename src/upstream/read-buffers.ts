@@ -8,6 +8,7 @@
  * Not to forget: memory that is given back too early shows one person's bytes to another. So each loan ends once, when the
  * write that it was for has been done, and one of a write that failed never ends: its memory is left to the collector.
  */
+
 /** Ends a loan; calling it again does nothing. */
 export type GiveBack = () => void
 /** To be called while the bytes are being handed on: until the loan ends they stay as they are. */
@@ -15,7 +16,7 @@ export type Lend = () => GiveBack
 
 /** Bytes. Pages that nothing was read into cost nothing. */
 const slabSize = 256 * 1024
-/** As much as may be on its way to a client: the `highWaterMark` of its body and one read. */
+/** Slabs: as many as may be on their way to a client, for the `highWaterMark` of its body and one read. */
 const mostSpare = 3
 /**
  * Bytes that one read gets: no more, because what is read in one piece is written in one, and pace and guard see how a body
