@@ -141,8 +141,9 @@ async function answer(
   reset: () => void,
 ): Promise<void> {
   const random = createRandom(id + 1)
-  const { socket } = response
-  if (socket === null || response.destroyed) return
+  // The response has it only when the one before is out.
+  const { socket } = response.req
+  if (response.destroyed) return
   response.setHeader('X-Id', String(id))
   if (way === 'length') response.setHeader('Content-Length', String(size))
   if (way === 'until the end') {
