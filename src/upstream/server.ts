@@ -2,22 +2,15 @@
  * One server of an upstream: its client, how much it has to do, and whether it answers.
  */
 import type { HttpUpstreamSection } from '../config/upstream.ts'
-import type { PeerTrust } from '../tls/peer-trust.ts'
 import { isStaleConnection, isTooSlow, NotSent } from './failure.ts'
 import { createHealthRecord, type HealthRecord } from './health.ts'
-import type { HttpClient, OpenClient } from './http-client.ts'
+import type { ClientTerms, HttpClient, OpenClient } from './http-client.ts'
 import type { Profile } from './profiles.ts'
 import { dropBody, type UpstreamRequest, type UpstreamResponse } from './upstream.ts'
 
-export interface ServerTerms {
-  /** Of the upstream. */
-  readonly name: string
-  /** With the one server that is meant as `url`. */
-  readonly section: HttpUpstreamSection
-  readonly trust: PeerTrust | undefined
+/** `section` has the one server that is meant as its `url`. */
+export interface ServerTerms extends Omit<ClientTerms, 'idleConnection'> {
   readonly profile: Profile
-  readonly now: () => number
-  readonly warn: (text: string) => void
 }
 
 export class Server implements AsyncDisposable {
