@@ -13,7 +13,7 @@ import { type Destination, destinationOf } from './forward/forward.ts'
 import type { Judge } from './forward/in-flight.ts'
 import type { House } from './house.ts'
 import { absent } from './identity/answer.ts'
-import { identify } from './identity/authenticator.ts'
+import { type AuthenticatorParts, identify } from './identity/authenticator.ts'
 import { createBasicCheck } from './identity/basic-credentials.ts'
 import { createHolderReader, type HolderReader } from './identity/certificate-holders.ts'
 import { createRevoked } from './identity/certificate-revocation.ts'
@@ -26,8 +26,10 @@ import { createPresence } from './identity/presence.ts'
 import { createVerdictMemory } from './identity/remembered-verdicts.ts'
 import { asOfLately, createStanding } from './identity/standing.ts'
 import { createThrottle } from './identity/throttle.ts'
+import { after } from './kernel/eventually.ts'
 import { causeLine } from './kernel/fault.ts'
 import { foldName } from './kernel/fold-name.ts'
+import { memo } from './kernel/memo.ts'
 import { openDirectory } from './ldap/directory.ts'
 import { trustedProxies } from './listener/client-address.ts'
 import type { Exchange, UpgradeExchange } from './listener/exchange.ts'
@@ -120,14 +122,9 @@ export async function openGeneration(config: Config, materials: Materials, house
   const listsReady: Promise<void>[] = []
   const listsOf = new Map<string, Revocation>()
   const readerFor = (entrance: string, trust: ServerTrust, section: RevocationSection | undefined) => {
-    const lists =
-      section === undefined
-        ? undefined
-        : open.use(
-            house.revocations.take(JSON.stringify([entrance, section]), () =>
-              openRevocation(section, house.revocationParts),
-            ),
-          ).part
+    const openLists = (of: RevocationSection) =>
+      house.revocations.take(JSON.stringify([entrance, of]), () => openRevocation(of, house.revocationParts))
+    const lists = section && open.use(openLists(section)).part
     lists?.reread()
     if (lists !== undefined) {
       listsReady.push(lists.ready)
@@ -183,6 +180,9 @@ export async function openGeneration(config: Config, materials: Materials, house
     now,
   })
   const sessionAccounts = { provider: realms.passwordProvider, ...recent, accounts: directory && recent.accounts }
+  const proofsOf = memo((listener: string): AuthenticatorParts => {
+    return { ...sessionAccounts, certificates: certificatesOf('listeners', listener), sessions, basic, now }
+  }, 100)
   const pipeline = createPipeline(
     createStations({
       routes,
@@ -202,12 +202,11 @@ export async function openGeneration(config: Config, materials: Materials, house
       certificateOf: ({ listener, socket }) => certificatesOf('listeners', listener).known(socket, now()),
       metrics,
       log,
-      async identify(credentials, listener) {
-        const certificates = certificatesOf('listeners', listener)
-        const identity = await identify(credentials, { ...sessionAccounts, certificates, sessions, basic, now })
-        if (identity.certificateAnswer.kind === 'proven') house.holders.add(credentials.peer)
-        return identity
-      },
+      identify: (credentials, listener) =>
+        after(identify(credentials, proofsOf(listener)), identity => {
+          if (identity.certificateAnswer.kind === 'proven') house.holders.add(credentials.peer)
+          return identity
+        }),
     }),
   )
   const readiness = createReadiness({
@@ -218,8 +217,7 @@ export async function openGeneration(config: Config, materials: Materials, house
 
   const opened = open.move()
   /** Of each exchange there are two: its walk through the pipeline, and its answer. */
-  let running = 0
-  let isRetired = false
+  let [running, isRetired] = [0, false]
   const closeWhenDone = () => void (isRetired && running === 0 && opened.disposeAsync())
   const ended = () => {
     running--
@@ -238,7 +236,7 @@ export async function openGeneration(config: Config, materials: Materials, house
     handle(exchange) {
       running += 2
       void pipeline.handle(exchange).then(ended)
-      void exchange.finished.then(ended)
+      exchange.finished.tell(ended)
     },
     retire() {
       isRetired = true

@@ -8,9 +8,11 @@
  * Every decision is recorded before a byte reaches an upstream. WebSocket handshakes walk the same way; only the last
  * station differs.
  */
+import type { AccessLog } from './audit/access-log.ts'
 import type { Judge } from './forward/in-flight.ts'
 import { type Answer, absent, proven } from './identity/answer.ts'
 import type { Identity } from './identity/authenticator.ts'
+import type { Eventually } from './kernel/eventually.ts'
 import { parseAuthority } from './listener/authority.ts'
 import type { Exchange, UpgradeExchange } from './listener/exchange.ts'
 import { headerValues } from './listener/exchange.ts'
@@ -29,31 +31,31 @@ export interface Understood<Kind extends Exchange = Exchange> {
   readonly client: string
 }
 
-/** What the walk needs from the rest of the house. */
+/** What the walk needs from the rest of the house. Nobody is waited for who has answered already. */
 export interface Stations {
   readonly routes: RouteTable
   /** Whether this name may be asked for on this listener. */
   readonly hostFits: (exchange: Exchange) => boolean
   readonly clientOf: (exchange: Exchange) => string
-  readonly identify: (understood: Understood, route: Route | undefined) => Promise<Identity>
+  readonly identify: (understood: Understood, route: Route | undefined) => Eventually<Identity>
   /** Who somebody is now for whom something runs. */
   readonly present: Judge['present']
   /** Whether the listener insists on a certificate now, and none that counts came over this connection. */
   readonly lacksCertificate: (exchange: Exchange) => boolean
   readonly sites: (exchange: Exchange) => SiteRules
-  /** Rejects only where the site wants nothing done that cannot be recorded. */
+  /** To be waited for, and rejects, only where the site wants nothing done that cannot be recorded. */
   readonly record: (
     understood: Understood,
     route: Route | undefined,
     /** Undefined: a page of our own. A certificate that was refused on the way is recorded all the same. */
     decision: Decision | undefined,
     identity: Identity,
-  ) => Promise<void>
+  ) => Promise<void> | undefined
   readonly pages: Pages
   readonly send: (understood: Understood, permit: Permit) => Promise<void>
   readonly tunnel: (understood: Understood<UpgradeExchange>, permit: Permit) => Promise<void>
   /** For the access line: what this exchange turned out to be. */
-  readonly note: (exchange: Exchange, facts: { path?: string; route?: Route; decision?: Decision }) => void
+  readonly factsOf: AccessLog['factsOf']
   /** The only catch on the way: turns a fault into a 5xx and a log line. */
   readonly fail: (exchange: Exchange, thrown: unknown, route: Route | undefined) => void
 }
@@ -80,7 +82,7 @@ export interface Pipeline {
 }
 
 export function createPipeline(stations: Stations): Pipeline {
-  const { routes, pages, note, sites } = stations
+  const { routes, pages, factsOf, sites } = stations
 
   async function handle(exchange: Exchange | UpgradeExchange): Promise<void> {
     let route: Route | undefined
@@ -93,15 +95,18 @@ export function createPipeline(stations: Stations): Pipeline {
       if (matched === undefined && !pages.owns(target.path)) return pages.notFound(understood)
       route = matched
       const webSocket = 'upgrade' in exchange
-      note(exchange, { ...(route === undefined ? {} : { route }) })
+      const facts = factsOf(exchange)
+      facts.route = route
       const override = methodOverride(route, target)
       if (override !== undefined) return pages.badRequest(exchange, override)
       if (isPreflight(exchange) && route?.access !== 'everyone') return pages.options(exchange, sites(exchange))
 
-      const identity = await stations.identify(understood, route)
+      const found = stations.identify(understood, route)
+      const identity = found instanceof Promise ? await found : found
       const decision = judge(understood, route, identity, webSocket)
-      if (decision !== undefined) note(exchange, { decision })
-      await stations.record(understood, route, decision, identity)
+      facts.decision = decision
+      const written = stations.record(understood, route, decision, identity)
+      if (written !== undefined) await written
       if (decision?.outcome === 'deny') return pages.refuse(understood, decision, identity)
       if (decision === undefined || route === undefined) return await pages.serve(understood, identity)
       if (route.strip && target.path === route.path && !webSocket) return pages.addSlash(exchange, target)
@@ -122,8 +127,11 @@ export function createPipeline(stations: Stations): Pipeline {
     if (request.method === 'TRACE' || request.method === 'CONNECT') return void pages.methodNotAllowed(exchange)
     const target = canonicalTarget(request.target)
     if ('ambiguous' in target) return void pages.badRequest(exchange, `the path holds ${target.ambiguous}`)
-    note(exchange, { path: target.path })
-    return { exchange, target, client: stations.clientOf(exchange) }
+    const client = stations.clientOf(exchange)
+    const facts = factsOf(exchange)
+    facts.path = target.path
+    facts.client = client
+    return { exchange, target, client }
   }
 
   /** Undefined: a page of our own, and nothing speaks against it. */

@@ -3,12 +3,13 @@
  */
 import type { AccessLog } from './audit/access-log.ts'
 import type { Recorded } from './audit/recorder.ts'
-import { BodyTooLarge, type Destination, forward } from './forward/forward.ts'
+import { BodyTooLarge, type Destination, forward, type Passage } from './forward/forward.ts'
 import type { InFlight } from './forward/in-flight.ts'
 import { handshakeProblem, tunnel } from './forward/tunnel.ts'
 import type { Answer } from './identity/answer.ts'
 import type { Credentials, Identity } from './identity/authenticator.ts'
 import type { Presence } from './identity/presence.ts'
+import type { Eventually } from './kernel/eventually.ts'
 import { asFault, causeLine } from './kernel/fault.ts'
 import { memo } from './kernel/memo.ts'
 import { parseAuthority } from './listener/authority.ts'
@@ -30,7 +31,7 @@ export interface StationParts {
   readonly routes: RouteTable
   readonly pages: ReturnType<typeof createPages>
   readonly access: AccessLog
-  readonly record: (recorded: Recorded) => Promise<void>
+  readonly record: (recorded: Recorded) => Promise<void> | undefined
   readonly trusts: TrustsProxy
   /** Origins of other sites that may call. */
   readonly allowed: ReadonlySet<string>
@@ -44,7 +45,7 @@ export interface StationParts {
   readonly certificateOf: (connection: Connection) => Answer | undefined
   readonly metrics: Metrics
   readonly log: Log
-  readonly identify: (credentials: Credentials, listener: string) => Promise<Identity>
+  readonly identify: (credentials: Credentials, listener: string) => Eventually<Identity>
 }
 
 export function createStations(parts: StationParts): Stations {
@@ -52,14 +53,15 @@ export function createStations(parts: StationParts): Stations {
     parts
   const chainOf = ({ connection, request }: Exchange) => forwardedFor(connection.address, request.headers, trusts)
 
-  const passage = <Kind extends Exchange>({ exchange, target, client }: Understood<Kind>, permit: Permit) => ({
-    exchange,
-    client,
-    permit,
-    target,
+  const allowedOrigin = ({ request }: Exchange): string | undefined =>
+    allowed.size === 0 ? undefined : headerValues(request.headers, 'origin').find(origin => allowed.has(origin))
+  const passage = ({ exchange, target, client }: Understood, permit: Permit): Passage => ({
+    ...{ exchange, client, permit, target },
     forwardedFor: chainOf(exchange),
-    allowedOrigin: headerValues(exchange.request.headers, 'origin').find(origin => allowed.has(origin)),
-    cached: (cache: 'hit' | 'miss' | 'past' | undefined) => access.note(exchange, { cache }),
+    allowedOrigin: allowedOrigin(exchange),
+    cached(how) {
+      access.factsOf(exchange).cache = how
+    },
   })
   const destinationOf = ({ route }: Permit): Destination => {
     const found = destinations.get(route.upstream)
@@ -72,15 +74,11 @@ export function createStations(parts: StationParts): Stations {
   return {
     routes,
     pages,
-    note: access.note,
+    factsOf: access.factsOf,
     hostFits: ({ connection, request }) =>
       fitsHandshake(listeners.get(connection.listener), connection.serverName, request.authority) &&
       fitsHost(connection.publicOrigin, request.authority, routes.hosts),
-    clientOf(exchange) {
-      const client = clientOf(chainOf(exchange), trusts)
-      access.note(exchange, { client })
-      return client
-    },
+    clientOf: exchange => clientOf(chainOf(exchange), trusts),
     identify: ({ exchange: { connection, request }, target, client }, route) =>
       parts.identify(
         {
@@ -105,11 +103,15 @@ export function createStations(parts: StationParts): Stations {
     async send(understood, permit) {
       const viewer = viewers.get(permit.route.upstream)
       if (viewer !== undefined) return await viewer.serve(understood.exchange, understood.target.path)
-      const passed = passage(understood, permit)
-      // Under way it is use: it has an end of its own, and one that stands still is cut by its limits.
-      const moved = () => !isPing(permit.route, understood.target)
-      using _running = inFlight.add({ ...passed, moved, lasting: false, end: () => passed.exchange.reply.abort() })
-      await forward(passed, destinationOf(permit))
+      const { exchange, target } = understood
+      using _running = inFlight.add({
+        ...{ exchange, target, permit },
+        lasting: false,
+        // Under way it is use: it has an end of its own, and one that stands still is cut by its limits.
+        moved: () => !isPing(permit.route, target),
+        end: () => exchange.reply.abort(),
+      })
+      await forward(passage(understood, permit), destinationOf(permit))
     },
     async tunnel(understood, permit) {
       const { exchange } = understood
@@ -117,7 +119,7 @@ export function createStations(parts: StationParts): Stations {
       const problem = handshakeProblem(exchange.request.headers)
       if (problem !== undefined) return pages.badRequest(exchange, problem)
       const { label } = permit.route
-      const passed = passage(understood, permit)
+      const passed = { ...passage(understood, permit), exchange }
       metrics.tunnels.inc({ route: label })
       using opening = inFlight.add({ ...passed, moved: () => true, lasting: false, end: () => exchange.reply.abort() })
       try {
@@ -134,7 +136,7 @@ export function createStations(parts: StationParts): Stations {
       if (thrown instanceof BodyTooLarge) return pages.tooLarge(exchange, thrown.limit)
       const fault = asFault(thrown)
       const isBug = fault.code === 'bug'
-      access.note(exchange, { fault: fault.code })
+      access.factsOf(exchange).fault = fault.code
       metrics.faults.inc({ code: fault.code })
       const stack = isBug && thrown instanceof Error ? { stack: thrown.stack } : {}
       const facts = {

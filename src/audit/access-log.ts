@@ -9,20 +9,22 @@ import type { Route } from '../route/route.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 
-export interface ExchangeFacts {
-  client?: string
-  path?: string
-  route?: Route
-  decision?: Decision
+/** What an exchange turned out to be; whoever learns it writes it down. */
+export class ExchangeFacts {
+  client: string | undefined
+  path: string | undefined
+  route: Route | undefined
+  decision: Decision | undefined
   /** Code of the fault that it ended in. */
-  fault?: string
+  fault: string | undefined
   /** How the cache of frames took it, where there is one. */
-  cache?: 'hit' | 'miss' | 'past' | undefined
+  cache: 'hit' | 'miss' | 'past' | undefined
 }
 
 export interface AccessLog {
   open(exchange: Exchange): void
-  note(exchange: Exchange, facts: ExchangeFacts): void
+  /** Of an exchange that was opened. */
+  factsOf(exchange: Exchange): ExchangeFacts
 }
 
 /** On the exchange itself: a WeakMap of what comes and goes thousands of times a second costs more than all lines. */
@@ -36,9 +38,9 @@ export function createAccessLog(log: Log, metrics: Metrics, now: () => number): 
     open(exchange: Noted) {
       const { listener } = exchange.connection
       metrics.inFlight.inc({ listener })
-      const facts: ExchangeFacts = {}
+      const facts = new ExchangeFacts()
       exchange[noted] = facts
-      void exchange.finished.then(ending => {
+      exchange.finished.tell(ending => {
         const { client, path, route, decision, fault, cache } = facts
         const label = route?.label ?? 'none'
         const { status, bytes } = exchange.reply
@@ -71,9 +73,9 @@ export function createAccessLog(log: Log, metrics: Metrics, now: () => number): 
         )
       })
     },
-    note(exchange: Noted, facts) {
-      const held = exchange[noted]
-      if (held !== undefined) Object.assign(held, facts)
+    factsOf(exchange: Noted) {
+      exchange[noted] ??= new ExchangeFacts()
+      return exchange[noted]
     },
   }
 }

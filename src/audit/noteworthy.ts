@@ -124,12 +124,13 @@ export function createNoteworthy(now: () => number): Noteworthy {
 
   return {
     ofPermit({ route, operation, principal }, target, address) {
+      const isReading = operation.method !== 'DELETE' && operation.needs === 'read'
+      const study = isReading && route.kind !== 'ohif' ? studyOf(target) : undefined
+      if (isReading && study === undefined) return undefined
       const where = brief({ method: operation.method, path: target.path, route: route.label })
       const who = principal === undefined ? {} : { who: whoOf(principal) }
-      if (operation.method === 'DELETE') return { kind: 'deletion', ...who, address, where }
-      if (operation.needs !== 'read') return { kind: 'change', ...who, address, where }
-      const study = route.kind === 'ohif' ? undefined : studyOf(target)
-      if (study === undefined) return undefined
+      if (study === undefined)
+        return { kind: operation.method === 'DELETE' ? 'deletion' : 'change', ...who, address, where }
       const key = `${principal?.realm}\n${principal?.name ?? address}\n${study}`
       return once(studies, key, { kind: 'study', ...who, study, address, where })
     },

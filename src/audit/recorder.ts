@@ -55,11 +55,12 @@ function createWriter({ audit, noteworthy }: Pick<RecorderParts, 'audit' | 'note
   }
 }
 
-export function createRecorder(parts: RecorderParts): (recorded: Recorded) => Promise<void> {
+/** What it gives is undefined where nobody has to wait, and a promise where the site wants the line to be there first. */
+export function createRecorder(parts: RecorderParts): (recorded: Recorded) => Promise<void> | undefined {
   const { noteworthy, metrics, onFailure } = parts
   const once = createWriter(parts)
 
-  return async ({ id, method, target, client, route, decision, identity }) => {
+  return ({ id, method, target, client, route, decision, identity }) => {
     const { certificateAnswer: certificate } = identity
     if (decision?.outcome === 'deny') metrics.denials.inc({ reason: decision.reason })
     const refused =
@@ -67,10 +68,10 @@ export function createRecorder(parts: RecorderParts): (recorded: Recorded) => Pr
         ? noteworthy.ofCertificate(certificate.reason, certificate.detail, client)
         : undefined
     const decided = decision && eventOf(decision)
-    if (refused === undefined && decided === undefined) return
+    if (refused === undefined && decided === undefined) return undefined
     const written = Promise.all([refused, decided].map(event => event && once(id, event)))
     // With `continue` a failed line never rejects; the alarm has been raised where it failed.
-    if (onFailure === 'refuse') await written
+    return onFailure === 'refuse' ? written.then(() => undefined) : undefined
 
     function eventOf(made: Decision) {
       if (made.outcome === 'permit') return noteworthy.ofPermit(made, target, client)

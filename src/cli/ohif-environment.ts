@@ -89,7 +89,9 @@ function answers({ appConfig, policy }: OhifSettings, { root, base }: FoundViewe
   const answer = createPublicFiles({
     viewer: files,
     base,
-    note: (exchange, path) => access.note(exchange, { path }),
+    note(exchange, path) {
+      access.factsOf(exchange).path = path
+    },
     broke: (exchange, thrown) => log.error({ id: exchange.id, cause: causeLine(thrown) }, 'fault'),
   })
   const take: ListenerEvents['exchange'] = exchange => {

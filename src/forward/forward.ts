@@ -119,8 +119,9 @@ export async function forward(passage: Passage, destination: Destination): Promi
   if (request.expectsContinue) reply.continue() // 2
   const asked = upstream.profile.answersHeadAndOptions && request.method === 'HEAD' ? 'GET' : request.method
   const body = request.body === undefined ? undefined : limited(request.body, limit) // 3
-  const answer = await upstream
-    .send({
+  let answer: UpstreamResponse
+  try {
+    answer = await upstream.send({
       method: asked,
       target: upstreamTarget(passage),
       headers,
@@ -129,15 +130,16 @@ export async function forward(passage: Passage, destination: Destination): Promi
       affinity: affinityOf(passage, upstream),
       signal: exchange.signal,
     })
-    .catch((cause: unknown) => {
-      // Upstreams fail when a body is cut; what cut it is what the client is told.
-      throw body?.errored instanceof BodyTooLarge ? body.errored : cause
-    })
+  } catch (cause) {
+    // Upstreams fail when a body is cut; what cut it is what the client is told.
+    throw body?.errored instanceof BodyTooLarge ? body.errored : cause
+  }
   if (answer.cache !== undefined) passage.cached?.(answer.cache)
-  if (answer.release !== undefined) void exchange.finished.then(answer.release)
+  if (answer.release !== undefined) exchange.finished.tell(answer.release)
 
   try {
-    await passOn(answer, passage, destination)
+    const passed = passOn(answer, passage, destination)
+    if (passed !== undefined) await passed
   } catch (cause) {
     dropBody(answer)
     if (exchange.signal.aborted) throw new ClientGone()
@@ -153,7 +155,8 @@ export function checkStatus(status: number, { upstream, password }: Destination)
     throw new Fault('upstream-broken', { about: `${upstream.name} answered with status ${status}` })
 }
 
-async function passOn(answer: UpstreamResponse, passage: Passage, destination: Destination): Promise<void> {
+/** @returns undefined where nothing is left to be waited for: a body that is known whole is in the hands of the engine */
+function passOn(answer: UpstreamResponse, passage: Passage, destination: Destination): Promise<void> | undefined {
   const { exchange, permit, allowedOrigin } = passage
   const { upstream } = destination
   checkStatus(answer.status, destination)
@@ -170,25 +173,29 @@ async function passOn(answer: UpstreamResponse, passage: Passage, destination: D
   const headers: HeaderList =
     answer.pin === undefined ? made : [...made, ['set-cookie', pinCookie(upstream, answer.pin)]]
   const { body } = answer
-  const plan = destination.compression?.plan(exchange, answer)
+  const { compression } = destination
+  const plan = compression?.plan(exchange, answer)
   if (Buffer.isBuffer(body) && request.method !== 'HEAD') {
-    const packed = await plan?.whole(answer, body)
-    const others = plannedHeaders(headers, plan, packed !== undefined).filter(([name]) => name !== 'content-length')
-    exchange.reply.send(answer.status, others, packed ?? body) // 5 and 6 in one
-    destination.compression?.watch(exchange)
-    return
+    // 5 and 6 in one
+    const send = (packed: Buffer | undefined) => {
+      exchange.reply.send(answer.status, plannedHeaders(headers, plan, packed !== undefined), packed ?? body)
+      compression?.watch(exchange)
+    }
+    if (plan !== undefined) return plan.whole(answer, body).then(send)
+    send(undefined)
+    return undefined
   }
   const sink = exchange.reply.head(answer.status, plannedHeaders(headers, plan, plan?.packing !== undefined)) // 5
-  destination.compression?.watch(exchange, sink)
+  compression?.watch(exchange, sink)
   if (Buffer.isBuffer(body) || request.method === 'HEAD') {
     dropBody(answer)
     sink.end()
-    return
+    return undefined
   }
   const mark = answer.closeDelimited && upstream.profile.checksEndMark ? endMarkOf(answer.headers) : undefined
   const out = plan?.pour ?? pour
-  if (mark === undefined) return await out(body, sink)
-  await out(body, sink, {
+  if (mark === undefined) return out(body, sink)
+  return out(body, sink, {
     saw: mark.saw,
     // 6: a clean end without the mark is a server that died while it sent.
     atEnd: () =>

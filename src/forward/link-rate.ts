@@ -65,7 +65,7 @@ export function createLinkRates(now: () => number = () => performance.now()): Li
         lastLook = now()
         timer = setInterval(look, step).unref()
       }
-      void exchange.finished.then(() => {
+      exchange.finished.tell(() => {
         count(link, body)
         link.bodies.delete(body)
         if (link.bodies.size === 0) busy.delete(link)

@@ -7,6 +7,7 @@
  *
  * Source: interface "Which proof counts".
  */
+import { after, type Eventually } from '../kernel/eventually.ts'
 import { Fault } from '../kernel/fault.ts'
 import type { HeaderList } from '../listener/exchange.ts'
 import { type Answer, absent, proven, refused } from './answer.ts'
@@ -52,63 +53,89 @@ export interface AuthenticatorParts extends SessionAccounts {
 }
 
 /** A session holds only while its account does, with the groups that the account has now. No directory is asked. */
-async function stillHolds({ answer, session }: SessionAnswer, parts: AuthenticatorParts): Promise<SessionAnswer> {
+function stillHolds({ answer, session }: SessionAnswer, parts: AuthenticatorParts): Eventually<SessionAnswer> {
   if (answer.kind !== 'proven' || session === undefined) return { answer, session }
   const groups = groupsNow(session, parts)
   if (groups !== undefined) return { answer: proven({ ...answer.principal, groups }), session }
-  await parts.sessions.close(session.id)
-  return { answer: absent, session: undefined }
+  return after(parts.sessions.close(session.id), () => nobodySignedIn)
 }
 
-/** What is open to everyone is there also for a browser whose session cannot be looked up just now. */
-async function sessionFor(credentials: Credentials, parts: AuthenticatorParts): Promise<SessionAnswer> {
-  const { headers, isPing, place } = credentials
-  try {
-    return await stillHolds(await bySession(headers, parts.sessions, !isPing), parts)
-  } catch (thrown) {
+const nobodySignedIn: SessionAnswer = { answer: absent, session: undefined }
+
+function sessionFor({ headers, isPing, place }: Credentials, parts: AuthenticatorParts): Eventually<SessionAnswer> {
+  // What is open to everyone is there also for a browser whose session cannot be looked up just now.
+  const unlessOpen = (thrown: unknown) => {
     if (!(thrown instanceof Fault) || place !== 'open') throw thrown
-    return { answer: absent, session: undefined }
+    return nobodySignedIn
+  }
+  try {
+    const found = after(bySession(headers, parts.sessions, !isPing), answer => stillHolds(answer, parts))
+    return found instanceof Promise ? found.catch(unlessOpen) : found
+  } catch (thrown) {
+    return unlessOpen(thrown)
   }
 }
 
-export async function identify(credentials: Credentials, parts: AuthenticatorParts): Promise<Identity> {
-  const { certificates, basic, now } = parts
-  const { headers, peer, address, certificate, authorizationPasses, place } = credentials
-  const loggedOutMark = hasLoggedOutMark(headers)
+/** Rejects or throws a Fault where it cannot be known who it is. */
+export function identify(credentials: Credentials, parts: AuthenticatorParts): Eventually<Identity> {
+  const { peer, certificate } = credentials
+  if (certificate !== 'required') return bySessionFirst(credentials, parts)
+  return after(parts.certificates.read(peer, parts.now()), certificateAnswer => {
+    if (certificateAnswer.kind === 'proven') return bySessionFirst(credentials, parts)
+    const answer =
+      certificateAnswer.kind === 'refused' ? certificateAnswer : refused('certificate-missing', 'none was presented')
+    const loggedOutMark = hasLoggedOutMark(credentials.headers)
+    return { answer, certificateAnswer, loggedOutMark, session: undefined }
+  })
+}
 
-  if (certificate === 'required') {
-    const certificateAnswer = await certificates.read(peer, now())
-    if (certificateAnswer.kind !== 'proven') {
-      const answer =
-        certificateAnswer.kind === 'refused' ? certificateAnswer : refused('certificate-missing', 'none was presented')
-      return { answer, certificateAnswer, loggedOutMark, session: undefined }
+function bySessionFirst(credentials: Credentials, parts: AuthenticatorParts): Eventually<Identity> {
+  const { headers, peer, place } = credentials
+  return after(sessionFor(credentials, parts), ({ answer, session }) => {
+    const loggedOutMark = hasLoggedOutMark(headers)
+    if (answer.kind === 'proven' && place !== 'own-page') {
+      const certificateAnswer = parts.certificates.known(peer, parts.now()) ?? absent
+      return { answer, certificateAnswer, loggedOutMark, session }
     }
-  }
-  const { answer: sessionAnswer, session } = await sessionFor(credentials, parts)
-  if (sessionAnswer.kind === 'proven' && place !== 'own-page') {
-    const certificateAnswer = certificates.known(peer, now()) ?? absent
-    return { answer: sessionAnswer, certificateAnswer, loggedOutMark, session }
-  }
+    return after(orFault(parts.certificates, peer, parts.now()), found => {
+      const certificateAnswer = found instanceof Fault ? absent : found
+      const rest = {
+        certificateAnswer,
+        loggedOutMark,
+        session,
+        ...(found instanceof Fault ? { unresolved: found } : {}),
+      }
+      if (answer.kind === 'proven') return { ...rest, answer }
+      if (certificateAnswer.kind === 'proven' && !loggedOutMark) return { ...rest, answer: certificateAnswer }
+      return byBasic(credentials, parts, rest, found)
+    })
+  })
+}
 
-  const found = await orFault(certificates, peer, now())
-  const certificateAnswer = found instanceof Fault ? absent : found
-  const rest = { certificateAnswer, loggedOutMark, session, ...(found instanceof Fault ? { unresolved: found } : {}) }
-  if (sessionAnswer.kind === 'proven') return { ...rest, answer: sessionAnswer }
-  if (certificateAnswer.kind === 'proven' && !loggedOutMark) return { ...rest, answer: certificateAnswer }
-
-  const basicAnswer = basic === undefined || authorizationPasses ? absent : await basic(headers, address)
-  if (basicAnswer.kind !== 'absent') return { ...rest, answer: basicAnswer }
-  // Behind the mark of a logout the certificate would not have counted anyway.
-  if (found instanceof Fault && place === 'closed' && !loggedOutMark) throw found
-  return { ...rest, answer: certificateAnswer.kind === 'refused' ? certificateAnswer : absent }
+function byBasic(
+  { headers, address, authorizationPasses, place }: Credentials,
+  { basic }: AuthenticatorParts,
+  rest: Omit<Identity, 'answer'>,
+  found: Answer | Fault,
+): Eventually<Identity> {
+  return after(basic === undefined || authorizationPasses ? absent : basic(headers, address), basicAnswer => {
+    if (basicAnswer.kind !== 'absent') return { ...rest, answer: basicAnswer }
+    // Behind the mark of a logout the certificate would not have counted anyway.
+    if (found instanceof Fault && place === 'closed' && !rest.loggedOutMark) throw found
+    return { ...rest, answer: rest.certificateAnswer.kind === 'refused' ? rest.certificateAnswer : absent }
+  })
 }
 
 /** A local account gets in with its password also where a certificate came along and the directory is down. */
-async function orFault(certificates: HolderReader, peer: TlsPeer & object, now: number): Promise<Answer | Fault> {
-  try {
-    return await certificates.read(peer, now)
-  } catch (thrown) {
+function orFault(certificates: HolderReader, peer: TlsPeer & object, now: number): Eventually<Answer | Fault> {
+  const ifFault = (thrown: unknown) => {
     if (thrown instanceof Fault) return thrown
     throw thrown
+  }
+  try {
+    const answer = certificates.read(peer, now)
+    return answer instanceof Promise ? answer.catch(ifFault) : answer
+  } catch (thrown) {
+    return ifFault(thrown)
   }
 }

@@ -7,6 +7,7 @@
  * Source: RFC 7617 2 (UTF-8, no colon in the name, no control characters), RFC 9110 11.4.
  */
 import type { Clock } from '../kernel/clock.ts'
+import { after, type Eventually } from '../kernel/eventually.ts'
 import { Fault } from '../kernel/fault.ts'
 import { type HeaderList, soleHeader } from '../listener/exchange.ts'
 import { type Answer, absent, type Refused, refused } from './answer.ts'
@@ -15,7 +16,7 @@ import type { PasswordCheck, ProvenPassword } from './password-realms.ts'
 import { isUnchanged, type Standing, standingThen } from './standing.ts'
 
 /** Faults are those of PasswordCheck, and Fault('state-unavailable'). */
-export type BasicCheck = (headers: HeaderList, address: string) => Promise<Answer>
+export type BasicCheck = (headers: HeaderList, address: string) => Eventually<Answer>
 
 export interface BasicOptions {
   readonly passwords: PasswordCheck
@@ -61,7 +62,7 @@ export function createBasicCheck({
     return entry.answer
   }
 
-  return async (headers, address) => {
+  return (headers, address) => {
     const credentials = readBasic(headers)
     if (credentials === undefined) return absent
     if ('kind' in credentials) return credentials
@@ -71,14 +72,15 @@ export function createBasicCheck({
     const known = recall(hash)
     if (known !== undefined) return known
 
-    const answer = await passwords.verify(name, password, address)
-    if (answer.kind === 'proven') {
-      remembered.delete(hash)
-      remembered.set(hash, { answer, at: clock.now() })
-      const [oldest] = remembered.keys()
-      if (remembered.size > capacity && oldest !== undefined) remembered.delete(oldest)
-    }
-    return answer
+    return after(passwords.verify(name, password, address), answer => {
+      if (answer.kind === 'proven') {
+        remembered.delete(hash)
+        remembered.set(hash, { answer, at: clock.now() })
+        const [oldest] = remembered.keys()
+        if (remembered.size > capacity && oldest !== undefined) remembered.delete(oldest)
+      }
+      return answer
+    })
   }
 }
 

@@ -6,6 +6,7 @@
  */
 import type { Duplex, Readable, Writable } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
+import type { Outcome } from '../kernel/outcome.ts'
 import type { Signal } from '../kernel/signal.ts'
 
 /** Name in lower case, value as received. A list, not a record: duplicates and `__proto__` must survive being looked at. */
@@ -60,7 +61,7 @@ export interface Reply {
    * Returns a stream that swallows everything if the client is already gone.
    */
   head(status: number, headers: HeaderList): Writable
-  /** Head and whole body at once; for HEAD the body is left out and its length stated. */
+  /** Head and whole body at once, its length stated whatever `headers` say of it; for HEAD the body is left out. */
   send(status: number, headers: HeaderList, body: string | Uint8Array): void
   /** Cuts the exchange: RST_STREAM or a closed connection, so that nobody takes a cut body for a whole one. */
   abort(): void
@@ -76,8 +77,8 @@ export interface Exchange {
   readonly reply: Reply
   /** Aborts when the client goes before the answer is complete. */
   readonly signal: Signal
-  /** Resolves when the answer has gone out completely, or the exchange was cut. Never rejects. */
-  readonly finished: Promise<Ending>
+  /** Told when the answer has gone out completely, or the exchange was cut. */
+  readonly finished: Outcome<Ending>
 }
 
 export type Ending = 'complete' | 'client-gone' | 'aborted'
@@ -96,6 +97,13 @@ export interface UpgradeExchange extends Exchange {
      */
     accept(headers: HeaderList): Duplex
   }
+}
+
+/** The headers of an answer whose body is known whole. @param length  bytes of it; undefined where it can have none */
+export function withLength(headers: HeaderList, length: number | undefined): HeaderList {
+  const all = headers.filter(([name]) => name !== 'content-length')
+  if (length !== undefined) all.push(['content-length', String(length)])
+  return all
 }
 
 /** All values of a header, in order. @param name  lower case */

@@ -4,7 +4,7 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Writable } from 'node:stream'
 import { endInPieces, inOneWrite, OutgoingBody, type Progress, WholeBody } from './bodies.ts'
-import type { HeaderList, Reply } from './exchange.ts'
+import { type HeaderList, type Reply, withLength } from './exchange.ts'
 import { flat } from './http1-request.ts'
 
 /** Bytes that a client may still send after it was answered early, before the connection is cut. */
@@ -56,14 +56,14 @@ export class Reply1 implements Reply {
   send(status: number, headers: HeaderList, body: string | Uint8Array): void {
     const bytes = typeof body === 'string' ? Buffer.from(body) : body
     const isBodiless = status === 204 || status === 304
-    const length: HeaderList = isBodiless ? [] : [['content-length', String(bytes.length)]]
+    const all = withLength(headers, isBodiless ? undefined : bytes.length)
     const isSilent = isBodiless || this.#message.method === 'HEAD' || bytes.length === 0
     if (!isSilent && bytes.length > inOneWrite) {
-      endInPieces(this.head(status, [...headers, ...length]), bytes)
+      endInPieces(this.head(status, all), bytes)
       return
     }
     const response = this.#response
-    if (!this.#begin(status, flat(headers, length), new WholeBody(response, isSilent ? 0 : bytes.length))) return
+    if (!this.#begin(status, flat(all), new WholeBody(response, isSilent ? 0 : bytes.length))) return
     if (isSilent) response.end()
     else if (bytes.length > inOneText) response.end(bytes)
     // Node makes one text of a head and a body that is one; of a buffer it makes two writes.

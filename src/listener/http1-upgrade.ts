@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto'
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Limits } from '../config/listener.ts'
+import { Settleable } from '../kernel/outcome.ts'
 import { Departure } from '../kernel/signal.ts'
 import { OutgoingBody } from './bodies.ts'
 import type { Connection, Ending, HeaderList, Reply, UpgradeExchange } from './exchange.ts'
@@ -21,17 +22,17 @@ export function upgradeOf(
   message: IncomingMessage,
   socket: Duplex,
   early: Buffer,
-  connectionOf: (socket: Duplex) => Connection,
+  connection: Connection,
   limits: Limits,
 ): UpgradeExchange {
   const { request } = readRequest(message, false, limits)
   const gone = new Departure()
-  const { promise: finished, resolve } = Promise.withResolvers<Ending>()
+  const finished = new Settleable<Ending>()
   let aborted = false
   socket.on('error', () => undefined) // told by 'close'
   socket.once('close', () => {
-    resolve(aborted ? 'aborted' : 'complete')
     gone.abort()
+    finished.settle(aborted ? 'aborted' : 'complete')
   })
   const line = (headers: HeaderList) => headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')
   const reply: Reply & { status: number | undefined; bytes: number } = {
@@ -66,7 +67,7 @@ export function upgradeOf(
   return {
     id: randomUUID(),
     startedAt: Date.now(),
-    connection: connectionOf(socket),
+    connection,
     request: { ...request, body: undefined, malformed },
     reply,
     signal: gone,

@@ -4,8 +4,7 @@
 import { constants, type ServerHttp2Stream, type ServerStreamResponseOptions } from 'node:http2'
 import type { Writable } from 'node:stream'
 import { endInPieces, inOneWrite, OutgoingBody, type Progress, WholeBody } from './bodies.ts'
-import type { HeaderList, Reply } from './exchange.ts'
-import { headerValues } from './exchange.ts'
+import { type HeaderList, headerValues, type Reply, withLength } from './exchange.ts'
 import type { Tunnel } from './http2-tunnel.ts'
 
 /** Names and values in turn, as Node takes them. */
@@ -59,7 +58,7 @@ export class Reply2 implements Reply {
   send(status: number, headers: HeaderList, body: string | Uint8Array): void {
     const bytes = typeof body === 'string' ? Buffer.from(body) : body
     const isBodiless = status === 204 || status === 304
-    const all: HeaderList = isBodiless ? headers : [...headers, ['content-length', String(bytes.length)]]
+    const all = withLength(headers, isBodiless ? undefined : bytes.length)
     const isSilent = isBodiless || this.#method === 'HEAD' || bytes.length === 0
     if (!isSilent && bytes.length > inOneWrite) {
       endInPieces(this.head(status, all), bytes)

@@ -8,6 +8,7 @@ import { randomUUID } from 'node:crypto'
 import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import type { Limits } from '../config/listener.ts'
+import { Settleable } from '../kernel/outcome.ts'
 import { Departure } from '../kernel/signal.ts'
 import { IncomingBody } from './bodies.ts'
 import type { Engine, Take } from './engine.ts'
@@ -73,14 +74,16 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
     const reply = new Reply2(stream, read.method)
     carrying.reply = reply
     const gone = new Departure()
-    const { promise: finished, resolve } = Promise.withResolvers<Ending>()
+    const finished = new Settleable<Ending>()
     stream.once('close', () => {
       const complete = reply.tunnel === undefined ? isComplete(stream) : !reply.aborted
-      resolve(complete ? 'complete' : reply.aborted ? 'aborted' : 'client-gone')
-      if (complete && reply.tunnel === undefined) return
-      body?.cut()
-      gone.abort()
-      reply.body?.destroy()
+      const ending = complete ? 'complete' : reply.aborted ? 'aborted' : 'client-gone'
+      if (!complete || reply.tunnel !== undefined) {
+        body?.cut()
+        gone.abort()
+        reply.body?.destroy()
+      }
+      finished.settle(ending)
     })
     stream.once('aborted', () => body?.cut())
     // RFC 9113 8.1: an answer that is complete before the request is, ends the stream without an error.

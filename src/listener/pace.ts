@@ -53,7 +53,7 @@ export function watchPace(
     add(exchange, progress) {
       const one: Watched = { exchange, progress, bytes: 0, quiet: 0, waited: 0, at: -1 }
       watched.join(one)
-      void exchange.finished.then(() => watched.leave(one))
+      exchange.finished.tell(() => watched.leave(one))
     },
     [Symbol.dispose]: () => clearInterval(timer),
   }

@@ -59,7 +59,7 @@ interface Terms extends Disposable {
 /** Whoever is being served keeps the place. */
 export function keepPlace(place: Place | undefined, { finished }: Pick<Exchange, 'finished'>): void {
   place?.begin()
-  void finished.then(() => place?.end())
+  finished.tell(() => place?.end())
 }
 
 /** What a connection is held to for as long as it lasts: all but the certificate that we showed. */
@@ -97,7 +97,7 @@ export async function listenSecure(
         if (progress !== undefined) pace.add(exchange, progress)
         // A connection to the upstream that is this client's alone.
         if (place?.widen() !== false) {
-          void exchange.finished.then(() => place?.narrow())
+          exchange.finished.tell(() => place?.narrow())
           return events.upgrade(exchange)
         }
         events.trouble(name, 'full', exchange.connection.address, 'there was no second place for a WebSocket')

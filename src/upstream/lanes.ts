@@ -3,16 +3,17 @@
  *
  * A slow reader holds a connection for as long as he reads, and forty of them would be the whole archive.
  */
+import type { Eventually } from '../kernel/eventually.ts'
 import { Fault } from '../kernel/fault.ts'
 import type { Signal } from '../kernel/signal.ts'
 
 export interface Lanes {
   /**
-   * Resolves when there is a connection for this client, with the way to give it back; once.
+   * Gives, when there is a connection for this client, the way to give it back; once.
    *
-   * Rejects with the signal's reason, and with Fault('upstream-busy') where too many wait.
+   * Rejects with the signal's reason, and throws Fault('upstream-busy') where too many wait.
    */
-  enter(client: string, signal: Signal): Promise<() => void>
+  enter(client: string, signal: Signal): Eventually<() => void>
   /** There may be more connections than before. */
   widened(): void
 }
@@ -34,6 +35,7 @@ interface Lane {
   servedAt: number
   /** The one that came first is first. */
   readonly waiting: Set<() => void>
+  readonly leave: () => void
 }
 
 /** @param most  connections at one time; asked each time */
@@ -51,7 +53,12 @@ export function createLanes(name: string, most: () => number): Lanes {
     if (known !== undefined) return known
     if (lanes.size >= remembered)
       for (const [other, { running, waiting }] of lanes) if (running === 0 && waiting.size === 0) lanes.delete(other)
-    const lane: Lane = { running: 0, servedAt: 0, waiting: new Set() }
+    const leave = () => {
+      running--
+      lane.running--
+      wakeNext()
+    }
+    const lane: Lane = { running: 0, servedAt: 0, waiting: new Set(), leave }
     lanes.set(client, lane)
     return lane
   }
@@ -74,26 +81,21 @@ export function createLanes(name: string, most: () => number): Lanes {
       wake()
     }
   }
-  const leaveOf = (lane: Lane) => () => {
-    running--
-    lane.running--
-    wakeNext()
-  }
 
   return {
-    async enter(client, signal) {
+    enter(client, signal) {
       const lane = laneOf(client)
-      if (lane.waiting.size === 0 && mayStart(lane)) start(lane)
-      else {
-        const connections = most()
-        const room = connections * queued
-        const mine = lane.waiting.size
-        if (mine >= room / 2 || (waiting >= room && mine >= connections))
-          throw new Fault('upstream-busy', { about: `${name}, ${waiting} requests wait` })
-        signal.throwIfAborted()
-        await wait(lane, signal)
+      if (lane.waiting.size === 0 && mayStart(lane)) {
+        start(lane)
+        return lane.leave
       }
-      return leaveOf(lane)
+      const connections = most()
+      const room = connections * queued
+      const mine = lane.waiting.size
+      if (mine >= room / 2 || (waiting >= room && mine >= connections))
+        throw new Fault('upstream-busy', { about: `${name}, ${waiting} requests wait` })
+      signal.throwIfAborted()
+      return wait(lane, signal).then(() => lane.leave)
     },
     widened: wakeNext,
   }

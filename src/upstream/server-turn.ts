@@ -3,11 +3,14 @@
  */
 import type { Server } from './server.ts'
 
+/** As every turn begins: with no server that was asked already. */
+export const untried: ReadonlySet<Server> = new Set()
+
 export class ServerTurn {
   server: Server
   readonly #giveBack: () => void
   readonly #next: (tried: ReadonlySet<Server>) => Server | undefined
-  readonly #tried = new Set<Server>()
+  #tried: ReadonlySet<Server> = untried
   #isOver = false
 
   constructor(server: Server, giveBack: () => void, next: (tried: ReadonlySet<Server>) => Server | undefined) {
@@ -19,7 +22,7 @@ export class ServerTurn {
 
   /** @returns whether there is a server that was not tried */
   goOn(): boolean {
-    this.#tried.add(this.server)
+    this.#tried = new Set([...this.#tried, this.server])
     const next = this.#next(this.#tried)
     if (next === undefined) return false
     this.server.running--

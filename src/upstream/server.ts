@@ -2,7 +2,7 @@
  * One server of an upstream: its client, how much it has to do, and whether it answers.
  */
 import type { HttpUpstreamSection } from '../config/upstream.ts'
-import { isStaleConnection, isTooSlow, NotSent } from './failure.ts'
+import { isStaleConnection, isTooSlow, NotSent, upstreamFault } from './failure.ts'
 import { createHealthRecord, type HealthRecord } from './health.ts'
 import type { ClientTerms, HttpClient, OpenClient } from './http-client.ts'
 import type { Profile } from './profiles.ts'
@@ -24,30 +24,40 @@ export class Server implements AsyncDisposable {
   /** By the clock of the process: when it last answered. */
   answeredAt = Number.NEGATIVE_INFINITY
   readonly record: HealthRecord
+  readonly #name: string
   readonly #client: HttpClient
 
   constructor(number: number, terms: ServerTerms, openClient: OpenClient) {
-    const { section, profile } = terms
+    const { name, section, profile } = terms
     this.number = number
     this.section = section
+    this.#name = name
     this.record = createHealthRecord(terms.now)
     this.#client = openClient({ ...terms, idleConnection: profile.idleConnection })
   }
 
   /** Rejects as its client does. @param ended  see HttpClient */
-  async send(request: UpstreamRequest, ended: () => void): Promise<UpstreamResponse> {
-    const answer = await this.#client.send(request, ended).catch((first: unknown) => {
-      const cause = first instanceof NotSent ? first.cause : first
-      if (!isRepeatable(request) || request.signal.aborted || !isStaleConnection(cause) || this.isOut) throw first
-      return this.#client.send(request, ended)
-    })
-    this.answered()
-    return answer
+  send(request: UpstreamRequest, ended: () => void): Promise<UpstreamResponse> {
+    return this.#client.send(request, ended)
+  }
+
+  /** It may only have closed a kept connection just as that was used: the same may be asked of it once more. */
+  maySendAgain(request: UpstreamRequest, thrown: unknown): boolean {
+    const cause = thrown instanceof NotSent ? thrown.cause : thrown
+    return isRepeatable(request) && !request.signal.aborted && isStaleConnection(cause) && !this.isOut
   }
 
   answered(): void {
     this.answeredAt = performance.now()
     this.record.answered()
+  }
+
+  /** What the person hears of it. A bug of ours stays one. */
+  failed(error: unknown): Error {
+    if (error instanceof TypeError) return error
+    const fault = upstreamFault(error, `${this.#name}, before its answer`)
+    if (fault.code === 'upstream-unreachable' || fault.code === 'upstream-untrusted') this.record.failed()
+    return fault
   }
 
   /** It is not reached any more: who waits for an answer that another server may give waits no longer. */

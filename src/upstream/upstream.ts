@@ -7,6 +7,7 @@
 
 import type { Readable } from 'node:stream'
 import type { HttpUpstreamSection } from '../config/upstream.ts'
+import type { Eventually } from '../kernel/eventually.ts'
 import { causeLine } from '../kernel/fault.ts'
 import type { Signal } from '../kernel/signal.ts'
 import type { HeaderList } from '../listener/exchange.ts'
@@ -18,7 +19,7 @@ import { openHttp1Client } from './http1-client.ts'
 import { createLanes } from './lanes.ts'
 import { type Profile, profiles } from './profiles.ts'
 import { isRepeatable, Server } from './server.ts'
-import { ServerTurn } from './server-turn.ts'
+import { ServerTurn, untried } from './server-turn.ts'
 import { createServers, type ServerState } from './servers.ts'
 
 export interface UpstreamRequest {
@@ -139,7 +140,7 @@ export function openUpstream(
         ),
       ]
 
-  const chosen = (affinity: Affinity | undefined, tried: ReadonlySet<Server> = new Set()) =>
+  const chosen = (affinity: Affinity | undefined, tried = untried) =>
     isSticky
       ? servers.choose(
           tried,
@@ -148,18 +149,22 @@ export function openUpstream(
         )
       : servers.choose(tried)
 
-  async function enter(client: string, signal: Signal, affinity?: Affinity): Promise<ServerTurn> {
+  function enter(client: string, signal: Signal, affinity?: Affinity): Eventually<ServerTurn> {
     const wanted = isSticky ? chosen(affinity) : undefined
     const [first] = lanes
     const lane = wanted === undefined ? first : lanes[wanted.number - 1]
     if (lane === undefined) throw new Error('an upstream without lanes')
-    const leave = await lane.enter(client, signal).catch((cause: unknown) => {
+    const begin = (leave: () => void) => {
+      // Those that were out may be back, and the one that was waited for may be out.
+      const server = chosen(affinity)
+      if (server === undefined) throw new Error('an upstream without servers')
+      return new ServerTurn(server, leave, tried => chosen(affinity, tried))
+    }
+    const entered = lane.enter(client, signal)
+    if (!(entered instanceof Promise)) return begin(entered)
+    return entered.then(begin, (cause: unknown) => {
       throw signal.aborted ? gone(signal) : cause
     })
-    // Those that were out may be back, and the one that was waited for may be out.
-    const server = chosen(affinity)
-    if (server === undefined) throw new Error('an upstream without servers')
-    return new ServerTurn(server, leave, tried => chosen(affinity, tried))
   }
 
   /** Whether it is out for that, and another one may be better. */
@@ -204,19 +209,26 @@ export function openUpstream(
     },
     async send(request) {
       const { affinity, signal } = request
-      const turn = await enter(request.client, signal, affinity)
+      const entered = enter(request.client, signal, affinity)
+      const turn = entered instanceof Promise ? await entered : entered
       request.begun?.()
       const leave = () => turn.leave()
       const since = performance.now()
       let left = isRepeatable(request) ? 1 : 0
       let current = request
+      let askedTwice: Server | undefined
       for (;;) {
         const { server } = turn
         try {
           const answer = await server.send(current, leave)
+          server.answered()
           servers.answered(server)
           return isSticky && affinity?.server !== String(server.number) ? { ...answer, pin: server.number } : answer
         } catch (cause) {
+          if (askedTwice !== server && server.maySendAgain(current, cause)) {
+            askedTwice = server
+            continue
+          }
           // What a client does wrong with its body is nothing that the server did.
           if (!signal.aborted && !request.body?.errored) judge(server, cause, since)
           if (cause instanceof NotSent && cause.body !== undefined) current = { ...current, body: cause.body }
@@ -226,19 +238,11 @@ export function openUpstream(
           leave()
           current.body?.destroy()
           request.body?.destroy()
-          throw signal.aborted ? gone(signal) : failed(server, cause)
+          throw signal.aborted ? gone(signal) : server.failed(cause)
         }
       }
     },
     probe: () => servers.probe(),
     [Symbol.asyncDispose]: () => servers[Symbol.asyncDispose](),
-  }
-
-  /** A bug of ours stays one. */
-  function failed(server: Server, error: unknown): Error {
-    if (error instanceof TypeError) return error
-    const fault = upstreamFault(error, `${name}, before its answer`)
-    if (fault.code === 'upstream-unreachable' || fault.code === 'upstream-untrusted') server.record.failed()
-    return fault
   }
 }

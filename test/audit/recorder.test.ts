@@ -9,6 +9,7 @@ import { createRecorder } from '../../src/audit/recorder.ts'
 import { type Answer, absent, refused } from '../../src/identity/answer.ts'
 import type { Identity } from '../../src/identity/authenticator.ts'
 import { Fault } from '../../src/kernel/fault.ts'
+import { Settleable } from '../../src/kernel/outcome.ts'
 import type { Ending, Exchange } from '../../src/listener/exchange.ts'
 import { decide } from '../../src/policy/decide.ts'
 import { operationOf } from '../../src/policy/operation.ts'
@@ -45,8 +46,8 @@ function start(onFailure: 'continue' | 'refuse', state: 'good' | 'full' | 'gone'
     },
   }
   const record = createRecorder({ audit, noteworthy: createNoteworthy(() => 0), metrics, onFailure })
-  const tell = (to: Route, method = 'DELETE', certificate: Answer = absent) =>
-    record({
+  const tell = async (to: Route, method = 'DELETE', certificate: Answer = absent) =>
+    await record({
       id: 'r-1',
       method,
       target: { path: '/instances/1', query: undefined },
@@ -116,7 +117,7 @@ t.test('each exchange is one access line, with what was learnt of it on the way'
   }
   const metrics = createMetrics()
   const access = createAccessLog(log, metrics, () => 1_250)
-  const { promise: finished, resolve } = Promise.withResolvers<Ending>()
+  const finished = new Settleable<Ending>()
   // Only what the access log reads of an exchange.
   const exchange = {
     id: 'r-1',
@@ -125,15 +126,13 @@ t.test('each exchange is one access line, with what was learnt of it on the way'
     request: { method: 'GET' },
     reply: { status: 200, bytes: 5 },
     finished,
-  } as Exchange
+  } as unknown as Exchange
   access.open(exchange)
   t.match(await metrics.registry.getSingleMetricAsString('sallyport_exchanges_in_flight'), /listener="web"\} 1/)
-  access.note(exchange, { client: '192.0.2.1', path: '/x', route })
-  access.note(exchange, { fault: 'upstream-broken' })
+  Object.assign(access.factsOf(exchange), { client: '192.0.2.1', path: '/x', route })
+  access.factsOf(exchange).fault = 'upstream-broken'
   t.same(lines, [])
-  resolve('client-gone')
-  await finished
-  await new Promise(setImmediate)
+  finished.settle('client-gone')
   t.match(lines, [
     {
       id: 'r-1',
