@@ -104,14 +104,19 @@ export function createStations(parts: StationParts): Stations {
       const viewer = viewers.get(permit.route.upstream)
       if (viewer !== undefined) return await viewer.serve(understood.exchange, understood.target.path)
       const { exchange, target } = understood
-      using _running = inFlight.add({
+      const running = inFlight.add({
         ...{ exchange, target, permit },
         lasting: false,
         // Under way it is use: it has an end of its own, and one that stands still is cut by its limits.
         moved: () => !isPing(permit.route, target),
         end: () => exchange.reply.abort(),
       })
-      await forward(passage(understood, permit), destinationOf(permit))
+      try {
+        await forward(passage(understood, permit), destinationOf(permit))
+      } finally {
+        // `using` costs as much as all else that is done here.
+        running[Symbol.dispose]()
+      }
     },
     async tunnel(understood, permit) {
       const { exchange } = understood

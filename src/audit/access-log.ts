@@ -37,7 +37,7 @@ export function createAccessLog(log: Log, metrics: Metrics, now: () => number): 
   return {
     open(exchange: Noted) {
       const { listener } = exchange.connection
-      metrics.inFlight.inc({ listener })
+      metrics.inFlight.add(1, listener)
       const facts = new ExchangeFacts()
       exchange[noted] = facts
       exchange.finished.tell(ending => {
@@ -45,10 +45,10 @@ export function createAccessLog(log: Log, metrics: Metrics, now: () => number): 
         const label = route?.label ?? 'none'
         const { status, bytes } = exchange.reply
         const milliseconds = now() - exchange.startedAt
-        metrics.inFlight.dec({ listener })
-        metrics.exchanges.inc({ listener, route: label, status: status ?? 0, ending })
+        metrics.inFlight.add(-1, listener)
+        metrics.exchanges.add(1, listener, label, status ?? 0, ending)
         metrics.exchangeSeconds.observe({ route: label }, milliseconds / 1000)
-        metrics.sentBytes.inc({ route: label }, bytes)
+        metrics.sentBytes.add(bytes, label)
         const principal = decision?.principal
         log.info(
           {

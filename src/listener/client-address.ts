@@ -58,7 +58,7 @@ export const clientOf = (chain: readonly string[], trusts: TrustsProxy): string 
  * Whose connections and failures are counted together: an IPv6 address by its /64, as a single machine has all the rest
  * of it to choose from. Source: RFC 6177.
  */
-export function addressKey(address: string): string {
+export const addressKey = memo(address => {
   const plain = address.replace(/%.*$/, '')
   // Else all the world of IPv4 would be one address on a listener for both.
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(plain)?.[1]
@@ -69,4 +69,4 @@ export function addressKey(address: string): string {
   const [before, after] = [groups(head), groups(tail)]
   const zeros = tail === undefined ? 0 : 8 - before.length - after.length
   return `${[...before, ...Array<string>(zeros).fill('0'), ...after].slice(0, 4).join(':')}::/64`
-}
+}, 64)

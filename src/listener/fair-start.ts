@@ -5,6 +5,8 @@
  * as that takes. What was taken back while it waited is never begun, and costs nobody a turn.
  */
 
+import { type Waiting, WaitingLine } from '../kernel/waiting-line.ts'
+
 export interface FairStart<Owner extends object> {
   /**
    * @param begin  false: there was nothing left to begin; true: `ended` is told when it is over
@@ -17,9 +19,10 @@ export interface FairStart<Owner extends object> {
 }
 
 interface Line {
-  /** What came first is first. */
-  readonly queue: Set<() => boolean>
+  readonly waiting: WaitingLine<() => boolean>
   running: number
+  /** While it has something to begin and room for it. */
+  turn: Waiting<Line> | undefined
 }
 
 /**
@@ -28,13 +31,13 @@ interface Line {
  */
 export function createFairStart<Owner extends object>(atOnce: number, running: number): FairStart<Owner> {
   const lines = new Map<Owner, Line>()
-  /** Those with something to begin and room for it, in the order of their turns. */
-  const ready = new Set<Owner>()
+  /** In the order of their turns. */
+  const ready = new WaitingLine<Line>()
   let planned = false
 
-  const call = (owner: Owner, line: Line) => {
-    if (line.queue.size === 0 || line.running >= running) return
-    ready.add(owner)
+  const call = (line: Line) => {
+    if (line.turn !== undefined || line.waiting.isEmpty || line.running >= running) return
+    line.turn = ready.add(line)
     plan()
   }
   const plan = () => {
@@ -44,43 +47,42 @@ export function createFairStart<Owner extends object>(atOnce: number, running: n
   }
   function turn() {
     planned = false
-    if (ready.size > atOnce) plan()
     for (let left = atOnce; left > 0; left--) {
-      const [owner] = ready
-      if (owner === undefined) return
-      ready.delete(owner)
-      const line = lines.get(owner)
-      if (line === undefined) continue
-      for (const begin of line.queue) {
-        line.queue.delete(begin)
+      const line = ready.take()
+      if (line === undefined) return
+      line.turn = undefined
+      for (let begin = line.waiting.take(); begin !== undefined; begin = line.waiting.take()) {
         line.running++
         if (begin()) break
         line.running--
       }
-      call(owner, line)
+      call(line)
     }
+    if (!ready.isEmpty) plan()
   }
   return {
     add(owner, begin) {
       let line = lines.get(owner)
       if (line === undefined) {
-        line = { queue: new Set(), running: 0 }
+        line = { waiting: new WaitingLine(), running: 0, turn: undefined }
         lines.set(owner, line)
       }
-      const { queue } = line
-      queue.add(begin)
-      call(owner, line)
-      return () => queue.delete(begin)
+      const { waiting } = line
+      const place = waiting.add(begin)
+      call(line)
+      return () => waiting.leave(place)
     },
     ended(owner) {
       const line = lines.get(owner)
       if (line === undefined) return
       line.running--
-      call(owner, line)
+      call(line)
     },
     forget(owner) {
+      const line = lines.get(owner)
+      if (line === undefined) return
       lines.delete(owner)
-      ready.delete(owner)
+      if (line.turn !== undefined) ready.leave(line.turn)
     },
   }
 }

@@ -3,7 +3,6 @@
  *
  * Source: RFC 6455 4.
  */
-import { randomUUID } from 'node:crypto'
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Limits } from '../config/listener.ts'
@@ -11,6 +10,7 @@ import { Settleable } from '../kernel/outcome.ts'
 import { Departure } from '../kernel/signal.ts'
 import { OutgoingBody } from './bodies.ts'
 import type { Connection, Ending, HeaderList, Reply, UpgradeExchange } from './exchange.ts'
+import { exchangeId } from './exchange-id.ts'
 import { readRequest } from './http1-request.ts'
 import { closeSoon } from './last-words.ts'
 
@@ -65,7 +65,7 @@ export function upgradeOf(
   }
   const malformed = request.malformed ?? (request.body !== undefined ? 'a WebSocket handshake has no body' : undefined)
   return {
-    id: randomUUID(),
+    id: exchangeId(),
     startedAt: Date.now(),
     connection,
     request: { ...request, body: undefined, malformed },

@@ -4,7 +4,6 @@
  * llhttp strict is the defence against request smuggling; `insecureHTTPParser` is never set. The few things that it
  * lets through and an upstream might read differently are marked malformed here. Source: RFC 9112.
  */
-import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -14,6 +13,7 @@ import { Settleable } from '../kernel/outcome.ts'
 import { Departure } from '../kernel/signal.ts'
 import type { Engine, Take } from './engine.ts'
 import type { Connection, Ending } from './exchange.ts'
+import { exchangeId } from './exchange-id.ts'
 import { Reply1 } from './http1-reply.ts'
 import { readRequest } from './http1-request.ts'
 import { isWebSocket, upgradeOf } from './http1-upgrade.ts'
@@ -126,7 +126,7 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
     })
     // A body that breaks off (reset, broken chunk) is told to whoever reads it.
     message.on('error', body === undefined ? noError : () => body.cut())
-    const id = randomUUID()
+    const id = exchangeId()
     const exchange = { id, startedAt: Date.now(), connection, request, reply, signal: gone, finished }
     take.exchange(exchange, () => [body, reply.progress])
   }

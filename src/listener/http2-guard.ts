@@ -8,6 +8,7 @@
  */
 import type { ServerHttp2Session } from 'node:http2'
 import { giveBackSoon } from '../kernel/give-back.ts'
+import { createMembers, type Member } from '../kernel/members.ts'
 import { addressKey } from './client-address.ts'
 import { closeSoon } from './last-words.ts'
 
@@ -77,7 +78,7 @@ class Bucket {
 }
 
 /** The bodies of one exchange. */
-export interface Carrying {
+export interface Carrying extends Member {
   /** Bytes of the request's that came, read or not. */
   came: number
   reply?: { readonly bytes: number } | undefined
@@ -87,7 +88,7 @@ const worthOf = ({ came, reply }: Carrying): number => came * (1 + frameShare) +
 
 export class Account {
   readonly #socket: { readonly bytesRead: number }
-  readonly #carrying = new Set<Carrying>()
+  readonly #carrying = createMembers<Carrying>()
   readonly #resets: Bucket
   readonly #idle: Bucket
   readonly #afterAnswer: Bucket
@@ -110,7 +111,7 @@ export class Account {
   /** @param headers  bytes of its head */
   opened(headers: number, carrying: Carrying): void {
     this.#worth += perStream + headers
-    this.#carrying.add(carrying)
+    this.#carrying.join(carrying)
   }
 
   /** Its head accounts for nothing. */
@@ -127,7 +128,7 @@ export class Account {
   }
 
   ended(carrying: Carrying): void {
-    this.#carrying.delete(carrying)
+    this.#carrying.leave(carrying)
     this.#worth += worthOf(carrying)
   }
 
@@ -156,7 +157,7 @@ export class Account {
     if (received === this.#seen) return undefined
     this.#seen = received
     let worth = this.#worth
-    for (const carrying of this.#carrying) worth += worthOf(carrying)
+    for (const carrying of this.#carrying.all()) worth += worthOf(carrying)
     this.#afterAnswer.pour(0, now)
     const least = -inStore - this.#afterAnswer.level
     // Below zero, there is more in store.

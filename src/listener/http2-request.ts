@@ -7,6 +7,8 @@ import type { IncomingBody } from './bodies.ts'
 import type { ExchangeRequest, Header } from './exchange.ts'
 import { headerValues } from './exchange.ts'
 
+const pseudoHeaders = [':method', ':scheme', ':authority', ':path', ':protocol']
+
 /**
  * @param raw  names and values in turn, as they came
  * @returns    with the protocol that is asked for by an extended CONNECT (RFC 8441), if it is one
@@ -15,24 +17,29 @@ export function readRequest(
   raw: readonly string[],
   limits: Limits,
   body: IncomingBody | undefined,
-): ExchangeRequest & { readonly protocol: string | undefined } {
-  const pseudo = new Map<string, string>()
-  const headers: Header[] = []
+): { readonly request: ExchangeRequest; readonly protocol: string | undefined } {
+  /** Method, scheme, authority, path, protocol. */
+  const pseudo: (string | undefined)[] = [undefined, undefined, undefined, undefined, undefined]
   let doubled = false
+  const headers: Header[] = []
   for (let at = 0; at + 1 < raw.length; at += 2) {
-    const name = (raw[at] ?? '').toLowerCase()
+    const header = (raw[at] ?? '').toLowerCase()
     const value = raw[at + 1] ?? ''
-    if (!name.startsWith(':')) headers.push([name, value])
-    else if (pseudo.has(name)) doubled = true
-    else pseudo.set(name, value)
+    if (!header.startsWith(':')) {
+      headers.push([header, value])
+      continue
+    }
+    const which = pseudoHeaders.indexOf(header)
+    if (which === -1 || pseudo[which] !== undefined) doubled = true
+    else pseudo[which] = value
   }
+  const [method = '', , authorityHeader, path = '', protocol] = pseudo
   const hosts = headerValues(headers, 'host')
-  const named = pseudo.get(':authority') ?? hosts[0] ?? ''
+  const named = authorityHeader ?? hosts[0] ?? ''
   const authority = parseAuthority(named)
-  const target = originForm(pseudo.get(':path') ?? '', authority?.text ?? '')
+  const target = originForm(path, authority?.text ?? '')
   const lengths = headerValues(headers, 'content-length')
   const length = lengths.length === 1 && /^\d{1,15}$/.test(lengths[0] ?? '') ? Number(lengths[0]) : undefined
-  const method = pseudo.get(':method') ?? ''
 
   let malformed: string | undefined
   if (authority === undefined || hosts.length > 1 || (hosts[0] ?? named).toLowerCase() !== named.toLowerCase()) {
@@ -45,15 +52,17 @@ export function readRequest(
   else if (lengths.length > 0 && length === undefined) malformed = 'the length of the body is not clear'
 
   return {
-    protocol: method === 'CONNECT' ? pseudo.get(':protocol') : undefined,
-    method,
-    target: 'target' in target ? target.target : '/',
-    authority: authority?.text ?? '',
-    headers,
-    body,
-    length: body === undefined ? (length ?? 0) : length,
-    expectsContinue: headerValues(headers, 'expect').some(value => value.toLowerCase() === '100-continue'),
-    malformed,
+    protocol: method === 'CONNECT' ? protocol : undefined,
+    request: {
+      method,
+      target: 'target' in target ? target.target : '/',
+      authority: authority?.text ?? '',
+      headers,
+      body,
+      length: body === undefined ? (length ?? 0) : length,
+      expectsContinue: headerValues(headers, 'expect').some(value => value.toLowerCase() === '100-continue'),
+      malformed,
+    },
   }
 }
 

@@ -28,6 +28,8 @@ export interface Line {
   readonly connection: Connection
   readonly account: Account
   readonly flooded: (why: string) => void
+  /** Streams that are open. */
+  running: number
 }
 
 /** Counts a body while it comes: Node tells nobody of the pieces of one that is not read yet. */

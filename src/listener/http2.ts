@@ -4,7 +4,6 @@
  * A request is begun a moment after its head came (fair-start.ts), and not at all if it was taken back by then: a client
  * that resets what it asks for in one breath (CVE-2023-44487) gets no further than the parser. Source: RFC 9113.
  */
-import { randomUUID } from 'node:crypto'
 import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import type { Limits } from '../config/listener.ts'
@@ -13,6 +12,7 @@ import { Departure } from '../kernel/signal.ts'
 import { IncomingBody } from './bodies.ts'
 import type { Engine, Take } from './engine.ts'
 import type { Connection, Ending } from './exchange.ts'
+import { exchangeId } from './exchange-id.ts'
 import { createFairStart } from './fair-start.ts'
 import { createGuard } from './http2-guard.ts'
 import { Reply2 } from './http2-reply.ts'
@@ -41,6 +41,8 @@ export interface Take2 extends Take {
   flood(connection: Connection, why: string): void
 }
 
+const noError = () => undefined
+
 class Flood extends Error {
   override readonly name = 'Flood'
 }
@@ -67,7 +69,7 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
     const { stream } = carrying
     const isWhole = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0
     const body = isWhole ? undefined : new IncomingBody(stream)
-    const { protocol, ...read } = readRequest(raw, limits, body)
+    const { protocol, request: read } = readRequest(raw, limits, body)
     const isTunnel = protocol === 'websocket'
     const request = isTunnel ? asHandshake(read, isWhole) : read
     if (request.malformed !== undefined) account.malformed(headerBytes(raw))
@@ -75,7 +77,7 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
     carrying.reply = reply
     const gone = new Departure()
     const finished = new Settleable<Ending>()
-    stream.once('close', () => {
+    stream.on('close', () => {
       const complete = reply.tunnel === undefined ? isComplete(stream) : !reply.aborted
       const ending = complete ? 'complete' : reply.aborted ? 'aborted' : 'client-gone'
       if (!complete || reply.tunnel !== undefined) {
@@ -85,22 +87,23 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
       }
       finished.settle(ending)
     })
-    stream.once('aborted', () => body?.cut())
+    if (body !== undefined) stream.on('aborted', () => body.cut())
     // RFC 9113 8.1: an answer that is complete before the request is, ends the stream without an error.
     const letGo = () => {
       if (isWhole || reply.tunnel !== undefined || stream.readableEnded || stream.destroyed || stream.closed) return
       unwanted(carrying, account)
       stream.close(constants.NGHTTP2_NO_ERROR)
     }
-    stream.once('finish', () => {
-      if (!reply.endsApart) letGo()
-    })
-    stream.once('wantTrailers', () => {
+    if (!isWhole)
+      stream.on('finish', () => {
+        if (!reply.endsApart) letGo()
+      })
+    stream.on('wantTrailers', () => {
       if (stream.destroyed || stream.closed) return
       stream.sendTrailers({})
       letGo()
     })
-    const made = { id: randomUUID(), startedAt: Date.now(), connection, request, reply, signal: gone, finished }
+    const made = { id: exchangeId(), startedAt: Date.now(), connection, request, reply, signal: gone, finished }
     if (isTunnel) take.upgrade({ ...made, upgrade: upgradeOf(stream, reply) }, () => [reply.progress])
     else take.exchange(made, () => [body, reply.progress])
   }
@@ -113,15 +116,18 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
     line: Line,
   ) => {
     const { account, flooded } = line
-    stream.on('error', () => undefined) // told by 'close'
+    stream.on('error', noError) // told by 'close'
     // Node waits until everything is written, which never is where a client resets without an error.
-    stream.once('aborted', () => setImmediate(() => stream.destroy()))
+    stream.on('aborted', () => setImmediate(() => stream.destroy()))
     if (session.destroyed) return
     const uploads = (flags & constants.NGHTTP2_FLAG_END_STREAM) === 0
-    const carrying: CarryingStream = { stream, came: 0, whole: !uploads }
+    const carrying: CarryingStream = { stream, came: 0, whole: !uploads, at: -1 }
     account.opened(headerBytes(raw), carrying)
     if (uploads) countPieces(carrying, line)
-    stream.once('close', () => {
+    let isBegun = false
+    stream.on('close', () => {
+      line.running--
+      if (isBegun) starts.ended(session)
       const now = performance.now()
       const complete = isComplete(stream)
       const byUs = complete || carrying.reply?.aborted === true
@@ -130,10 +136,13 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
       if (complete) account.completed(now)
       const why = byUs ? undefined : account.takenBack(now, takeBack())
       if (why !== undefined) flooded(why)
+      // Node's table of streams may keep it until the old generation is collected, and must not keep all that hung on it.
+      stream.removeAllListeners()
+      stream.on('error', noError)
     })
     const takeBack = starts.add(session, () => {
       if (stream.destroyed || stream.closed) return false
-      stream.once('close', () => starts.ended(session))
+      isBegun = true
       begin(carrying, flags, raw, line)
       return true
     })
@@ -165,21 +174,17 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
         take.flood(connection, why)
       }
       const account = guard.watch(session, socket, budget, limits.streams, flooded)
-      const line: Line = { connection, account, flooded }
+      const line: Line = { connection, account, flooded, running: 0 }
       session.setTimeout(limits.keepAlive, () => {
-        if (session.destroyed || busy.has(session)) return
+        // One that is busy is not idle, however quiet its socket is.
+        if (session.destroyed || line.running > 0) return
         session.close()
         closeSoon(session)
       })
       if (leaving) askToLeave(session)
       session.on('connect', () => session.destroyed || session.setLocalWindowSize(connectionWindow))
       session.on('stream', (stream, _headers, flags, raw) => {
-        busy.set(session, (busy.get(session) ?? 0) + 1)
-        stream.once('close', () => {
-          const left = (busy.get(session) ?? 1) - 1
-          if (left === 0) busy.delete(session)
-          else busy.set(session, left)
-        })
+        line.running++
         arrive(session, stream, flags, raw, line)
       })
       session.on('error', (error: Error & { code?: string; errno?: number }) => {
@@ -205,6 +210,3 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
     close: () => guard[Symbol.dispose](),
   }
 }
-
-/** Streams that run on a session: one that is busy is not idle, however quiet its socket is. */
-const busy = new WeakMap<ServerHttp2Session, number>()

@@ -6,6 +6,7 @@
  * first: a flood pays with its own. What is under way is never cut to make room, and neither is what was a moment ago: when
  * all come at one time, as after a restart, those who came first get to the end of their handshake.
  */
+import { type Waiting, WaitingLine } from '../kernel/waiting-line.ts'
 import { addressKey } from './client-address.ts'
 
 export interface ConnectionLimits {
@@ -68,6 +69,8 @@ interface Held {
   readonly letGo: () => void
   /** By the clock of the process. */
   quietSince: number
+  /** While it is quiet. */
+  silence: Waiting<Held> | undefined
   underWay: number
   width: number
 }
@@ -76,7 +79,7 @@ interface Held {
 interface Holder {
   places: number
   /** The one that has been quiet for longest first. */
-  readonly quiet: Set<Held>
+  readonly quiet: WaitingLine<Held>
 }
 
 /**
@@ -90,15 +93,19 @@ export function createPlaces(limits: () => PlaceLimits, isExempt: (address: stri
   const shareOf = (address: string) => (isExempt(address) ? Number.POSITIVE_INFINITY : limits().perAddress)
   const refusal = (address: string): NoRoom | undefined => {
     const own = holders.get(addressKey(address))
-    if (own !== undefined && own.places >= shareOf(address)) return own.quiet.size === 0 ? 'crowded' : undefined
+    if (own !== undefined && own.places >= shareOf(address)) return own.quiet.isEmpty ? 'crowded' : undefined
     return taken >= limits().places && quiet === 0 ? 'full' : undefined
+  }
+  const stir = (holder: Holder, held: Held) => {
+    if (held.silence !== undefined && holder.quiet.leave(held.silence)) quiet--
+    held.silence = undefined
   }
   const leave = (holder: Holder, key: string, held: Held) => {
     if (held.width === 0) return
     taken -= held.width
     holder.places -= held.width
     held.width = 0
-    if (holder.quiet.delete(held)) quiet--
+    stir(holder, held)
     if (holder.places === 0) holders.delete(key)
   }
   /** @param key  of the one holder who may lose a place; absent: whoever has most of them */
@@ -124,12 +131,12 @@ export function createPlaces(limits: () => PlaceLimits, isExempt: (address: stri
       const none = makeRoom(address)
       if (none !== undefined) return none
       const key = addressKey(address)
-      const holder = holders.get(key) ?? { places: 0, quiet: new Set() }
+      const holder = holders.get(key) ?? { places: 0, quiet: new WaitingLine() }
       holders.set(key, holder)
-      const held: Held = { letGo, quietSince: 0, underWay: 0, width: 1 }
+      const held: Held = { letGo, quietSince: 0, silence: undefined, underWay: 0, width: 1 }
       const isQuiet = () => {
         held.quietSince = performance.now()
-        holder.quiet.add(held)
+        held.silence = holder.quiet.add(held)
         quiet++
       }
       taken++
@@ -138,7 +145,7 @@ export function createPlaces(limits: () => PlaceLimits, isExempt: (address: stri
       return {
         begin() {
           held.underWay++
-          if (holder.quiet.delete(held)) quiet--
+          stir(holder, held)
         },
         end() {
           held.underWay--
@@ -165,7 +172,7 @@ export function createPlaces(limits: () => PlaceLimits, isExempt: (address: stri
 
 /** What it can lose first. */
 function oldest({ quiet }: Holder): Held | undefined {
-  const [first] = quiet
+  const { first } = quiet
   return first !== undefined && performance.now() - first.quietSince >= moment ? first : undefined
 }
 

@@ -2,6 +2,7 @@
  * Every metric of the product: name, unit and labels, in this one list. Labels never hold a person, path or address.
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, type Metric, Registry } from 'prom-client'
+import { createTally, type Tally } from './tally.ts'
 
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
 
@@ -13,15 +14,31 @@ export function createMetrics() {
   /** @param aggregator  what the number of several processes is (workers/merged-metrics.ts) */
   const gauge = <L extends string>(name: string, help: string, labelNames: L[], aggregator: 'sum' | 'min' = 'sum') =>
     new Gauge({ name, help, labelNames, registers, aggregator })
+  /** @param labelNames  in the order in which `add` takes their values */
+  const tallied = <Values extends readonly (string | number)[]>(
+    Kind: typeof Counter | typeof Gauge,
+    ...[name, help, labelNames]: [string, string, { [At in keyof Values]: string }]
+  ): Pick<Tally<Values>, 'add'> => {
+    const tally = createTally<Values>()
+    const names: readonly string[] = labelNames
+    const metric = new Kind({
+      ...{ name, help, registers, labelNames: [...names] },
+      collect: () =>
+        tally.empty((amount, values) =>
+          metric.inc(Object.fromEntries(names.map((one, at) => [one, values[at] ?? ''])), amount),
+        ),
+    })
+    return tally
+  }
   collectDefaultMetrics({ register: registry })
   return {
     registry,
-    exchanges: counter('sallyport_exchanges_total', 'HTTP exchanges that ended', [
-      'listener',
-      'route',
-      'status',
-      'ending',
-    ]),
+    exchanges: tallied<[listener: string, route: string, status: number, ending: string]>(
+      Counter,
+      'sallyport_exchanges_total',
+      'HTTP exchanges that ended',
+      ['listener', 'route', 'status', 'ending'],
+    ),
     exchangeSeconds: new Histogram({
       name: 'sallyport_exchange_seconds',
       help: 'From the request head to the last byte of the answer',
@@ -29,8 +46,10 @@ export function createMetrics() {
       buckets: seconds,
       registers,
     }),
-    inFlight: gauge('sallyport_exchanges_in_flight', 'HTTP exchanges running now', ['listener']),
-    sentBytes: counter('sallyport_sent_bytes_total', 'Body bytes sent to clients', ['route']),
+    inFlight: tallied<[listener: string]>(Gauge, 'sallyport_exchanges_in_flight', 'HTTP exchanges running now', [
+      'listener',
+    ]),
+    sentBytes: tallied<[route: string]>(Counter, 'sallyport_sent_bytes_total', 'Body bytes sent to clients', ['route']),
     connections: gauge('sallyport_connections', 'TLS connections open now', ['listener']),
     tunnels: gauge('sallyport_tunnels', 'WebSockets open now', ['route']),
     streams: gauge('sallyport_stream_connections', 'TLS connections open now on a stream', ['stream']),

@@ -135,9 +135,11 @@ export function openUpstream(
   const lanes = isSticky
     ? all.map(server => createLanes(name, () => section.connections + servers.left(server)))
     : [
-        createLanes(name, () =>
-          all.reduce((sum, one) => sum + servers.left(one), section.connections * servers.inService),
-        ),
+        createLanes(name, () => {
+          let most = section.connections * servers.inService
+          for (const one of all) most += servers.left(one)
+          return most
+        }),
       ]
 
   const chosen = (affinity: Affinity | undefined, tried = untried) =>

@@ -1,0 +1,46 @@
+/**
+ * Counts that change with every request, kept as plain numbers until the metric is read: prom-client makes one text of all
+ * labels with each change.
+ */
+
+/** @typeParam Values  one for each label, in their order. There are few of each, or the table would grow without end. */
+export interface Tally<Values extends readonly (string | number)[]> {
+  add(amount: number, ...values: Values): void
+  /** Tells what was added since it was emptied last. */
+  empty(tell: (amount: number, values: Values) => void): void
+}
+
+interface Branch {
+  amount: number
+  readonly branches: Map<string | number, Branch>
+}
+
+const newBranch = (): Branch => ({ amount: 0, branches: new Map() })
+
+export function createTally<Values extends readonly (string | number)[]>(): Tally<Values> {
+  const root = newBranch()
+  const visit = (
+    branch: Branch,
+    values: readonly (string | number)[],
+    tell: (amount: number, values: Values) => void,
+  ) => {
+    if (branch.amount !== 0) tell(branch.amount, values as Values)
+    branch.amount = 0
+    for (const [value, next] of branch.branches) visit(next, [...values, value], tell)
+  }
+  return {
+    add(amount, ...values) {
+      let branch = root
+      for (const value of values) {
+        let next = branch.branches.get(value)
+        if (next === undefined) {
+          next = newBranch()
+          branch.branches.set(value, next)
+        }
+        branch = next
+      }
+      branch.amount += amount
+    },
+    empty: tell => visit(root, [], tell),
+  }
+}
