@@ -155,7 +155,7 @@ export function upstreamRequestHeaders(headers: HeaderList, facts: RequestFacts,
     else made.push(header)
   }
   // HTTP/2 sends each cookie on a line of its own; HTTP/1.1 knows one line only, and WSGI would join two with a comma.
-  const cookie = foreignCookies(cookies.join('; '))
+  const cookie = cookies.length === 0 ? undefined : foreignCookies(cookies.join('; '))
   if (cookie !== undefined) made.push(['cookie', cookie])
   if (terms.authorization !== undefined) made.push(['authorization', terms.authorization])
   pushOurs(made, facts, terms)

@@ -49,6 +49,21 @@ function segmentProblem(segment: string): string | undefined {
   return undefined
 }
 
+/** By code: letters, digits, `-`, `_` and `~`. */
+const isPlainSign = Array.from({ length: 128 }, (_, code) => /[A-Za-z0-9_~-]/.test(String.fromCharCode(code)))
+const [slash, dot] = [47, 46]
+
+/** It says itself, and nothing of what is refused can be in it: as most paths do. @param path  begins with a slash */
+function isPlain(path: string): boolean {
+  let before = slash
+  for (let at = 1; at < path.length; at++) {
+    const sign = path.charCodeAt(at)
+    if (sign === slash ? before === slash || before === dot : sign !== dot && isPlainSign[sign] !== true) return false
+    before = sign
+  }
+  return before !== dot
+}
+
 /** @param target  origin-form, as received: untrusted */
 export function canonicalTarget(target: string): CanonicalTarget | AmbiguousTarget {
   if (!/^\/[\x21-\x7e]*$/.test(target)) return { ambiguous: 'characters that must be percent-encoded' }
@@ -57,6 +72,7 @@ export function canonicalTarget(target: string): CanonicalTarget | AmbiguousTarg
   const path = mark === -1 ? target : target.slice(0, mark)
   const query = mark === -1 ? undefined : target.slice(mark + 1)
 
+  if (isPlain(path)) return { path, query }
   const segments = path.slice(1).split('/')
   for (const [index, segment] of segments.entries()) {
     if (segment === '' && index < segments.length - 1) return { ambiguous: 'an empty segment' }

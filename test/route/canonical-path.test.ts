@@ -93,3 +93,21 @@ t.test('path parameters are left out the way servlet containers do', async t => 
 t.test('names in a query are decoded once, whatever separates them', async t => {
   t.same(queryNames('a=1&%5Fmethod=DELETE;c&d+e=&%ff=x'), ['a', '_method', 'c', 'd e', '%ff'])
 })
+
+t.test('a plain path says itself, and only one that goes the long way unchanged is plain', async t => {
+  const signs = ['a', 'Z', '0', '-', '_', '~', '.', '/', ';', '%', '2', 'e', '\\', ':', '@']
+  let seed = 11
+  const random = (below: number) => {
+    seed = (seed * 48_271) % 2_147_483_647
+    return seed % below
+  }
+  // What is encoded and would be plain makes any path go the long way; its first segment is all that changes by it.
+  const long = (path: string) => canonicalTarget(`/%61${path}`)
+  for (let round = 0; round < 50_000; round++) {
+    const path = `/${Array.from({ length: random(7) }, () => signs[random(signs.length)]).join('')}`
+    const [short, whole] = [canonicalTarget(path), long(path)]
+    const expected = 'path' in whole ? { path: whole.path.slice(2), query: undefined } : whole
+    if (JSON.stringify(short) !== JSON.stringify(expected)) return t.same(short, expected, path)
+  }
+  t.pass()
+})
