@@ -11,11 +11,12 @@ export interface Tally<Values extends readonly (string | number)[]> {
 }
 
 interface Branch {
-  amount: number
+  /** Undefined: nothing was added. What adds up to zero is told too, or a gauge at zero would not be there. */
+  amount: number | undefined
   readonly branches: Map<string | number, Branch>
 }
 
-const newBranch = (): Branch => ({ amount: 0, branches: new Map() })
+const newBranch = (): Branch => ({ amount: undefined, branches: new Map() })
 
 export function createTally<Values extends readonly (string | number)[]>(): Tally<Values> {
   const root = newBranch()
@@ -24,8 +25,8 @@ export function createTally<Values extends readonly (string | number)[]>(): Tall
     values: readonly (string | number)[],
     tell: (amount: number, values: Values) => void,
   ) => {
-    if (branch.amount !== 0) tell(branch.amount, values as Values)
-    branch.amount = 0
+    if (branch.amount !== undefined) tell(branch.amount, values as Values)
+    branch.amount = undefined
     for (const [value, next] of branch.branches) visit(next, [...values, value], tell)
   }
   return {
@@ -39,7 +40,7 @@ export function createTally<Values extends readonly (string | number)[]>(): Tall
         }
         branch = next
       }
-      branch.amount += amount
+      branch.amount = (branch.amount ?? 0) + amount
     },
     empty: tell => visit(root, [], tell),
   }

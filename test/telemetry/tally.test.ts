@@ -17,6 +17,7 @@ t.test('amounts add up by their labels, and are told once', async t => {
   t.same(told, [
     [4, 'web', 200],
     [2, 'web', 404],
+    [0, 'other', 200],
   ])
   tally.empty(() => t.fail('it was told already'))
 })
