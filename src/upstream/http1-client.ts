@@ -1,8 +1,9 @@
 /**
- * Our own HTTP/1.1 client: kept connections, the one that was used last first, and new ones when there is none.
+ * Our own HTTP/1.1 client: kept connections, those that were used last first, and new ones when there is none.
  *
- * A kept connection is taken only behind the next look at the network: what its server sent or closed meanwhile is seen
- * before a request goes out on it. It is kept for less time than its server keeps it, and closed behind the first answer
+ * A kept connection is taken only behind the next look at the network, and one that has just become free not before another
+ * one: what its server sent or closed meanwhile is seen before a request goes out on it. Not to forget: of a body that was
+ * taken slowly the server has been rid for long, and may have closed behind it. It is kept for less time than its server keeps it, and closed behind the first answer
  * after its lifetime, so that a name that moves to another address is followed.
  */
 
@@ -39,6 +40,9 @@ class Http1Client implements HttpClient, CallOwner {
   readonly #most: number
   readonly #open = new Set<Http1Connection>()
   readonly #kept: Http1Connection[] = []
+  /** Nobody has looked at the network since they became free. */
+  #justFree: Http1Connection[] = []
+  #isPlanned = false
   readonly #ready: Http1Call[] = []
   readonly #closing = new AbortController()
   #watch: NodeJS.Timeout | undefined
@@ -81,8 +85,9 @@ class Http1Client implements HttpClient, CallOwner {
   }
 
   onReady(call: Http1Call): void {
-    if (this.#kept.length === 0) void this.#connect(call)
-    else if (this.#ready.push(call) === 1) setImmediate(() => this.#beginReady())
+    if (call.request.anew === true || this.#kept.length + this.#justFree.length === 0) return void this.#connect(call)
+    this.#ready.push(call)
+    this.#plan()
   }
 
   onFree(connection: Http1Connection, { keptFor }: ResponseHead): void {
@@ -91,17 +96,30 @@ class Http1Client implements HttpClient, CallOwner {
     if (time <= 0) return void connection.close()
     connection.free()
     connection.idleUntil = performance.now() + time
-    this.#kept.push(connection)
+    this.#justFree.push(connection)
+    this.#plan()
+  }
+
+  #plan(): void {
+    if (this.#isPlanned) return
+    this.#isPlanned = true
+    setImmediate(() => this.#beginReady())
   }
 
   #beginReady(): void {
+    this.#isPlanned = false
     const calls = this.#ready.splice(0)
     for (const call of calls) {
       if (call.isOver) continue
       const connection = this.#takeKept()
-      if (connection === undefined) void this.#connect(call)
-      else call.begin(connection, this.#isOld(connection))
+      if (connection !== undefined) call.begin(connection, this.#isOld(connection))
+      else if (this.#ready.length < this.#justFree.length) this.#ready.push(call)
+      else void this.#connect(call)
     }
+    if (this.#justFree.length === 0) return
+    this.#kept.push(...this.#justFree)
+    this.#justFree = []
+    if (this.#ready.length > 0) this.#plan()
   }
 
   #takeKept(): Http1Connection | undefined {
@@ -139,8 +157,10 @@ class Http1Client implements HttpClient, CallOwner {
 
   #forget(connection: Http1Connection): void {
     this.#open.delete(connection)
-    const at = this.#kept.lastIndexOf(connection)
-    if (at !== -1) this.#kept.splice(at, 1)
+    for (const kept of [this.#kept, this.#justFree]) {
+      const at = kept.lastIndexOf(connection)
+      if (at !== -1) kept.splice(at, 1)
+    }
     if (this.#open.size > 0) return
     clearInterval(this.#watch)
     this.#watch = undefined

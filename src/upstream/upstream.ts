@@ -4,7 +4,6 @@
  * A request goes to another server only if nothing of it has gone out, or if it may be repeated and nothing of an answer has
  * come. The client behind a server can be replaced (http-client.ts). Nothing here knows clients, identities or permits.
  */
-
 import type { Readable } from 'node:stream'
 import type { HttpUpstreamSection } from '../config/upstream.ts'
 import type { Eventually } from '../kernel/eventually.ts'
@@ -33,6 +32,8 @@ export interface UpstreamRequest {
   readonly affinity?: Affinity | undefined
   /** Aborts when the client goes. */
   readonly signal: Signal
+  /** Over a new connection, whichever are kept. */
+  readonly anew?: boolean
   /** Told when its turn has come. */
   readonly begun?: () => void
 }
@@ -135,11 +136,9 @@ export function openUpstream(
   const lanes = isSticky
     ? all.map(server => createLanes(name, () => section.connections + servers.left(server)))
     : [
-        createLanes(name, () => {
-          let most = section.connections * servers.inService
-          for (const one of all) most += servers.left(one)
-          return most
-        }),
+        createLanes(name, () =>
+          all.reduce((sum, one) => sum + servers.left(one), section.connections * servers.inService),
+        ),
       ]
 
   const chosen = (affinity: Affinity | undefined, tried = untried) =>
@@ -217,8 +216,7 @@ export function openUpstream(
       const leave = () => turn.leave()
       const since = performance.now()
       let left = isRepeatable(request) ? 1 : 0
-      let current = request
-      let askedTwice: Server | undefined
+      let [current, askedTwice]: [UpstreamRequest, Server | undefined] = [request, undefined]
       for (;;) {
         const { server } = turn
         try {
@@ -229,6 +227,7 @@ export function openUpstream(
         } catch (cause) {
           if (askedTwice !== server && server.maySendAgain(current, cause)) {
             askedTwice = server
+            current = { ...current, anew: true } // all that were kept may have been closed at one time
             continue
           }
           // What a client does wrong with its body is nothing that the server did.

@@ -50,7 +50,7 @@ t.test(
   },
 )
 
-t.test('the one that was used last is used first', async t => {
+t.test('those that were used last are used first', async t => {
   const both = Promise.withResolvers<void>()
   const there = await startUpstream(t, ({ target }) => async line => {
     if (target !== '/') await both.promise
@@ -58,13 +58,14 @@ t.test('the one that was used last is used first', async t => {
   })
   const upstream = open(t, there.url)
   const ask = async (target: string) => textOf((await upstream.send(asking({ target }))).body)
-  const two = [ask('/1'), ask('/2')]
-  t.ok(await eventually(() => there.received.length === 2))
+  const five = ['/1', '/2', '/3', '/4', '/5'].map(ask)
+  t.ok(await eventually(() => there.received.length === 5))
   both.resolve()
-  await Promise.all(two)
-  for (let times = 0; times < 5; times++) await ask('/')
-  t.equal(new Set(there.received.slice(2).map(({ connection }) => connection)).size, 1)
-  t.equal(there.connections, 2)
+  await Promise.all(five)
+  for (let times = 0; times < 10; times++) await ask('/')
+  const used = new Set(there.received.slice(5).map(({ connection }) => connection))
+  t.ok(used.size <= 2, 'the last one, and the one before where the last has only just become free')
+  t.equal(there.connections, 5)
 })
 
 t.test('it is closed before its server closes it, as far as the server tells', async t => {
@@ -80,6 +81,52 @@ t.test('it is closed before its server closes it, as far as the server tells', a
   t.ok(await eventually(() => there.openConnections === 0))
   await textOf((await upstream.send(asking({ target: '/5' }))).body)
   t.equal(there.connections, 3)
+})
+
+t.test('one that its server closed behind a body that was taken slowly carries nothing any more', async t => {
+  const size = 4 * 1024 * 1024
+  const there = await startTcpUpstream(t, {
+    onConnection(socket: Socket) {
+      socket.once('data', () => {
+        socket.end(
+          Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n`), Buffer.alloc(size)]),
+        )
+      })
+    },
+  })
+  const upstream = open(t, `http://127.0.0.1:${there.port}`, ', connections: 1')
+  const answers = [await upstream.send(asking())]
+  for (let times = 0; times < 10; times++) {
+    // It waits for the connection, and would not be sent twice.
+    const next = upstream.send(asking({ method: 'POST', body: Readable.from(['x']) }))
+    await pause(20)
+    const [answer] = answers.splice(0)
+    if (answer === undefined || Buffer.isBuffer(answer.body)) throw new Error('not a body that comes in pieces')
+    answer.body.resume()
+    answers.push(await next)
+  }
+  t.equal(there.came.length, 11)
+  for (const { body } of answers) if (!Buffer.isBuffer(body)) body.destroy()
+})
+
+t.test('whoever meets a closed connection is asked for anew over one that was never used', async t => {
+  let isClosing = false
+  const there = await startTcpUpstream(t, {
+    onConnection(socket: Socket) {
+      let asked = 0
+      socket.on('data', () => {
+        // A server that closes what it has kept just as it is used, all of them alike.
+        if (isClosing && asked > 0) return void socket.destroy()
+        asked++
+        setTimeout(() => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'), 50)
+      })
+    },
+  })
+  const upstream = open(t, `http://127.0.0.1:${there.port}`)
+  await Promise.all(Array.from({ length: 5 }, async () => textOf((await upstream.send(asking())).body)))
+  isClosing = true
+  t.equal((await upstream.send(asking())).status, 200)
+  t.equal(there.came.length, 6)
 })
 
 t.test('a body whose first byte is late goes out on a connection that is there then', async t => {

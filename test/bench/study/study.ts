@@ -106,7 +106,7 @@ async function load(
   const env = { ...process.env, NODE_OPTIONS: '' }
   const { stdout } = await execute(process.execPath, [join(import.meta.dirname, 'dicomweb-client.ts'), file], { env })
   const outcome = JSON.parse(stdout) as ClientOutcome // our own program
-  if (outcome.wrong !== undefined) throw new Error(`through ${way.origin}: ${outcome.wrong}`)
+  if (outcome.wrong !== undefined) throw new Error(`through ${way.origin}: ${outcome.wrong}\n${way.log?.() ?? ''}`)
   return outcome
 }
 

@@ -29,6 +29,8 @@ export interface Way {
   readonly port: number
   readonly headers: Readonly<Record<string, string>>
   readonly pids: readonly number[]
+  /** What it logged last, for a failure. Absent: nobody keeps it. */
+  readonly log?: () => string
 }
 
 type T = Pick<Test, 'teardown'>
@@ -65,7 +67,7 @@ export function refusal(ground: StudyGround, settings: string): string | undefin
 export async function throughSallyport(t: T, ground: StudyGround, settings = ''): Promise<Way> {
   const dir = folder(ground, 'sallyport')
   writeAccounts(join(dir, 'users.yaml'), { [person.uid]: { password: person.password } }, Date.now())
-  const { port, pid } = await launch(t, {
+  const { port, pid, log } = await launch(t, {
     ...{ name: 'sallyport', ca: ground.authority.caPem, cwd: dir },
     command: port => {
       writeFileSync(join(dir, 'sallyport.yaml'), sallyportText(ground, port, settings))
@@ -74,7 +76,7 @@ export async function throughSallyport(t: T, ground: StudyGround, settings = '')
   })
   const origin = `https://localhost:${port}`
   const cookie = await signIn(ground, { port, url: origin }, person.uid, person.password)
-  return { origin, port, headers: { cookie }, pids: [pid] }
+  return { origin, port, headers: { cookie }, pids: [pid], log }
 }
 
 interface NginxTerms {
@@ -129,14 +131,14 @@ export async function throughNginx(t: T, ground: StudyGround, cache: boolean): P
     join(dir, 'app-config.js'),
     await textAt(ground, { origin: gate, headers, port: gatePort }, '/app-config.js'),
   )
-  const { port, pid } = await launch(t, {
+  const { port, pid, log } = await launch(t, {
     ...{ name: 'nginx', ca: ground.authority.caPem, cwd: dir },
     command: port => {
       writeFileSync(join(dir, 'nginx.conf'), nginxText({ dir, ground, port, cache }))
       return ['/usr/sbin/nginx', '-c', join(dir, 'nginx.conf'), '-e', 'stderr']
     },
   })
-  return { origin: `https://localhost:${port}`, port, headers: {}, pids: [pid] }
+  return { origin: `https://localhost:${port}`, port, headers: {}, pids: [pid], log }
 }
 
 async function textAt(
