@@ -147,7 +147,8 @@ export function createPipeline(stations: Stations): Pipeline {
       return { outcome: 'deny', reason: answer.reason, loginHelps: false, refusal: answer }
     }
     const proof = answer.kind === 'proven' ? answer.principal.proof.kind : undefined
-    const foreign = crossSiteProblem({ ...request, webSocket }, sites(exchange), proof)
+    const { method, headers, authority } = request
+    const foreign = crossSiteProblem({ method, headers, authority, webSocket }, sites(exchange), proof)
     if (foreign !== undefined) return denyCrossSite(foreign, answer.kind === 'proven' ? answer.principal : undefined)
     if (route === undefined) return undefined
     return decideOn(route, exchange, target, answer)

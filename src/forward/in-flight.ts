@@ -9,7 +9,7 @@ import type { Principal } from '../identity/principal.ts'
 import type { SessionStore } from '../identity/session-store.ts'
 import { every } from '../kernel/every.ts'
 import { Fault } from '../kernel/fault.ts'
-import { createMembers, type Member } from '../kernel/members.ts'
+import { createMembers, type Member, type Members } from '../kernel/members.ts'
 import type { DenialReason } from '../policy/decide.ts'
 import type { Passage } from './forward.ts'
 import type { Goodbye } from './web-socket.ts'
@@ -58,11 +58,23 @@ export interface InFlightOptions {
   readonly barred: (who: Principal | undefined, why: Barred, passed: Passed) => void
 }
 
-interface Running extends Member {
+class Running implements Member, Disposable {
+  at = -1
   readonly work: Work
   /** What it was judged by last, so that it is judged again only when that is another. */
   judge: Judge | undefined
   groups: string | undefined
+  readonly #all: Members<Running>
+
+  constructor(work: Work, all: Members<Running>) {
+    this.work = work
+    this.#all = all
+    all.join(this)
+  }
+
+  [Symbol.dispose](): void {
+    this.#all.leave(this)
+  }
 }
 
 /** Milliseconds. */
@@ -151,14 +163,13 @@ export function createInFlight({ sessions, idle, barred }: InFlightOptions): InF
   })
   return {
     add(work) {
-      const one: Running = { work, judge: undefined, groups: undefined, at: -1 }
-      running.join(one)
+      const one = new Running(work, running)
       if (work.lasting) {
         // Much may have changed since the decision, while the upstream took its time.
         if (isStopping) end(one, goodbyes.stop)
         else look([one])
       }
-      return { [Symbol.dispose]: () => void running.leave(one) }
+      return one
     },
     judgeBy(next) {
       judge = next

@@ -107,8 +107,18 @@ export function withLength(headers: HeaderList, length: number | undefined): Hea
 }
 
 /** All values of a header, in order. @param name  lower case */
-export const headerValues = (headers: HeaderList, name: string): string[] =>
-  headers.filter(([n]) => n === name).map(([, value]) => value)
+export function headerValues(headers: HeaderList, name: string): readonly string[] {
+  let values: string[] | undefined
+  // Asked a dozen times for each request, and most of them are not there.
+  for (const [given, value] of headers) {
+    if (given !== name) continue
+    values ??= []
+    values.push(value)
+  }
+  return values ?? noValues
+}
+
+const noValues: readonly string[] = []
 
 /** The value of a header that may come once; undefined when absent, `null` when it came more than once. */
 export function soleHeader(headers: HeaderList, name: string): string | undefined | null {

@@ -150,7 +150,7 @@ export async function measure(plan: Plan): Promise<Cell[]> {
   for (const seat of seats)
     await dare(seat, async () => {
       if (seat.running === undefined || scenario.kind === 'weight') return
-      const aim = aimAt(seat.running, Math.min(1, plan.seconds))
+      const aim = aimAt(seat.running, plan.patient ? (seat.target.warmUp ?? 1) : Math.min(1, plan.seconds))
       seat.cipher = await probe(aim, '/1k')
       await probe(aim, '/512k')
       await scenario.run(aim) // to get warm

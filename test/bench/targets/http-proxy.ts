@@ -9,6 +9,7 @@ export const httpProxy: Target = {
   name: 'http-proxy',
   packages: {},
   onlyHttp1: true,
+  warmUp: 6,
   cannot: ({ auth }) => (auth === 'session' || auth === 'basic' ? 'a library that only forwards' : undefined),
   async start(t, ground, { auth, workers }) {
     const { files, sink, server, authority } = ground

@@ -47,6 +47,7 @@ routes:
 export const sallyport = (nodeOptions: readonly string[] = []): Target => ({
   name: 'sallyport',
   packages: {},
+  warmUp: 6,
   cannot({ auth, workers }, scenario) {
     if (auth === 'certificate' && scenario === 'handshake-resumed')
       return 'nothing is resumed where certificates are asked for, on purpose'

@@ -38,6 +38,8 @@ export interface Target {
   readonly packages: Readonly<Record<string, string>>
   /** HTTP/1.1 only. */
   readonly onlyHttp1?: true
+  /** Seconds of the work before it is measured: of what is compiled while it runs, and so is another program then. Absent: 1. */
+  readonly warmUp?: number
   /** Why not; undefined if it does this. */
   cannot(job: Job, scenario: string): string | undefined
   start(t: Pick<Test, 'teardown'>, ground: Ground, job: Job): Promise<Running>
