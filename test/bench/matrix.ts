@@ -153,7 +153,7 @@ export async function measure(plan: Plan): Promise<Cell[]> {
       const aim = aimAt(seat.running, plan.patient ? (seat.target.warmUp ?? 1) : Math.min(1, plan.seconds))
       seat.cipher = await probe(aim, '/1k')
       await probe(aim, '/512k')
-      await scenario.run(aim) // to get warm
+      await (scenario.warm ?? scenario.run)(aim)
     })
   const all = seats.flatMap(({ running }) => running?.pids ?? [])
   for (let turn = 0; turn < plan.repetitions; turn++) {
