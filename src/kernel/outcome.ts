@@ -4,7 +4,7 @@
  */
 
 export interface Outcome<T> {
-  /** Calls at once where it is known already. In the order in which they asked. */
+  /** Calls at once where it is known already. In the order in which they asked; who throws leaves all behind untold. */
   tell(listener: (value: T) => void): void
 }
 

@@ -92,6 +92,8 @@ export class Reply1 implements Reply {
     if (this.#response.destroyed) return
     this.aborted = byUs
     this.#response.destroy()
+    // One that waits behind others has no socket yet: it would take the place of all that come behind it, and never end.
+    this.#message.socket.destroy()
   }
 
   /** An answer that comes before the body was read: a little is swallowed, so that the client gets to read the answer. */
@@ -100,11 +102,12 @@ export class Reply1 implements Reply {
     const from = socket.bytesRead
     this.#response.once('finish', () => {
       if (this.#message.complete) return
-      const cut = setTimeout(() => socket.destroy(), 5_000).unref()
-      this.#message.on('data', () => {
-        if (socket.bytesRead - from > lingering) socket.destroy()
-      })
-      this.#message.once('close', () => clearTimeout(cut))
+      const until = performance.now() + 5_000
+      // Node tells of no more data once the answer is out.
+      const look = setInterval(() => {
+        if (socket.bytesRead - from > lingering || performance.now() > until) socket.destroy()
+      }, 100).unref()
+      this.#message.once('close', () => clearInterval(look))
       this.#message.resume()
     })
   }

@@ -220,14 +220,14 @@ export function openUpstream(
       for (;;) {
         const { server } = turn
         try {
-          const answer = await server.send(current, leave)
+          // All connections that were kept may have been closed at one time.
+          const answer = await server.send(askedTwice === server ? { ...current, anew: true } : current, leave)
           server.answered()
           servers.answered(server)
           return isSticky && affinity?.server !== String(server.number) ? { ...answer, pin: server.number } : answer
         } catch (cause) {
           if (askedTwice !== server && server.maySendAgain(current, cause)) {
             askedTwice = server
-            current = { ...current, anew: true } // all that were kept may have been closed at one time
             continue
           }
           // What a client does wrong with its body is nothing that the server did.

@@ -3,10 +3,12 @@
 import t from 'tap'
 import { startApp, within } from '../behaviour/app.ts'
 import { rawTls } from '../fixture/raw-tls.ts'
-import { hang, json } from '../fixture/upstream-answers.ts'
+import { hang, json, resetMidBody } from '../fixture/upstream-answers.ts'
 import { statuses } from './raw-request.ts'
 
-const { gateway, upstream } = await startApp(t, ({ target }) => (target === '/well' ? json({ all: 'well' }) : hang))
+const { gateway, upstream } = await startApp(t, ({ target }) =>
+  target === '/well' ? json({ all: 'well' }) : target === '/broken' ? resetMidBody('begun', 100) : hang,
+)
 const port = Number(new URL(gateway.url).port)
 const ask = (path: string, times: number) => `GET ${path} HTTP/1.1\r\nHost: localhost:${port}\r\n\r\n`.repeat(times)
 const ended = (path: string) => gateway.log().filter(entry => entry['path'] === path)
@@ -26,4 +28,33 @@ t.test('a long one is cut', async t => {
   t.equal(ended('/silent').length, 32)
   t.same(new Set(ended('/silent').map(({ ending }) => ending)), new Set(['client-gone']))
   t.ok(upstream.received.filter(({ target }) => target === '/silent').length <= 32)
+})
+
+t.test(
+  'an answer that is cut in the middle of a pipeline ends the connection, and nothing behind it waits for ever',
+  async t => {
+    using line = await rawTls(port, { ca: gateway.authority.caPem })
+    await line.write(`${ask('/silent/first', 1)}${ask('/broken', 1)}${ask('/well/last', 1)}`)
+    t.match((await line.read({ timeout: 5_000 })).ended, /end|error/)
+    for (const path of ['/silent/first', '/broken', '/well/last'])
+      t.ok(await within(2_000, () => ended(path).length === 1), path)
+    t.ok(await within(2_000, () => upstream.openConnections <= 10))
+  },
+)
+
+t.test('who is refused before the body has come may send a little more of it, and no more', async t => {
+  using line = await rawTls(port, { ca: gateway.authority.caPem })
+  const size = 64 * 1024 * 1024
+  await line.write(`POST /-/nowhere HTTP/1.1\r\nHost: localhost:${port}\r\nContent-Length: ${size}\r\n\r\n`)
+  t.same(statuses((await line.read({ timeout: 500 })).text), [404])
+  let sent = 0
+  const before = performance.now()
+  const piece = 'x'.repeat(64 * 1024)
+  try {
+    for (; sent < size; sent += piece.length) await line.write(piece)
+  } catch {
+    // It was cut.
+  }
+  t.ok(sent < 16 * 1024 * 1024, `${sent} bytes`)
+  t.ok(performance.now() - before < 4_000, 'it is what was sent that ends it, and not the time')
 })

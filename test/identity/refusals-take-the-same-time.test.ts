@@ -125,7 +125,7 @@ t.test('unknown, wrong and locked cannot be told apart by 200 refusals of each',
 t.test('without grid and equal work it would show at once', async t => {
   const directory = directoryOf(slapd)
   const verify = await doorOf({ ...directory, pretendToCheck: async () => undefined }, 0)
-  const times = await measure(verify, 40)
+  const times = await measure(verify, 100)
   t.ok(likeness(times.unknown, times.wrong) < 1e-4)
   t.ok(likeness(times.locked, times.wrong) < 1e-4)
 })
