@@ -76,6 +76,7 @@ export function chart(cells: readonly Cell[]): string {
   }
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${y + 20}" font-family="sans-serif" font-size="12" fill="#34495e">`,
+    '<title>sallyport and other gateways against nginx</title>',
     `<rect width="${width}" height="${y + 20}" fill="#ffffff"/>`,
     ...parts,
     '</svg>',
