@@ -7,7 +7,7 @@ import { endInPieces, inOneWrite, OutgoingBody, type Progress, WholeBody } from 
 import { type HeaderList, type Reply, withLength } from './exchange.ts'
 import { flat } from './http1-request.ts'
 
-/** Bytes that a client may still send after it was answered early, before the connection is cut. */
+/** Bytes that a client may still send after it was answered early; the connection is cut at the next look behind them. */
 const lingering = 512 * 1024
 /** Bytes of a body that are worth a copy, so that head and body are one text and one write. */
 const inOneText = 16 * 1024

@@ -16,9 +16,9 @@ const pairs = (raw: readonly string[]): Header[] => {
 }
 
 /** Names and values in turn, as Node takes them. */
-export function flat(...lists: readonly HeaderList[]): string[] {
+export function flat(headers: HeaderList): string[] {
   const all: string[] = []
-  for (const list of lists) for (const [name, value] of list) all.push(name, value)
+  for (const [name, value] of headers) all.push(name, value)
   return all
 }
 
