@@ -7,7 +7,7 @@ import { endInPieces, inOneWrite, OutgoingBody, type Progress, WholeBody } from 
 import { type HeaderList, type Reply, withLength } from './exchange.ts'
 import { flat } from './http1-request.ts'
 
-/** Bytes that a client may still send after it was answered early; the connection is cut at the next look behind them. */
+/** Bytes that a client may still send after it was answered early; the connection is cut at the first read behind them. */
 const lingering = 512 * 1024
 /** Bytes of a body that are worth a copy, so that head and body are one text and one write. */
 const inOneText = 16 * 1024
@@ -102,12 +102,14 @@ export class Reply1 implements Reply {
     const from = socket.bytesRead
     this.#response.once('finish', () => {
       if (this.#message.complete) return
-      const until = performance.now() + 5_000
-      // Node tells of no more data once the answer is out.
-      const look = setInterval(() => {
-        if (socket.bytesRead - from > lingering || performance.now() > until) socket.destroy()
-      }, 100).unref()
-      this.#message.once('close', () => clearInterval(look))
+      const isEnough = () => socket.bytesRead - from > lingering && socket.destroy()
+      // Node tells of no more data of the message once the answer is out; what the socket reads it does tell.
+      socket.on('data', isEnough)
+      const patience = setTimeout(() => socket.destroy(), 5_000).unref()
+      this.#message.once('close', () => {
+        clearTimeout(patience)
+        socket.off('data', isEnough)
+      })
       this.#message.resume()
     })
   }

@@ -55,6 +55,17 @@ t.test('who is refused before the body has come may send a little more of it, an
   } catch {
     // It was cut.
   }
+  // What the sockets hold is written, though nobody reads it.
   t.ok(sent < 16 * 1024 * 1024, `${sent} bytes`)
   t.ok(performance.now() - before < 4_000, 'it is what was sent that ends it, and not the time')
+})
+
+t.test('what little it had under way is swallowed, and the connection goes on', async t => {
+  using line = await rawTls(port, { ca: gateway.authority.caPem })
+  const size = 256 * 1024
+  await line.write(`POST /-/nowhere HTTP/1.1\r\nHost: localhost:${port}\r\nContent-Length: ${size}\r\n\r\n`)
+  t.same(statuses((await line.read({ until: /404/ })).text), [404])
+  for (let sent = 0; sent < size; sent += 16 * 1024) await line.write('x'.repeat(16 * 1024))
+  await line.write(ask('/well', 2))
+  t.same(statuses((await line.read({ timeout: 500 })).text), [200, 200])
 })
