@@ -29,8 +29,8 @@ interface Answering extends Member {
 /** A connection. */
 interface Line {
   readonly connection: Connection
-  /** A request has come. */
-  hasSpoken: boolean
+  /** Until a request comes: who never says anything would keep the connection for ever. */
+  silence: NodeJS.Timeout | undefined
   /** It was told its last word. */
   isTold: boolean
   /** Nothing more is read: where the next request begins is not certain (RFC 9112 6.3, 9.6). */
@@ -80,6 +80,11 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
     for (const { response } of lineOf(socket).answering.all()) response.destroy()
     socket.destroy()
   }
+  const speaks = (line: Line): void => {
+    if (line.silence === undefined) return
+    clearTimeout(line.silence)
+    line.silence = undefined
+  }
   const isOver = (line: Line): boolean => {
     // Who sends its body unasked, and another request behind it, may be refused with the end of the connection.
     if (line.expecting?.continued === false) {
@@ -97,7 +102,7 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
     if (socket.destroyed) return
     const line = lineOf(socket)
     if (isOver(line)) return // the answer before this one says close
-    line.hasSpoken = true
+    speaks(line)
     const { connection, answering } = line
     const member = { response, at: -1 }
     answering.join(member)
@@ -150,7 +155,7 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
     }
     // It would overtake the answer under way, which would then be written into the tunnel.
     if (line.answering.size > 0) return cutAll(socket)
-    line.hasSpoken = true
+    speaks(line)
     take.upgrade(upgradeOf(message, socket, early, line.connection, limits))
   })
   server.on('clientError', (error: Error & { code?: string }, socket) => {
@@ -174,12 +179,13 @@ export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connec
     accept(socket) {
       const line: Line = {
         ...{ connection: connectionOf(socket), answering: createMembers() },
-        ...{ hasSpoken: false, isTold: false, isOver: false, expecting: undefined },
+        ...{ silence: undefined, isTold: false, isOver: false, expecting: undefined },
       }
       lines.set(socket, line)
       server.emit('connection', socket)
-      // Node begins to count with the first byte: who never says anything would keep the connection for ever.
-      setTimeout(() => line.hasSpoken || socket.destroy(), limits.headers + 2_000).unref()
+      // Node begins to count with the first byte.
+      line.silence = setTimeout(() => socket.destroy(), limits.headers + 2_000).unref()
+      socket.once('close', () => speaks(line))
     },
     retire() {
       leaving = true

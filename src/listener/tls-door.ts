@@ -107,7 +107,10 @@ export async function openDoor(binds: readonly BindAddress[], trust: ServerTrust
         if (crowd % several === 0) giveBackSoon()
       }
       parts.connections(1)
+      let hangingUp: NodeJS.Timeout | undefined
       socket.once('close', () => {
+        // A timer keeps all that the connection held.
+        clearTimeout(hangingUp)
         sockets.delete(socket)
         place.leave()
         parts.connections(-1)
@@ -116,7 +119,11 @@ export async function openDoor(binds: readonly BindAddress[], trust: ServerTrust
         giveBackSoon()
       })
       // Our last word is out. A client that does not hang up then is cut: half-open connections would add up for ever.
-      if (parts.halfOpen !== true) socket.once('finish', () => setTimeout(() => socket.destroy(), lastWord).unref())
+      if (parts.halfOpen !== true) {
+        socket.once('finish', () => {
+          if (!socket.destroyed) hangingUp = setTimeout(() => socket.destroy(), lastWord).unref()
+        })
+      }
       if (terms.truststore !== undefined) presentedBy(socket, terms.truststore)
       parts.arrived(socket, { address, trust: terms, place })
     })
