@@ -31,7 +31,7 @@ t.test('a short run measures real answers of every gateway, and writes table, fi
   if (!requireReal(t, tools)) return
   const out = mkdtempSync(join(tmpdir(), 'sallyport-bench-out-'))
   t.teardown(() => rmSync(out, { recursive: true, force: true }))
-  const only = new Set(['h1-1k certificate', 'upload-h1 off', 'h2-1k session'])
+  const only = new Set(['h1-1k certificate', 'upload-h1 off', 'h2-1k session', 'h2-cached off'])
   const cells = await compare(
     t,
     {
@@ -40,11 +40,11 @@ t.test('a short run measures real answers of every gateway, and writes table, fi
     },
     line => t.comment(line),
   )
-  t.equal(cells.length, 9, 'three works, three gateways')
+  t.equal(cells.length, 12, 'four works, three gateways')
   for (const { target, scenario, failure, why, rounds, value = 0, ratio = 0, cpuRatio = 0 } of cells) {
     const name = `${target}, ${scenario}`
     t.equal(failure, undefined, name)
-    if (target === 'http-proxy' && scenario === 'h2-1k') t.equal(why, 'HTTP/1.1 only')
+    if (target === 'http-proxy' && scenario.startsWith('h2')) t.equal(why, 'HTTP/1.1 only')
     else {
       t.ok(rounds.every(({ answers, cpu = 0 }) => answers > 0 && cpu > 0) && rounds.length === 1, name)
       t.ok(value > 0 && ratio > 0 && cpuRatio > 0, `${name}: ${value} ${ratio} ${cpuRatio}`)

@@ -6,15 +6,20 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Test } from 'tap'
 import { startAuthority, type TestAuthority, type TestClient, type TestPair } from '../fixture/authority.ts'
 import { type Slapd, startSlapd } from '../fixture/slapd.ts'
 import { coresFor } from './processes.ts'
 import { launch } from './targets/target.ts'
 
+/** The frame of 512 KB once more, where DICOMweb has it: what a cache of frames may keep. */
+export const framePath = '/studies/1.2/series/1.3/instances/1.4/frames/1'
 /** What is asked for: path -> bytes. */
-export const bodySizes = { '/1k': 1024, '/512k': 512 * 1024, '/200m': 200 * 1024 * 1024 } as const
+export const bodySizes = {
+  ...{ '/1k': 1024, '/512k': 512 * 1024, '/200m': 200 * 1024 * 1024 },
+  [framePath]: 512 * 1024,
+} as const
 export type BodyPath = keyof typeof bodySizes
 export const uploadSize = 50 * 1024 * 1024
 
@@ -54,7 +59,10 @@ http {
   sendfile on; tcp_nopush on; keepalive_requests 1000000000; keepalive_timeout 300s;
   open_file_cache max=100; etag off;
   types { } default_type application/json;
-  server { listen 127.0.0.1:${port} backlog=4096; root ${dir}/www; }
+  server {
+    listen 127.0.0.1:${port} backlog=4096; root ${dir}/www;
+    location /studies/ { default_type application/octet-stream; }
+  }
 }
 `
 
@@ -72,6 +80,8 @@ function writeBodies(www: string): Ground['hashes'] {
   const [json, frame] = [Buffer.from(`{"filler":"${'x'.repeat(1024 - 13)}"}`), randomBytes(bodySizes['/512k'])]
   writeFileSync(join(www, '1k'), json)
   writeFileSync(join(www, '512k'), frame)
+  mkdirSync(dirname(join(www, framePath)), { recursive: true })
+  writeFileSync(join(www, framePath), frame)
   const hash = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
   return { '/1k': hash(json), '/512k': hash(frame) }
 }

@@ -4,6 +4,7 @@
 import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { connect, type TLSSocket } from 'node:tls'
+import { framePath } from './ground.ts'
 import { type Aim, download, http1, http2, type Load, LoadFailure, own, steady, upload } from './load.ts'
 import { memoryOf } from './processes.ts'
 
@@ -55,6 +56,9 @@ export const scenarios: readonly Scenario[] = [
   speed('h2-1k', '1 KB JSON, HTTP/2', 'req/s', aim => http2(aim, '/1k'), both),
   speed('h1-512k', '512 KB frame, HTTP/1.1', 'MB/s', aim => http1(aim, '/512k')),
   speed('h2-512k', '512 KB frame, HTTP/2', 'MB/s', aim => http2(aim, '/512k'), both),
+  // nginx and the others pass it on, as they do unless somebody gives them a cache.
+  speed('h1-cached', '512 KB frame from `cache:`, HTTP/1.1', 'MB/s', aim => http1(aim, framePath)),
+  speed('h2-cached', '512 KB frame from `cache:`, HTTP/2', 'MB/s', aim => http2(aim, framePath), both),
   speed('download-h1', '200 MB download, HTTP/1.1', 'MB/s', aim => download(aim, 'http1.1')),
   speed('download-h2', '200 MB download, HTTP/2', 'MB/s', aim => download(aim, 'http2'), both),
   speed('upload-h1', '50 MB upload, HTTP/1.1', 'MB/s', aim => upload(aim, 'http1.1')),

@@ -65,9 +65,11 @@ function overHttp2(): (path: string) => Promise<Answer> {
   const authority = new URL(origin).host
   return async path => {
     const stream = session.request({ ':path': path, ':authority': authority, ...headers })
+    // Of a small answer all is there, and closed, before anybody who waited for its head asks for the body.
+    const whole = concat(stream)
     const [head] = await once(stream, 'response')
     const answer = { status: Number(head[':status']), type: String(head['content-type']) }
-    return { ...answer, coding: String(head['content-encoding'] ?? ''), body: await concat(stream) }
+    return { ...answer, coding: String(head['content-encoding'] ?? ''), body: await whole }
   }
 }
 

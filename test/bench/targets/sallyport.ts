@@ -39,9 +39,11 @@ ${auth === 'basic' ? directory(ground) : ''}
 upstreams:
   files: { kind: generic, url: "http://127.0.0.1:${ground.files}" }
   sink: { kind: generic, url: "http://127.0.0.1:${ground.sink}" }
+  frames: { kind: orthanc, url: "http://127.0.0.1:${ground.files}", cache: { memory: 64 MB } }
 routes:
   - { path: /, upstream: files, access: ${auth === 'off' ? 'everyone' : 'authenticated'} }
   - { path: /upload, upstream: sink, access: ${auth === 'off' ? 'everyone' : 'authenticated'} }
+  - { path: /studies, upstream: frames, access: ${auth === 'off' ? 'everyone' : 'authenticated'} }
 `
 
 export const sallyport = (nodeOptions: readonly string[] = []): Target => ({
