@@ -209,13 +209,13 @@ async function readWhole(
 ): Promise<{ whole: Buffer } | { rest: Readable }> {
   if (Buffer.isBuffer(body)) {
     // A copy: this one may be a piece of a larger one that would stay with it.
-    const whole = Buffer.allocUnsafeSlow(body.length)
+    const whole = store.room(body.length)
     whole.set(body)
     return { whole }
   }
   if (length !== undefined) {
     // Memory that nothing was ever in but this body; handed out only when it is full to the last byte.
-    const whole = Buffer.allocUnsafeSlow(length)
+    const whole = store.room(length)
     const size = await copyInto(body, whole)
     if (size === length) return { whole }
     throw new Fault('upstream-broken', { about: `a body of ${size} bytes where ${length} were announced` })

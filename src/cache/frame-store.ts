@@ -5,6 +5,7 @@
  * clients still read it goes on to count. Not to forget: a body is handed out as it is, to many at once. Nobody may write
  * into it, and its memory is never used again for another one.
  */
+import { giveBackSoon } from '../kernel/give-back.ts'
 import type { HeaderList } from '../listener/exchange.ts'
 
 export interface Frame {
@@ -51,6 +52,8 @@ export interface FrameStore {
   promise(bytes: number): boolean
   /** Room that was promised and is not needed. */
   giveBack(bytes: number): void
+  /** Memory for a body that was promised room; all zero, and nothing was ever in it. */
+  room(bytes: number): Buffer
   /**
    * Keeps a frame for which there was room.
    *
@@ -68,6 +71,8 @@ export interface FrameStore {
 
 /** What an entry takes besides its bytes: objects, the place in the map, a small header of each buffer. */
 const overhead = 1_024
+/** Bytes of frames that went without another one in their place, which are worth collecting. */
+const worthwhile = 32 * 1024 * 1024
 
 /**
  * @param limit  bytes
@@ -81,6 +86,11 @@ export function createFrameStore(
   /** The one that was asked for last is last. */
   const entries = new Map<string, Entry>()
   let used = 0
+  /** Bytes of bodies that V8 does not count, until they are collected. */
+  let uncounted = 0
+  const collected = new FinalizationRegistry((bytes: number) => {
+    uncounted -= bytes
+  })
 
   const free = (entry: Entry) => {
     if (!entry.listed && entry.readers === 0) used -= entry.cost
@@ -114,6 +124,12 @@ export function createFrameStore(
     if (used + bytes > limit) return false
     used += bytes
     return true
+  }
+  /** Nobody asks for them, and nothing comes in their place whose growth V8 would notice. */
+  const putOut = (goes: (entry: Entry) => boolean) => {
+    const before = used
+    for (const entry of entries.values()) if (goes(entry)) unlist(entry)
+    if (before - used >= worthwhile) giveBackSoon(0)
   }
   async function makeForm(entry: Entry, form: string, make: () => Promise<Buffer>): Promise<Buffer> {
     // It reads the entry too: what it makes must not be added to one that is gone.
@@ -149,6 +165,15 @@ export function createFrameStore(
     giveBack(bytes) {
       used -= bytes
     },
+    room(bytes) {
+      // V8 looks at its whole heap for each 32 MB that it counts, and finds nothing to collect while a cache fills: a third of what a
+      // fill costs. It does not count what may be shared. Once as much is out as may be kept, old frames go, and it should look.
+      if (uncounted + bytes > limit) return Buffer.alloc(bytes)
+      uncounted += bytes
+      const memory = new SharedArrayBuffer(bytes)
+      collected.register(memory, bytes)
+      return Buffer.from(memory)
+    },
     keep(frame, terms, listed) {
       const texts = frame.headers.reduce((sum, [name, value]) => sum + name.length + value.length, frame.key.length)
       // The little that comes on top of the body may be over the limit for a moment; the next promise sees to it.
@@ -164,12 +189,8 @@ export function createFrameStore(
       const entry = entries.get(key)
       if (entry !== undefined) unlist(entry)
     },
-    forgetWhere(goes) {
-      for (const entry of entries.values()) if (goes(entry)) unlist(entry)
-    },
-    sweep() {
-      for (const entry of entries.values()) if (isOld(entry.terms, now())) unlist(entry)
-    },
+    forgetWhere: putOut,
+    sweep: () => putOut(entry => isOld(entry.terms, now())),
     get used() {
       return used
     },

@@ -2,10 +2,9 @@
  * Memory that a burst of work left behind, given back to the system once it is over.
  *
  * V8 collects when it needs room, not when it has time, and keeps what it once had: after a flood the process would hold
- * three times of what it needs, for as long as nothing presses it. Source: `node --v8-options` (--expose-gc).
+ * three times of what it needs, for as long as nothing presses it.
  */
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
+import { collector } from './collector.ts'
 
 /** Milliseconds without a further call, after which the burst is over. */
 const quiet = 1_000
@@ -14,7 +13,6 @@ const mostOfTime = 1 / 50
 const worthwhile = 1.1
 
 // One for the process, as its memory is.
-let collector: NodeJS.GCFunction | undefined
 let timer: NodeJS.Timeout | undefined
 let notBefore = 0
 /** Bytes that the process held before the burst. */
@@ -43,10 +41,9 @@ export function giveBackSoon(since = held()): void {
 
 function giveBack(): void {
   if ((held() ?? 0) < before * worthwhile) return
-  setFlagsFromString('--expose-gc')
-  collector ??= runInNewContext('gc') as NodeJS.GCFunction // there since the flag is set
+  const collect = collector()
   const spent = process.threadCpuUsage()
-  collector({ type: 'major', execution: 'sync', flavor: 'last-resort' })
+  collect({ type: 'major', execution: 'sync', flavor: 'last-resort' })
   const { user, system } = process.threadCpuUsage(spent)
   notBefore = performance.now() + (user + system) / 1_000 / mostOfTime
   before = held() ?? Number.POSITIVE_INFINITY

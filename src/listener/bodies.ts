@@ -5,6 +5,7 @@
  * would lose its answer with it. Bytes are passed by reference, never copied.
  */
 import { Readable, Writable } from 'node:stream'
+import { passes } from '../kernel/passing.ts'
 
 /** Whether we are waiting for the client just now, and how far it has come. */
 export interface Progress {
@@ -47,6 +48,7 @@ export class IncomingBody extends Readable implements Progress {
     this.#source.on('data', (chunk: Buffer) => {
       this.bytes += chunk.length
       this.waiting = false
+      passes(chunk.length)
       if (!this.push(chunk)) this.#source.pause()
     })
     this.#source.on('end', () => {

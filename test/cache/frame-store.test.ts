@@ -111,3 +111,34 @@ t.test('a form that is made of a frame which is put out meanwhile leaves nothing
   await form
   t.equal(store.used, 0)
 })
+
+t.test(
+  'memory of the process stays near what was given, while frames come and go, and after they have all gone',
+  async t => {
+    const megabyte = 1024 * 1024
+    const limit = 128 * megabyte
+    const store = createFrameStore(limit, () => 0)
+    const resident = () => process.memoryUsage.rss()
+    const before = resident()
+    let most = 0
+    for (let number = 0; number < 2_000; number++) {
+      if (!store.promise(megabyte)) return t.fail('no room')
+      const body = store.room(megabyte).fill(1)
+      store
+        .keep({ key: String(number), study: undefined, headers: [], body }, { since: 0, maxAge: 100 }, true)
+        .release()
+      most = Math.max(most, resident() - before)
+      // Finalizers and sweepers have their turn.
+      if (number % 20 === 0) await new Promise(resolve => setImmediate(resolve))
+      if (number === 120)
+        t.ok(process.memoryUsage().external < 64 * megabyte, 'what fills it for the first time is not counted')
+    }
+    // V8 collects while the work goes on, and is some hundred MB behind at a GB a second. Two GB went through.
+    t.ok(most < 4 * limit, `${most / megabyte} MB at most`)
+    store.forgetWhere(() => true)
+    const deadline = performance.now() + 10_000
+    while (resident() - before > limit / 2 && performance.now() < deadline)
+      await new Promise(resolve => setTimeout(resolve, 100))
+    t.ok(resident() - before < limit / 2, `${(resident() - before) / megabyte} MB are left`)
+  },
+)
