@@ -5,7 +5,7 @@
  * clients still read it goes on to count. Not to forget: a body is handed out as it is, to many at once. Nobody may write
  * into it, and its memory is never used again for another one.
  */
-import { giveBackSoon } from '../kernel/give-back.ts'
+import { collector } from '../kernel/collector.ts'
 import type { HeaderList } from '../listener/exchange.ts'
 
 export interface Frame {
@@ -71,8 +71,8 @@ export interface FrameStore {
 
 /** What an entry takes besides its bytes: objects, the place in the map, a small header of each buffer. */
 const overhead = 1_024
-/** Bytes of frames that went without another one in their place, which are worth collecting. */
-const worthwhile = 32 * 1024 * 1024
+/** Bytes of frames that have gone without another one in their place, and are worth collecting: so many, or this part of all. */
+const worthwhile = { bytes: 32 * 1024 * 1024, part: 1 / 8 }
 
 /**
  * @param limit  bytes
@@ -88,6 +88,7 @@ export function createFrameStore(
   let used = 0
   /** Bytes of bodies that V8 does not count, until they are collected. */
   let uncounted = 0
+  let gone = 0
   const collected = new FinalizationRegistry((bytes: number) => {
     uncounted -= bytes
   })
@@ -127,9 +128,12 @@ export function createFrameStore(
   }
   /** Nobody asks for them, and nothing comes in their place whose growth V8 would notice. */
   const putOut = (goes: (entry: Entry) => boolean) => {
-    const before = used
+    gone += used
     for (const entry of entries.values()) if (goes(entry)) unlist(entry)
-    if (before - used >= worthwhile) giveBackSoon(0)
+    gone -= used
+    if (gone < Math.max(worthwhile.bytes, limit * worthwhile.part)) return
+    gone = 0
+    void collector()({ type: 'major', execution: 'async' })
   }
   async function makeForm(entry: Entry, form: string, make: () => Promise<Buffer>): Promise<Buffer> {
     // It reads the entry too: what it makes must not be added to one that is gone.

@@ -2,8 +2,8 @@
  * Memory that bodies have only passed through, given back while they pass.
  *
  * Node copies what it reads into memory of its own for each piece. V8 counts these bytes and looks at its whole heap for each 32 MB
- * or so of them, which took a third of what an upload costs, though a look at the young objects frees them all: some hundred KB of
- * those go with 4 MB of body.
+ * or so of them, which took a third of what an upload costs, though a look at the young objects frees them: some hundred KB of
+ * those go with 4 MB of body. Where uploads wait for a slow upstream with more than that in their buffers, V8 still has to look.
  */
 import { collector } from './collector.ts'
 

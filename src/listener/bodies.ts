@@ -46,6 +46,7 @@ export class IncomingBody extends Readable implements Progress {
       return
     }
     this.#source.on('data', (chunk: Buffer) => {
+      if (this.destroyed) return // swallowed
       this.bytes += chunk.length
       this.waiting = false
       passes(chunk.length)
@@ -55,6 +56,12 @@ export class IncomingBody extends Readable implements Progress {
       this.waiting = false
       this.push(null)
     })
+  }
+
+  override _destroy(reason: Error | null, done: (error?: Error | null) => void): void {
+    // What was begun to be read stays where it is, until the engine swallows it.
+    if (this.#started) this.#source.pause()
+    done(reason)
   }
 
   /** The client went before the end: whoever reads learns it as an error. */

@@ -102,15 +102,19 @@ export class Reply1 implements Reply {
     const from = socket.bytesRead
     this.#response.once('finish', () => {
       if (this.#message.complete) return
-      const isEnough = () => socket.bytesRead - from > lingering && socket.destroy()
-      // Node tells of no more data of the message once the answer is out; what the socket reads it does tell.
-      socket.on('data', isEnough)
       const patience = setTimeout(() => socket.destroy(), 5_000).unref()
-      this.#message.once('close', () => {
+      const isEnough = () => socket.bytesRead - from > lingering && socket.destroy()
+      const over = () => {
         clearTimeout(patience)
-        socket.off('data', isEnough)
+        socket.off('data', isEnough).off('close', over)
+      }
+      this.#message.once('close', over).resume()
+      socket.once('close', over)
+      // Node tells of no more data of the message once the answer is out; what the socket reads it does tell. With somebody who
+      // listens to that, it lets go of the parser, which has to have begun to read again before.
+      setImmediate(() => {
+        if (!this.#message.complete && !socket.destroyed) socket.on('data', isEnough)
       })
-      this.#message.resume()
     })
   }
 }

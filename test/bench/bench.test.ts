@@ -5,12 +5,13 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { requireReal } from '../fixture/real.ts'
 import { slapdTools } from '../fixture/slapd.ts'
 import { chart } from './chart.ts'
 import { compare } from './compare.ts'
-import { layGround } from './ground.ts'
+import { framePath, layGround } from './ground.ts'
 import { http2, LoadFailure } from './load.ts'
 import { type Cell, measure } from './matrix.ts'
 import { allTargets, readOptions, UsageError } from './options.ts'
@@ -79,6 +80,17 @@ t.test('who is not let in is a failure, and no throughput', async t => {
   const aim = { ground, workers: 1, seconds: 0.25, certificate: false }
   await t.rejects(http2({ ...aim, running: broken }, '/1k'), LoadFailure, 'the load generator notices it by itself')
   t.match(await http2({ ...aim, running }, '/1k'), { answers: Number })
+})
+
+t.test('a frame from the cache is one', async t => {
+  if (!requireReal(t, tools)) return
+  const ground = await layGround(t, { directory: false })
+  const running = await sallyport().start(t, ground, { auth: 'off', workers: 1 })
+  const aim = { ground, running, workers: 1, seconds: 0.25, certificate: false }
+  await http2(aim, framePath)
+  // Lines are written in batches.
+  await pause(500)
+  t.match(running.log(), /"cache":"hit"/)
 })
 
 t.test('a gateway that is not installed is named', async t => {

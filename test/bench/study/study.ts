@@ -154,7 +154,7 @@ export async function study(t: T, terms: StudyTerms, say: (line: string) => void
       return done(await load(ground, ground.frames, way, { coded }))
     }
     if (ground.browser === undefined) return
-    await view(ground.browser, way, ground.smallUid, 1)
+    await view(ground.browser, way, ground.smallUid, terms.slices)
     const done = note(client, name, way.pids)
     const { firstPixels, lastFrame, megabytes } = await view(ground.browser, way, ground.studyUid, terms.slices)
     done({ seconds: lastFrame, firstPixels, megabytes, codings: [] })
