@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Starts the command line: from source in a checkout, compiled in the npm package. Says clearly when Node is too old.
 import { existsSync } from 'node:fs'
+import { setFlagsFromString } from 'node:v8'
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 if (major < 24 || (major === 24 && minor < 21)) {
@@ -26,8 +27,12 @@ if (major < 24 || (major === 24 && minor < 21)) {
     )
     process.exitCode = 1
   }
-} else if (existsSync(new URL('../src/cli/main.ts', import.meta.url)) && !import.meta.url.includes('/node_modules/')) {
-  await import('../src/cli/main.ts')
 } else {
-  await import('#cli')
+  // V8 collects all and shrinks when there was no work for eight seconds, and who comes next waits up to twice as long, for some
+  // seconds. A pause between two studies is longer than that; src/kernel/give-back.ts waits for one that is. To be said early: once it
+  // has begun to count, V8 takes no smaller number. Source: V8's heap/memory-reducer.cc.
+  setFlagsFromString('--memory-reducer-gc-count=0')
+  const isCheckout = existsSync(new URL('../src/cli/main.ts', import.meta.url))
+  if (isCheckout && !import.meta.url.includes('/node_modules/')) await import('../src/cli/main.ts')
+  else await import('#cli')
 }

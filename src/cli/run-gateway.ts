@@ -8,7 +8,7 @@ import { type Problem, pathText } from '../config/problem.ts'
 import type { Config } from '../config/schema.ts'
 import { type Gateway, startGateway } from '../gateway.ts'
 import { systemClock } from '../kernel/clock.ts'
-import { giveBackSoon } from '../kernel/give-back.ts'
+import { giveBackInPauses, giveBackSoon } from '../kernel/give-back.ts'
 import type { Materials } from '../preflight.ts'
 import { createLog } from '../telemetry/log.ts'
 import { createMetrics } from '../telemetry/metrics.ts'
@@ -89,6 +89,7 @@ export async function runGateway(source: Source, report: Report, onReady: () => 
   }
   onReady()
   giveBackSoon(0)
+  using _pauses = giveBackInPauses()
 
   if (isAskedEarly) void reload('asked for while it started')
   const why = await untilStopped(log, ['SIGTERM', 'SIGINT'])

@@ -2,15 +2,21 @@
  * Memory that a burst of work left behind, given back to the system once it is over.
  *
  * V8 collects when it needs room, not when it has time, and keeps what it once had: after a flood the process would hold
- * three times of what it needs, for as long as nothing presses it.
+ * three times of what it needs, for as long as nothing presses it. What everyday work has left is given back when a gateway has had
+ * next to nothing to do for five minutes, and not earlier: bin/sallyport.js keeps V8 from doing it in each pause.
  */
+import { performance } from 'node:perf_hooks'
 import { collector } from './collector.ts'
+import { every } from './every.ts'
 
 /** Milliseconds without a further call, after which the burst is over. */
 const quiet = 1_000
 /** Collecting takes this part of the time at most, whatever comes; and nothing is collected for less than a tenth more. */
 const mostOfTime = 1 / 50
 const worthwhile = 1.1
+
+/** Milliseconds, and the part of them that the process may have worked, to count as a pause. */
+const pause = { length: 5 * 60_000, worked: 0.01 }
 
 // One for the process, as its memory is.
 let timer: NodeJS.Timeout | undefined
@@ -47,4 +53,19 @@ function giveBack(): void {
   const { user, system } = process.threadCpuUsage(spent)
   notBefore = performance.now() + (user + system) / 1_000 / mostOfTime
   before = held() ?? Number.POSITIVE_INFINITY
+}
+
+/** For as long as the process serves. @param length  milliseconds of a pause after which memory is given back */
+export function giveBackInPauses(length = pause.length): Disposable {
+  let last = performance.eventLoopUtilization()
+  let heldThen = held() ?? 0
+  return every(length, () => {
+    const now = performance.eventLoopUtilization()
+    const { utilization } = performance.eventLoopUtilization(now, last)
+    last = now
+    if (utilization > pause.worked || (held() ?? 0) < heldThen * worthwhile) return
+    before = 0
+    giveBack()
+    heldThen = held() ?? 0
+  })
 }

@@ -9,7 +9,7 @@ import type { AuditLog } from '../audit/audit-log.ts'
 import { startGateway } from '../gateway.ts'
 import type { Surroundings } from '../house.ts'
 import { Fault } from '../kernel/fault.ts'
-import { giveBackSoon } from '../kernel/give-back.ts'
+import { giveBackInPauses, giveBackSoon } from '../kernel/give-back.ts'
 import type { News } from '../kernel/news.ts'
 import type { ReadConfiguration, Reloaded } from '../reload.ts'
 import { type Channel, type OfPrimary, type OfWorker, openChannel, type Port, type StartFailure } from './channel.ts'
@@ -119,6 +119,7 @@ export async function runWorker(parts: WorkerParts): Promise<boolean> {
   await using gateway = started
   await channel.ask('ready', [...gateway.listeners.map(({ name, urls }) => ({ name, urls }))])
   giveBackSoon(0)
+  using _pauses = giveBackInPauses()
 
   const why = await Promise.race([told.promise, parts.bug])
   const left = why === 'told' ? undefined : channel.ask('leaving', null, leavePatience).catch(() => undefined)

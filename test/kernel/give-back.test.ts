@@ -1,0 +1,27 @@
+// What everyday work has left is given back in a pause, and not while there is work.
+import { setTimeout as pause } from 'node:timers/promises'
+import t from 'tap'
+import { giveBackInPauses } from '../../src/kernel/give-back.ts'
+
+const megabyte = 1024 * 1024
+const resident = () => process.memoryUsage.rss() / megabyte
+
+t.test('two hundred MB of work', async t => {
+  const before = resident()
+  using _pauses = giveBackInPauses(400)
+  let left: unknown[] = Array.from({ length: 1_500_000 }, (_, at) => ({ at, text: `${at}` }))
+  t.ok(resident() - before > 100, `${left.length} objects`)
+  // Promoted, so that no collection of young objects frees them.
+  await pause(10)
+  left = []
+  for (let turn = 0; turn < 100; turn++) {
+    const end = performance.now() + 5
+    while (performance.now() < end) left.length = 0
+    await pause(5)
+  }
+  const worked = resident()
+  t.ok(worked - before > 100, `${worked - before} MB while there is work`)
+  const deadline = performance.now() + 10_000
+  while (resident() - before > 60 && performance.now() < deadline) await pause(50)
+  t.ok(resident() - before <= 60, `${resident() - before} MB in the pause`)
+})
