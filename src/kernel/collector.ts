@@ -1,5 +1,5 @@
 /**
- * V8's collector, for the two times when we know better than it when to collect.
+ * V8's collector, for the few times when we know better than it when to collect.
  *
  * Source: `node --v8-options` (--expose-gc).
  */
