@@ -88,6 +88,7 @@ export function createFrameStore(
   let used = 0
   /** Bytes of bodies that V8 does not count, until they are collected. */
   let uncounted = 0
+  /** Bytes that went without another frame in their place, since they were last worth collecting. */
   let gone = 0
   const collected = new FinalizationRegistry((bytes: number) => {
     uncounted -= bytes

@@ -161,7 +161,7 @@ export async function measure(plan: Plan): Promise<Cell[]> {
       await dare(seat, async () => {
         if (seat.running === undefined) return
         const aim = aimAt(seat.running)
-        // It has waited for all others, and is slower at first then.
+        // It has waited for all others, and its program may be out of the caches, or of memory, by then.
         if (plan.patient && scenario.kind === 'speed') await (scenario.warm ?? scenario.run)(aimAt(seat.running, 1))
         let best = await round(plan, aim, all)
         if (plan.patient && best.strangers > noisy) {
