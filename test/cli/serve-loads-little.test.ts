@@ -23,7 +23,7 @@ function packagesOf(program: string): ReadonlySet<string> {
 // duties.ts is loaded by whoever is no worker.
 for (const [program, common] of [
   ['cli/serve.ts', 'prom-client'],
-  ['cli/worker.ts', 'prom-client'],
+  ['cli/run-worker.ts', 'prom-client'],
   ['duties.ts', 'zod'],
 ] as const)
   t.test(`${program} starts without the libraries of rare work`, async t => {
