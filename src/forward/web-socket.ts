@@ -10,6 +10,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
+import { passes } from '../kernel/passing.ts'
 import { closeSoon } from '../listener/last-words.ts'
 import { FrameBoundary } from './frame-boundary.ts'
 
@@ -101,6 +102,7 @@ export function carryWebSocket({ client, upstream, first }: WebSocketSides): Car
     if (chunk.length > 0 && one.to.writable && !one.to.write(chunk)) one.from.pause()
   }
   function pass(one: Lane, chunk: Buffer) {
+    passes(chunk.length)
     if (ending === undefined) {
       one.frames.saw(chunk)
       write(one, chunk)

@@ -7,6 +7,7 @@
  */
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { passes } from '../kernel/passing.ts'
 import type { StreamPermit } from '../policy/decide.ts'
 
 /** Looks at what passes one way. */
@@ -61,6 +62,7 @@ export function splice(terms: SpliceTerms): Promise<Spliced> {
     function carry(direction: 'to-upstream' | 'to-client', inspector: Inspector | undefined): void {
       const [from, to] = direction === 'to-upstream' ? [client, upstream] : [upstream, client]
       from.on('data', (chunk: Buffer) => {
+        passes(chunk.length)
         if (ended !== undefined) return // what comes after the last words is thrown away
         const { pass, stop } = inspector?.take(chunk) ?? { pass: chunk }
         if (pass.length > 0) {
