@@ -1,5 +1,5 @@
 /**
- * Memory that bodies have only passed through, given back while they pass.
+ * Memory that bodies, streams and WebSockets have only passed through, given back while they pass.
  *
  * Node copies what it reads into memory of its own for each piece. V8 counts these bytes and looks at its whole heap for each 32 MB
  * or so of them, which took a third of what an upload costs, though a look at the young objects frees them: some hundred KB of
@@ -13,7 +13,7 @@ const enough = 4 * 1024 * 1024
 // One for the process, as its memory is.
 let passed = 0
 
-/** Bytes of a body were read into memory that nobody keeps. */
+/** Bytes that only pass through were read into memory that nobody keeps. */
 export function passes(bytes: number): void {
   passed += bytes
   if (passed < enough) return

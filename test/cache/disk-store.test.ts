@@ -82,7 +82,7 @@ t.test('what was changed in the file was never there', async t => {
   const { store, file } = open(t)
   for (let number = 0; number < 3; number++) store.put(frameOf(number), terms)
   await written(store)
-  // Of a single byte the sealed frame has that very one each two hundredth time or so.
+  // A single byte would be the very one that stands there, one time in 256.
   writeSync(openSync(file, 'r+'), Buffer.alloc(16, 'x'), 0, 16, frameOf(0).body.length + 5_000)
   t.same(await Promise.all([0, 2].map(number => has(store, number))), [true, true])
   t.equal(await store.find(frameOf(1).key), undefined)
