@@ -45,6 +45,7 @@ const layers = [
   'tls',
   'telemetry',
   'config',
+  'http1',
   'kernel',
 ]
 const layerOf = (file: string) => layers.indexOf(file.split('/')[0] ?? '')

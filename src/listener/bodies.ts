@@ -16,8 +16,13 @@ export interface Progress {
 /** A client that leaves is told to whoever reads or writes just then; where nobody does, it is no error of anybody. */
 const nobodyReads = (): void => undefined
 
-/** What an engine has for a request body: llhttp's IncomingMessage or an Http2Stream. */
-type Source = Pick<Readable, 'on' | 'pause' | 'resume' | 'readableEnded'>
+/** Where an engine has the bytes of a request body from. */
+export interface Source {
+  /** Somebody reads: from now on each piece goes to `body.receive`, and behind the last one `body.finish` is called. Once. */
+  begin(body: IncomingBody): void
+  pause(): void
+  resume(): void
+}
 
 export class IncomingBody extends Readable implements Progress {
   bytes = 0
@@ -39,23 +44,20 @@ export class IncomingBody extends Readable implements Progress {
     }
     // Nothing is read before somebody wants it: a denied upload stays where it is.
     this.#started = true
-    // A body without a byte has its end at once, and tells of it only once.
-    if (this.#source.readableEnded) {
-      this.waiting = false
-      this.push(null)
-      return
-    }
-    this.#source.on('data', (chunk: Buffer) => {
-      if (this.destroyed) return // swallowed
-      this.bytes += chunk.length
-      this.waiting = false
-      passes(chunk.length)
-      if (!this.push(chunk)) this.#source.pause()
-    })
-    this.#source.on('end', () => {
-      this.waiting = false
-      this.push(null)
-    })
+    this.#source.begin(this)
+  }
+
+  receive(chunk: Buffer): void {
+    if (this.destroyed) return // swallowed
+    this.bytes += chunk.length
+    this.waiting = false
+    passes(chunk.length)
+    if (!this.push(chunk)) this.#source.pause()
+  }
+
+  finish(): void {
+    this.waiting = false
+    this.push(null)
   }
 
   override _destroy(reason: Error | null, done: (error?: Error | null) => void): void {
@@ -76,6 +78,16 @@ export class ClientGone extends Error {
   constructor() {
     super('the client went away')
   }
+}
+
+/** What an engine has for the bytes of an answer. */
+export interface Sink {
+  readonly destroyed: boolean
+  readonly writableEnded: boolean
+  write(chunk: Buffer, written: (error?: Error | null) => void): unknown
+  /** @param done  also where there is nothing left to be written */
+  end(done: (error?: Error | null) => void): unknown
+  end(last: Buffer, done: (error?: Error | null) => void): unknown
 }
 
 /** A body that goes out in one write, so that it has either gone or not. */
@@ -109,7 +121,7 @@ export function endInPieces(sink: Writable, bytes: Uint8Array): void {
 export class OutgoingBody extends Writable implements Progress {
   bytes = 0
   waiting = false
-  readonly #sink: Writable
+  readonly #sink: Sink
   readonly #abort: (clientLeft: boolean) => void
   /** Bytes still to come; undefined where the end alone tells. */
   #left: number | undefined
@@ -118,7 +130,7 @@ export class OutgoingBody extends Writable implements Progress {
    * @param abort   cuts the exchange, when this stream is destroyed before its end
    * @param length  bytes of the body, where the client was told: then the last of them goes out together with the end
    */
-  constructor(sink: Writable, abort: (clientLeft: boolean) => void, length?: number) {
+  constructor(sink: Sink, abort: (clientLeft: boolean) => void, length?: number) {
     super({ highWaterMark: 256 * 1024 })
     this.#sink = sink
     this.#abort = abort

@@ -1,120 +1,199 @@
 /**
- * An answer over HTTP/1.1. Source: RFC 9112 9.6.
+ * An answer over HTTP/1.1, written by ourselves: its head, and a body by length or in chunks.
+ *
+ * Source: RFC 9112 6.3, 7.1, 9.6; RFC 9110 6.6.1 (Date), 8.6, 15.2.1.
  */
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
-import { endInPieces, inOneWrite, OutgoingBody, type Progress, WholeBody } from './bodies.ts'
+import { endInPieces, inOneWrite, OutgoingBody, type Progress, type Sink } from './bodies.ts'
 import { type HeaderList, type Reply, withLength } from './exchange.ts'
-import { flat } from './http1-request.ts'
 
-/** Bytes that a client may still send after it was answered early; the connection is cut at the first read behind them. */
-const lingering = 512 * 1024
 /** Bytes of a body that are worth a copy, so that head and body are one text and one write. */
 const inOneText = 16 * 1024
 
-export class Reply1 implements Reply {
+export interface ReplyOwner {
+  readonly socket: Socket
+  /** The connection ends behind this answer. */
+  readonly isLast: boolean
+  /** Milliseconds that the connection is kept behind it. */
+  readonly keepAlive: number
+  /** It is out. */
+  answered(): void
+}
+
+/** Whatever made the header: nothing in it can end its line, and no character becomes another one on the way. */
+const odd = /[^\t\x20-\x7e\x80-\xff]/
+
+const date = { second: Number.NaN, line: '' }
+/** The header that every answer has, made once in a second. */
+function dateLine(): string {
+  const second = Math.floor(Date.now() / 1000)
+  if (second !== date.second) {
+    date.second = second
+    date.line = `Date: ${new Date(second * 1000).toUTCString()}\r\n`
+  }
+  return date.line
+}
+
+export class Reply1 implements Reply, Progress, Sink {
   status: number | undefined
   /** Of an answer that goes out as it comes. */
   body: OutgoingBody | undefined
-  progress: Progress | undefined
   aborted = false
-  /** The connection ends behind this answer. */
-  last = false
   /** The client was told to send its body. */
   continued = false
-  readonly #message: IncomingMessage
-  readonly #response: ServerResponse
-  readonly #isLeaving: () => boolean
+  /** All of it is out. */
+  isComplete = false
+  writableEnded = false
+  readonly #owner: ReplyOwner
+  readonly #isHead: boolean
+  /** Of a body that is known whole. */
+  #length = 0
+  #isWaiting = false
+  #isBodiless = false
+  #isChunked = false
+  /** The head goes out together with the first piece of the body. */
+  #head = ''
 
-  constructor(message: IncomingMessage, response: ServerResponse, isLeaving: () => boolean) {
-    this.#message = message
-    this.#response = response
-    this.#isLeaving = isLeaving
+  constructor(owner: ReplyOwner, isHead: boolean) {
+    this.#owner = owner
+    this.#isHead = isHead
   }
 
   get bytes(): number {
-    return this.progress?.bytes ?? 0
+    return this.body?.bytes ?? (this.isComplete ? this.#length : 0)
+  }
+
+  get waiting(): boolean {
+    return this.body?.waiting ?? this.#isWaiting
+  }
+
+  get destroyed(): boolean {
+    return this.#owner.socket.destroyed
   }
 
   continue(): void {
+    if (this.destroyed || this.status !== undefined) return
     this.continued = true
-    if (!this.#response.destroyed && !this.#response.headersSent) this.#response.writeContinue()
+    this.#owner.socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')
   }
 
   head(status: number, headers: HeaderList): Writable {
-    const response = this.#response
-    const sink = new OutgoingBody(response, clientLeft => this.#cut(!clientLeft))
-    this.body = sink
-    if (!this.#begin(status, flat(headers), sink)) return sink
-    // Node holds the head back until a byte of the body comes, which may take its time.
-    setImmediate(() => {
-      if (!response.destroyed && !response.writableEnded) response.flushHeaders()
-    })
-    return sink
+    const told = headers.find(([name]) => name === 'content-length')?.[1]
+    this.#isBodiless = this.#isHead || status === 204 || status === 304
+    this.#isChunked = !this.#isBodiless && told === undefined
+    const length = this.#isBodiless || told === undefined ? undefined : Number(told)
+    this.body = new OutgoingBody(this, clientLeft => this.#cut(!clientLeft), length)
+    this.#head = this.#begin(status, headers)
+    // The first byte of the body may take its time.
+    setImmediate(() => this.#flush())
+    return this.body
   }
 
   send(status: number, headers: HeaderList, body: string | Uint8Array): void {
     const bytes = typeof body === 'string' ? Buffer.from(body) : body
-    const isBodiless = status === 204 || status === 304
-    const all = withLength(headers, isBodiless ? undefined : bytes.length)
-    const isSilent = isBodiless || this.#message.method === 'HEAD' || bytes.length === 0
+    const mayHaveBody = status !== 204 && status !== 304
+    const all = withLength(headers, mayHaveBody ? bytes.length : undefined)
+    const isSilent = !mayHaveBody || this.#isHead
     if (!isSilent && bytes.length > inOneWrite) {
       endInPieces(this.head(status, all), bytes)
       return
     }
-    const response = this.#response
-    if (!this.#begin(status, flat(all), new WholeBody(response, isSilent ? 0 : bytes.length))) return
-    if (isSilent) response.end()
-    else if (bytes.length > inOneText) response.end(bytes)
-    // Node makes one text of a head and a body that is one; of a buffer it makes two writes.
-    else response.end(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1'), 'latin1')
-  }
-
-  /** @returns false: there is nobody to answer any more */
-  #begin(status: number, headers: string[], progress: Progress): boolean {
-    if (this.status !== undefined) throw new Error('the head of an answer goes out once')
-    this.status = status
-    this.progress = progress
-    const response = this.#response
-    if (response.destroyed) return false
-    if (this.last || this.#isLeaving()) response.shouldKeepAlive = false
-    response.writeHead(status, STATUS_CODES[status] ?? '', headers)
-    if (!this.#message.complete) this.#linger()
-    return true
+    const head = this.#begin(status, all)
+    if (this.destroyed) return
+    this.writableEnded = true
+    this.#isWaiting = true
+    const { socket } = this.#owner
+    this.#length = isSilent ? 0 : bytes.length
+    if (this.#length <= inOneText) {
+      const text =
+        this.#length === 0 ? '' : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+      socket.write(head + text, 'latin1', this.#written)
+      return
+    }
+    socket.cork()
+    socket.write(head, 'latin1')
+    socket.write(bytes, this.#written)
+    socket.uncork()
   }
 
   abort(): void {
     this.#cut(true)
   }
 
-  #cut(byUs: boolean): void {
-    // Gone already: then it was the client who went.
-    if (this.#response.destroyed) return
-    this.aborted = byUs
-    this.#response.destroy()
-    // One that waits behind others has no socket yet: it would take the place of all that come behind it, and never end.
-    this.#message.socket.destroy()
+  write(chunk: Buffer, written: (error?: Error | null) => void): void {
+    // An empty chunk would be the last one.
+    if (this.#isBodiless || chunk.length === 0) {
+      process.nextTick(written)
+      return
+    }
+    const { socket } = this.#owner
+    if (this.#head === '' && !this.#isChunked) {
+      socket.write(chunk, written)
+      return
+    }
+    const size = this.#isChunked ? `${chunk.length.toString(16)}\r\n` : ''
+    socket.cork()
+    socket.write(this.#takeHead() + size, 'latin1')
+    if (this.#isChunked) {
+      socket.write(chunk)
+      socket.write('\r\n', 'latin1', written)
+    } else socket.write(chunk, written)
+    socket.uncork()
   }
 
-  /** An answer that comes before the body was read: a little is swallowed, so that the client gets to read the answer. */
-  #linger(): void {
-    const { socket } = this.#message
-    const from = socket.bytesRead
-    this.#response.once('finish', () => {
-      if (this.#message.complete) return
-      const patience = setTimeout(() => socket.destroy(), 5_000).unref()
-      const isEnough = () => socket.bytesRead - from > lingering && socket.destroy()
-      const over = () => {
-        clearTimeout(patience)
-        socket.off('data', isEnough).off('close', over)
-      }
-      this.#message.once('close', over).resume()
-      socket.once('close', over)
-      // Node tells of no more data of the message once the answer is out; what the socket reads it does tell. With somebody who
-      // listens to that, it lets go of the parser, which has to have begun to read again before.
-      setImmediate(() => {
-        if (!this.#message.complete && !socket.destroyed) socket.on('data', isEnough)
-      })
-    })
+  end(done: (error?: Error | null) => void): void
+  end(last: Buffer, done: (error?: Error | null) => void): void
+  end(last: Buffer | ((error?: Error | null) => void), done?: (error?: Error | null) => void): void {
+    this.writableEnded = true
+    const told = typeof last === 'function' ? last : done
+    const ended = (error?: Error | null) => {
+      told?.(error)
+      this.#written(error)
+    }
+    const rest = typeof last === 'function' ? this.#takeHead() + (this.#isChunked ? '0\r\n\r\n' : '') : ''
+    if (typeof last !== 'function') this.write(last, ended)
+    else if (rest === '') process.nextTick(ended)
+    else this.#owner.socket.write(rest, 'latin1', ended)
+  }
+
+  readonly #written = (error?: Error | null): void => {
+    this.#isWaiting = false
+    if (error || this.aborted) return // told by 'close'
+    this.isComplete = true
+    this.#owner.answered()
+  }
+
+  #takeHead(): string {
+    const head = this.#head
+    this.#head = ''
+    return head
+  }
+
+  #flush(): void {
+    if (this.#head !== '' && !this.destroyed) this.#owner.socket.write(this.#takeHead(), 'latin1')
+  }
+
+  #begin(status: number, headers: HeaderList): string {
+    if (this.status !== undefined) throw new Error('the head of an answer goes out once')
+    this.status = status
+    const { isLast, keepAlive } = this.#owner
+    let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`
+    for (const [name, value] of headers) {
+      const line = `${name}: ${value}`
+      if (odd.test(line)) throw new TypeError(`a header that no answer may have: ${JSON.stringify(name)}`)
+      text += `${line}\r\n`
+    }
+    if (this.#isChunked) text += 'Transfer-Encoding: chunked\r\n'
+    const kept = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAlive / 1000)}\r\n\r\n`
+    return `${text}${dateLine()}${isLast ? 'Connection: close\r\n\r\n' : kept}`
+  }
+
+  #cut(byUs: boolean): void {
+    // Gone already: then it was the client who went.
+    if (this.destroyed || this.isComplete) return
+    this.aborted = byUs
+    this.#owner.socket.destroy()
   }
 }

@@ -1,65 +1,61 @@
 /**
- * Reads the head of an HTTP/1.1 request, and marks what llhttp lets through but two servers might read differently.
+ * What an HTTP/1.1 request asks for, and what marks it as one that two servers might read differently.
  *
- * Source: RFC 9112 3.2, 6.1 (one transfer coding, one length, one Host).
+ * Source: RFC 9112 3.2 (one Host), 9.6; RFC 9110 7.8, 10.1.1; RFC 6455 4.
  */
-import type { IncomingMessage } from 'node:http'
 import type { Limits } from '../config/listener.ts'
 import { originForm, parseAuthority } from './authority.ts'
-import { IncomingBody } from './bodies.ts'
-import { type Exchange, type Header, type HeaderList, headerValues } from './exchange.ts'
+import type { IncomingBody } from './bodies.ts'
+import { type ExchangeRequest, headerValues, soleHeader } from './exchange.ts'
+import type { RequestFields, RequestHead } from './http1-head.ts'
 
-const pairs = (raw: readonly string[]): Header[] => {
-  const list: Header[] = []
-  for (let at = 0; at + 1 < raw.length; at += 2) list.push([(raw[at] ?? '').toLowerCase(), raw[at + 1] ?? ''])
-  return list
+/** What follows from the headers alone. */
+export interface FieldFacts {
+  readonly authority: string | undefined
+  readonly malformed: string | undefined
+  /** `other`: something that nobody here meets. */
+  readonly expects: 'continue' | 'other' | undefined
+  /** `other`: to something that is not spoken here, and goes no further. */
+  readonly upgrade: 'websocket' | 'other' | undefined
 }
 
-/** Names and values in turn, as Node takes them. */
-export function flat(headers: HeaderList): string[] {
-  const all: string[] = []
-  for (const [name, value] of headers) all.push(name, value)
-  return all
+/** @param limits  of the connection */
+export function judgeFields(
+  { headers, isOld, isChunked, wantsUpgrade }: RequestFields,
+  { headerCount }: Pick<Limits, 'headerCount'>,
+): FieldFacts {
+  const hosts = headerValues(headers, 'host')
+  const authority = hosts.length === 1 ? parseAuthority(hosts[0] ?? '')?.text : undefined
+  const hasUpgrade = headerValues(headers, 'upgrade').length > 0
+  const isWebSocket = soleHeader(headers, 'upgrade')?.toLowerCase() === 'websocket'
+  const [expected, ...others] = headerValues(headers, 'expect')
+  const isContinue = expected?.toLowerCase() === '100-continue' && others.length === 0
+  let malformed: string | undefined
+  if (authority === undefined) malformed = 'exactly one well-formed Host is needed'
+  else if (isOld) malformed = 'only HTTP/1.1 and HTTP/2 are spoken here'
+  else if (headers.length > headerCount) malformed = `more than ${headerCount} headers`
+  // Some look no further than the upgrade, and take what follows for another protocol.
+  else if (isChunked && hasUpgrade) malformed = 'a body in chunks and an upgrade exclude each other'
+  return {
+    ...{ authority, malformed },
+    expects: expected === undefined ? undefined : isContinue ? 'continue' : 'other',
+    upgrade: wantsUpgrade && hasUpgrade ? (isWebSocket ? 'websocket' : 'other') : undefined,
+  }
 }
 
 export function readRequest(
-  message: IncomingMessage,
-  expectsContinue: boolean,
-  limits: Limits,
-): { request: Exchange['request']; body: IncomingBody | undefined } {
-  const headers = pairs(message.rawHeaders)
-  const hosts = headerValues(headers, 'host')
-  const authority = hosts.length === 1 ? parseAuthority(hosts[0] ?? '') : undefined
-  const target = originForm(message.url ?? '', authority?.text ?? '')
-  const codings = headerValues(headers, 'transfer-encoding')
-  const lengths = headerValues(headers, 'content-length')
-  const length = lengths.length === 1 && /^\d{1,15}$/.test(lengths[0] ?? '') ? Number(lengths[0]) : undefined
-
-  let malformed: string | undefined
-  if (authority === undefined) malformed = 'exactly one well-formed Host is needed'
-  else if ('malformed' in target) malformed = target.malformed
-  else if (message.httpVersion !== '1.1') malformed = 'only HTTP/1.1 and HTTP/2 are spoken here'
-  else if (headers.length > limits.headerCount) malformed = `more than ${limits.headerCount} headers`
-  else if (codings.length > 1 || (codings[0] ?? 'chunked').toLowerCase() !== 'chunked')
-    malformed = 'the only transfer coding is chunked'
-  // llhttp looks no further than the upgrade: `chunked` with a tab behind it is no body to it, and one to others.
-  else if (codings.length > 0 && headerValues(headers, 'upgrade').length > 0)
-    malformed = 'a body in chunks and an upgrade exclude each other'
-  else if (lengths.length > 0 && (length === undefined || codings.length > 0))
-    malformed = 'the length of the body is not clear'
-
-  const body = codings.length > 0 || (length ?? 0) > 0 ? new IncomingBody(message) : undefined
+  { method, target: received, fields, facts: { authority = '', malformed, expects } }: RequestHead,
+  body: IncomingBody | undefined,
+): ExchangeRequest {
+  const target = originForm(received, authority)
   return {
+    method,
+    target: 'target' in target ? target.target : '/',
+    authority,
+    headers: fields.headers,
     body,
-    request: {
-      method: message.method ?? '',
-      target: 'target' in target ? target.target : '/',
-      authority: authority?.text ?? '',
-      headers,
-      body,
-      length: codings.length > 0 ? undefined : length,
-      expectsContinue,
-      malformed,
-    },
+    length: fields.length,
+    expectsContinue: expects === 'continue',
+    malformed: malformed ?? ('malformed' in target ? target.malformed : undefined),
   }
 }

@@ -3,33 +3,30 @@
  *
  * Source: RFC 6455 4.
  */
-import { type IncomingMessage, STATUS_CODES } from 'node:http'
-import type { Duplex } from 'node:stream'
-import type { Limits } from '../config/listener.ts'
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import { Settleable } from '../kernel/outcome.ts'
 import { Departure } from '../kernel/signal.ts'
 import { OutgoingBody } from './bodies.ts'
-import type { Connection, Ending, HeaderList, Reply, UpgradeExchange } from './exchange.ts'
+import type { Connection, Ending, ExchangeRequest, HeaderList, Reply, UpgradeExchange } from './exchange.ts'
 import { exchangeId } from './exchange-id.ts'
-import { readRequest } from './http1-request.ts'
 import { closeSoon } from './last-words.ts'
 
-/** Anything else that asks for an upgrade is an ordinary request, and its Upgrade header goes no further. */
-export const isWebSocket = (message: IncomingMessage): boolean =>
-  message.method === 'GET' && (message.headers.upgrade ?? '').toLowerCase() === 'websocket'
-
+/**
+ * @param socket  nobody else reads it any more
+ * @param early   what came behind the handshake
+ * @param idle    milliseconds in which a client has to take some of an answer that declines
+ */
 export function upgradeOf(
-  message: IncomingMessage,
-  socket: Duplex,
+  read: ExchangeRequest,
+  socket: Socket,
   early: Buffer,
   connection: Connection,
-  limits: Limits,
+  idle: number,
 ): UpgradeExchange {
-  const { request } = readRequest(message, false, limits)
   const gone = new Departure()
   const finished = new Settleable<Ending>()
   let aborted = false
-  socket.on('error', () => undefined) // told by 'close'
   socket.once('close', () => {
     gone.abort()
     finished.settle(aborted ? 'aborted' : 'complete')
@@ -44,7 +41,7 @@ export function upgradeOf(
       // The handshake failed: no second request is read from this connection.
       socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${line(headers)}connection: close\r\n\r\n`)
       // Nothing but a tunnel may be quiet for long here.
-      message.socket.setTimeout(limits.idle, () => socket.destroy())
+      socket.setTimeout(idle, () => socket.destroy())
       const sink = new OutgoingBody(socket, () => reply.abort())
       sink.once('finish', () => {
         // Nobody reads here any more, and what is not read has no end: the client would seem to stay.
@@ -63,12 +60,12 @@ export function upgradeOf(
       socket.destroy()
     },
   }
-  const malformed = request.malformed ?? (request.body !== undefined ? 'a WebSocket handshake has no body' : undefined)
+  const malformed = read.malformed ?? ((read.length ?? 0) > 0 ? 'a WebSocket handshake has no body' : undefined)
   return {
     id: exchangeId(),
     startedAt: Date.now(),
     connection,
-    request: { ...request, body: undefined, malformed },
+    request: { ...read, body: undefined, malformed },
     reply,
     signal: gone,
     finished,
@@ -77,6 +74,7 @@ export function upgradeOf(
       accept(headers) {
         reply.status = 101
         socket.write(`HTTP/1.1 101 Switching Protocols\r\n${line(headers)}\r\n`)
+        socket.resume()
         return socket
       },
     },

@@ -5,6 +5,7 @@
  * to know of both.
  */
 import { constants, type ServerHttp2Stream } from 'node:http2'
+import type { Source } from './bodies.ts'
 import type { Connection } from './exchange.ts'
 import type { Account, Carrying } from './http2-guard.ts'
 import type { Reply2 } from './http2-reply.ts'
@@ -31,6 +32,17 @@ export interface Line {
   /** Streams that are open. */
   running: number
 }
+
+export const sourceOf = (stream: ServerHttp2Stream): Source => ({
+  begin(body) {
+    // A body without a byte has its end at once, and tells of it only once.
+    if (stream.readableEnded) return body.finish()
+    stream.on('data', (chunk: Buffer) => body.receive(chunk))
+    stream.on('end', () => body.finish())
+  },
+  pause: () => void stream.pause(),
+  resume: () => void stream.resume(),
+})
 
 /** Counts a body while it comes: Node tells nobody of the pieces of one that is not read yet. */
 export function countPieces(carrying: CarryingStream, { account, flooded }: Line): void {

@@ -17,7 +17,15 @@ import { createFairStart } from './fair-start.ts'
 import { createGuard } from './http2-guard.ts'
 import { Reply2 } from './http2-reply.ts'
 import { headerBytes, readRequest } from './http2-request.ts'
-import { type CarryingStream, countPieces, isComplete, type Line, unwanted, windowSize } from './http2-stream.ts'
+import {
+  type CarryingStream,
+  countPieces,
+  isComplete,
+  type Line,
+  sourceOf,
+  unwanted,
+  windowSize,
+} from './http2-stream.ts'
 import { asHandshake, upgradeOf } from './http2-tunnel.ts'
 import { closeSoon } from './last-words.ts'
 
@@ -68,7 +76,7 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
   const begin = (carrying: CarryingStream, flags: number, raw: readonly string[], { connection, account }: Line) => {
     const { stream } = carrying
     const isWhole = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0
-    const body = isWhole ? undefined : new IncomingBody(stream)
+    const body = isWhole ? undefined : new IncomingBody(sourceOf(stream))
     const { protocol, request: read } = readRequest(raw, limits, body)
     const isTunnel = protocol === 'websocket'
     const request = isTunnel ? asHandshake(read, isWhole) : read

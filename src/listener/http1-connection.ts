@@ -1,0 +1,248 @@
+/**
+ * One connection of HTTP/1.1: requests one after the other, each with its answer.
+ *
+ * The next request is read when the answer before it is out, so that nothing is answered out of turn, and whoever asks for
+ * much at once is not served before others. Not to forget: behind whatever is not certain to be the end of a request, nothing
+ * is read any more (RFC 9112 6.3, 9.6).
+ */
+import type { Socket } from 'node:net'
+import type { Limits } from '../config/listener.ts'
+import type { Member } from '../kernel/members.ts'
+import type { Take } from './engine.ts'
+import type { Connection } from './exchange.ts'
+import { Asked, type AskedOwner } from './http1-asked.ts'
+import { HeadReader, type RequestHead } from './http1-head.ts'
+import { readRequest } from './http1-request.ts'
+import { upgradeOf } from './http1-upgrade.ts'
+import { sayStatus } from './last-words.ts'
+
+export interface Http1Terms {
+  readonly take: Take
+  readonly limits: Limits
+  /** Each answer is the last of its connection. */
+  readonly isLeaving: boolean
+  /** Milliseconds, as of the last look at all connections. */
+  readonly now: number
+}
+
+/** Bytes that a client may still send after it was answered early; the connection is cut at the first read behind them. */
+const lingering = 512 * 1024
+/** Milliseconds that it has for them. */
+const patience = 5_000
+/** Bytes of the next requests that are held while one is answered. */
+const mostAhead = 16 * 1024
+/** Milliseconds: one who never says anything has more time than one who has begun. */
+const silence = 2_000
+/** Milliseconds between what a client is told and when it is closed: its request may be on the way. */
+const grace = 1_000
+
+export class ClientConnection implements Member, AskedOwner {
+  at = -1
+  readonly socket: Socket
+  readonly connection: Connection
+  readonly #terms: Http1Terms
+  readonly #reader: HeadReader
+  /** Under way. */
+  #asked: Asked | undefined
+  /** Was answered before its body had come, which nobody wants any more. */
+  #swallowing: Asked | undefined
+  #swallowed = 0
+  /** The answer that is under way is the last one. */
+  #mustEnd = false
+  /** Nothing is read any more. */
+  #isOver = false
+  #hasAsked = false
+  /** What came behind the request under way. */
+  #ahead: Buffer | undefined
+  #isPlanned = false
+  /** Since when it says nothing, or only a part of a head, or the rest of a body that nobody wants. */
+  #since: number
+
+  constructor(socket: Socket, connection: Connection, terms: Http1Terms) {
+    this.socket = socket
+    this.connection = connection
+    this.#terms = terms
+    this.#reader = new HeadReader(terms.limits)
+    this.#since = terms.now
+    socket.on('data', this.#onData)
+    socket.on('error', () => undefined) // told by 'close'
+    socket.once('close', this.#onClose)
+  }
+
+  get isLast(): boolean {
+    return this.#mustEnd || this.#terms.isLeaving || this.#asked?.isBodyDoubtful === true
+  }
+
+  get keepAlive(): number {
+    return this.#terms.limits.keepAlive
+  }
+
+  /** Nothing is under way, and nothing has begun. */
+  get isIdle(): boolean {
+    return !this.#isOver && this.#asked === undefined && this.#swallowing === undefined && !this.#reader.isWithin
+  }
+
+  /** Called again and again: who takes too long is cut. */
+  look(): void {
+    if (this.#asked !== undefined) return // its pace is watched
+    const waited = this.#terms.now - this.#since
+    const { headers, keepAlive } = this.#terms.limits
+    if (this.#swallowing !== undefined) {
+      if (waited > patience) this.socket.destroy()
+    } else if (this.#isOver) return
+    else if (this.#reader.isWithin) {
+      if (waited > headers) this.#refuse(408, 'the head of a request took too long')
+    } else if (waited > (this.#hasAsked ? keepAlive + grace : headers + silence)) this.socket.destroy()
+    else if (waited > grace) this.#reader.forget()
+  }
+
+  readonly #onData = (bytes: Buffer): void => {
+    this.#read(this.#ahead === undefined ? bytes : Buffer.concat([this.#ahead, bytes]))
+  }
+
+  #read(bytes: Buffer): void {
+    this.#ahead = undefined
+    let next = 0
+    while (next < bytes.length && !this.#isOver) {
+      if (this.#swallowing !== undefined) next = this.#swallow(this.#swallowing, bytes, next)
+      else if (this.#asked === undefined) next = this.#readHead(bytes, next)
+      else if (this.#asked.parser !== undefined && this.#asked.isBodyWanted)
+        next = this.#readBody(this.#asked, bytes, next)
+      else return void this.#holdBack(this.#asked, next === 0 ? bytes : bytes.subarray(next))
+    }
+  }
+
+  #holdBack({ parser }: Asked, bytes: Buffer): void {
+    this.#ahead = bytes
+    // A body waits for its reader. Of what comes behind it a little is held, so that it is seen when the client goes.
+    if (parser !== undefined || bytes.length > mostAhead) this.socket.pause()
+  }
+
+  /** Reads on, but not in the same breath: a thousand requests would be one. */
+  #goOn(): void {
+    if (this.#ahead === undefined) {
+      if (this.socket.isPaused()) this.socket.resume()
+      return
+    }
+    if (this.#isPlanned) return
+    this.#isPlanned = true
+    setImmediate(() => {
+      this.#isPlanned = false
+      if (this.socket.destroyed) return
+      if (this.socket.isPaused()) this.socket.resume()
+      if (this.#ahead !== undefined) this.#read(this.#ahead)
+    })
+  }
+
+  #readBody(asked: Asked, bytes: Buffer, from: number): number {
+    const { parser } = asked
+    if (parser === undefined) return from
+    const next = parser.read(bytes, from)
+    if (parser.problem === undefined) return next
+    // In the middle of an answer, a 400 would pass for more of its body.
+    this.#isOver = true
+    this.#terms.take.malformed(this.connection, parser.problem)
+    this.socket.destroy()
+    return bytes.length
+  }
+
+  #swallow(asked: Asked, bytes: Buffer, from: number): number {
+    const next = this.#readBody(asked, bytes, from)
+    this.#swallowed += next - from
+    if (this.#swallowed > lingering) this.socket.destroy()
+    return next
+  }
+
+  want(asked: Asked, isWanted: boolean): void {
+    // Whoever reads the body of a request that was answered has no say in the next one.
+    if (asked !== this.#asked || asked.isBodyWanted === isWanted) return
+    asked.isBodyWanted = isWanted
+    if (isWanted) this.#goOn()
+    else if (asked.parser !== undefined) this.socket.pause()
+  }
+
+  wholeIs(asked: Asked): void {
+    if (asked !== this.#swallowing) return
+    this.#swallowing = undefined
+    this.#rest()
+  }
+
+  #readHead(bytes: Buffer, from: number): number {
+    const reader = this.#reader
+    const hadBegun = reader.isWithin
+    const head = reader.read(bytes, from)
+    if (head !== undefined) this.#ask(head, bytes)
+    else if (reader.problem !== undefined) this.#refuse(reader.problem.status, reader.problem.why)
+    else if (!hadBegun && reader.isWithin) this.#since = this.#terms.now
+    return reader.next
+  }
+
+  #ask(head: RequestHead, bytes: Buffer): void {
+    this.#hasAsked = true
+    const { method, fields, facts } = head
+    if (method === 'CONNECT') return void this.#sayLast(405)
+    if (facts.expects === 'other') return void this.#sayLast(417)
+    if (facts.upgrade === 'websocket' && method === 'GET') return void this.#upgrade(head, bytes)
+    const asked = new Asked(head, this)
+    const { exchange, body, reply } = asked
+    this.#mustEnd = exchange.request.malformed !== undefined || !fields.isKept || facts.upgrade !== undefined
+    this.#asked = asked
+    this.#terms.take.exchange(exchange, () => [body, reply])
+  }
+
+  #upgrade(head: RequestHead, bytes: Buffer): void {
+    this.#isOver = true
+    const { socket, connection } = this
+    socket.off('data', this.#onData).pause()
+    const { take, limits } = this.#terms
+    const early = bytes.subarray(this.#reader.next)
+    take.upgrade(upgradeOf(readRequest(head, undefined), socket, early, connection, limits.idle))
+  }
+
+  answered(): void {
+    const asked = this.#asked
+    if (asked === undefined) return
+    if (asked.isBodyDoubtful) this.#mustEnd = true
+    this.#asked = undefined
+    if (asked.parser !== undefined) {
+      this.#swallowing = asked
+      this.#swallowed = 0
+      this.#since = this.#terms.now
+    }
+    asked.answered()
+    if (this.#swallowing === undefined) return void this.#rest()
+    // A reset would take the answer along: what is still on its way is swallowed for a while.
+    if (this.isLast) this.socket.end()
+    this.#goOn()
+  }
+
+  /** Nothing is under way. */
+  #rest(): void {
+    this.#since = this.#terms.now
+    if (this.isLast) {
+      this.#isOver = true
+      this.#ahead = undefined
+      this.socket.end()
+    }
+    this.#goOn()
+  }
+
+  #refuse(status: number, why: string): void {
+    this.#sayLast(status)
+    this.#terms.take.malformed(this.connection, why)
+  }
+
+  #sayLast(status: number): void {
+    this.#isOver = true
+    sayStatus(this.socket, status)
+  }
+
+  readonly #onClose = (): void => {
+    this.#isOver = true
+    this.#ahead = undefined
+    const asked = this.#asked
+    this.#asked = undefined
+    this.#swallowing = undefined
+    asked?.cut()
+  }
+}
