@@ -3,6 +3,7 @@
  *
  * A client that leaves is quiet: viewers cancel their prefetches by the hundred.
  */
+import { memo } from '../kernel/memo.ts'
 import type { Exchange } from '../listener/exchange.ts'
 import type { Decision } from '../policy/decide.ts'
 import type { Route } from '../route/route.ts'
@@ -20,6 +21,38 @@ export class ExchangeFacts {
   /** How the cache of frames took it, where there is one. */
   cache: 'hit' | 'miss' | 'past' | undefined
 }
+
+/** What stands in the line, in this order; what is undefined is left out. */
+interface Entry {
+  readonly id: string
+  readonly client: string
+  readonly protocol: string
+  readonly method: string
+  readonly path: string | undefined
+  readonly route: string | undefined
+  readonly upstream: string | undefined
+  readonly status: number | undefined
+  readonly bytes: number
+  readonly ms: number
+  readonly user: string | undefined
+  readonly proof: string | undefined
+  readonly denied: string | undefined
+  readonly fault: string | undefined
+  readonly cache: string | undefined
+  readonly ending: string | undefined
+}
+
+const quoted = memo(text => JSON.stringify(text), 64)
+const field = (name: string, value: string | number | undefined): string =>
+  value === undefined ? '' : `,"${name}":${typeof value === 'number' ? value : quoted(value)}`
+
+/** pino looks at each field as if it had never seen one: a tenth of a small request. */
+const asText = (entry: Entry): string =>
+  `"id":"${entry.id}"${field('client', entry.client)}${field('protocol', entry.protocol)}${field('method', entry.method)}` +
+  `${entry.path === undefined ? '' : `,"path":${JSON.stringify(entry.path)}`}${field('route', entry.route)}` +
+  `${field('upstream', entry.upstream)}${field('status', entry.status)}${field('bytes', entry.bytes)}` +
+  `${field('ms', entry.ms)}${field('user', entry.user)}${field('proof', entry.proof)}${field('denied', entry.denied)}` +
+  `${field('fault', entry.fault)}${field('cache', entry.cache)}${field('ending', entry.ending)}`
 
 export interface AccessLog {
   open(exchange: Exchange): void
@@ -50,27 +83,26 @@ export function createAccessLog(log: Log, metrics: Metrics, now: () => number): 
         metrics.exchangeSeconds.observe({ route: label }, milliseconds / 1000)
         metrics.sentBytes.add(bytes, label)
         const principal = decision?.principal
-        log.info(
-          {
-            id: exchange.id,
-            client: client ?? exchange.connection.address,
-            protocol: exchange.connection.protocol,
-            method: exchange.request.method,
-            path,
-            route: route?.label,
-            upstream: route?.upstream,
-            status,
-            bytes,
-            ms: milliseconds,
-            user: principal?.name,
-            proof: principal?.proof.kind,
-            denied: decision?.outcome === 'deny' ? decision.reason : undefined,
-            fault,
-            cache,
-            ending: ending === 'complete' ? undefined : ending,
-          },
-          'exchange',
-        )
+        const entry: Entry = {
+          id: exchange.id,
+          client: client ?? exchange.connection.address,
+          protocol: exchange.connection.protocol,
+          method: exchange.request.method,
+          path,
+          route: route?.label,
+          upstream: route?.upstream,
+          status,
+          bytes,
+          ms: milliseconds,
+          user: principal?.name,
+          proof: principal?.proof.kind,
+          denied: decision?.outcome === 'deny' ? decision.reason : undefined,
+          fault,
+          cache,
+          ending: ending === 'complete' ? undefined : ending,
+        }
+        if (log.infoText === undefined) log.info(entry, 'exchange')
+        else log.infoText(asText(entry), 'exchange')
       })
     },
     factsOf(exchange: Noted) {

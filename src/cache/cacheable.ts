@@ -18,6 +18,8 @@ export interface Cacheable {
   readonly study: string | undefined
   /** What is asked to fill the entry. */
   readonly headers: HeaderList
+  /** X-Request-Id of who was first. */
+  readonly id: string | undefined
   /** The client wants it fresh: what is there is no answer. */
   readonly anew: boolean
   /** Validators that the client has. */
@@ -58,8 +60,8 @@ const meaningless = new Set([
   'x-remote-groups',
   'x-remote-proof',
 ])
-/** Of the gateway itself, the same for everybody who has the same key; `x-request-id` tells who was first. */
-const ours = new Set(['host', 'accept', 'x-forwarded-proto', 'x-forwarded-host', 'x-request-id'])
+/** Of the gateway itself, the same for everybody who has the same key. */
+const ours = new Set(['host', 'accept', 'x-forwarded-proto', 'x-forwarded-host'])
 
 /** Whether a path is one whose answers may be kept. @param path  canonical, as the upstream sees it */
 export function studyOf(kind: HttpUpstreamSection['kind'], path: string): { study: string | undefined } | undefined {
@@ -105,6 +107,7 @@ export function cacheableOf(request: UpstreamRequest, section: HttpUpstreamSecti
     key: [target, of('host'), ...headerValues(request.headers, 'accept')].join('\n'),
     study: found.study,
     headers,
+    id: request.id,
     anew: /\bno-(?:cache|store)\b/i.test(of('cache-control')),
     ifNoneMatch: headerValues(request.headers, 'if-none-match').join(', ') || undefined,
   }

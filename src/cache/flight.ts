@@ -136,8 +136,17 @@ export class Flight {
       }
     }
     try {
-      const { headers } = this.#cacheable
-      const answer = await this.#terms.send({ method: 'GET', target, headers, body: undefined, client, signal, begun })
+      const { headers, id } = this.#cacheable
+      const answer = await this.#terms.send({
+        method: 'GET',
+        target,
+        headers,
+        id,
+        body: undefined,
+        client,
+        signal,
+        begun,
+      })
       await this.#arrived(answer, controller)
     } catch (cause) {
       if (signal.aborted) return

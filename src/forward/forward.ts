@@ -25,7 +25,7 @@ import { affinityOf, pinCookie } from './affinity.ts'
 import { type Compression, createCompression, plannedHeaders } from './compression.ts'
 import { endMarkOf } from './end-mark.ts'
 import { pour } from './pour.ts'
-import { type RequestTerms, upstreamRequestHeaders } from './request-headers.ts'
+import { type RequestTerms, requestIdOf, upstreamRequestHeaders } from './request-headers.ts'
 import { clientResponseHeaders } from './response-headers.ts'
 
 /** An upstream and what is needed to sign in there. */
@@ -113,7 +113,7 @@ export async function forward(passage: Passage, destination: Destination): Promi
   if (limit > 0 && (request.length ?? 0) > limit) throw new BodyTooLarge(limit)
 
   const terms = requestTerms(destination) // 1
-  const facts = { id: exchange.id, authority: request.authority, forwardedFor, principal: permit.principal }
+  const facts = { authority: request.authority, forwardedFor, principal: permit.principal }
   const headers = upstreamRequestHeaders(request.headers, facts, terms)
 
   if (request.expectsContinue) reply.continue() // 2
@@ -125,6 +125,7 @@ export async function forward(passage: Passage, destination: Destination): Promi
       method: asked,
       target: upstreamTarget(passage),
       headers,
+      id: requestIdOf(exchange.id, terms),
       body,
       client: whose(passage),
       affinity: affinityOf(passage, upstream),

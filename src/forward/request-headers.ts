@@ -104,7 +104,6 @@ export function foreignCookies(value: string): string | undefined {
 }
 
 export interface RequestFacts {
-  readonly id: string
   /** Host as received. */
   readonly authority: string
   /** For X-Forwarded-For: the peer alone, or the chain that a trusted proxy vouches for and the peer. */
@@ -122,7 +121,7 @@ export interface RequestTerms {
   readonly added: Readonly<Record<string, string>>
 }
 
-function pushOurs(list: Header[], { id, authority, forwardedFor, principal }: RequestFacts, terms: RequestTerms): void {
+function pushOurs(list: Header[], { authority, forwardedFor, principal }: RequestFacts, terms: RequestTerms): void {
   const [first = 'unknown'] = forwardedFor
   const node = first.includes(':') ? `"[${first}]"` : first
   list.push(
@@ -131,7 +130,6 @@ function pushOurs(list: Header[], { id, authority, forwardedFor, principal }: Re
     ['x-forwarded-host', authority],
     // Unquoted proto alone: Orthanc reads it, and takes the host from Host.
     ['forwarded', terms.forwarded === 'proto' ? 'proto=https' : `for=${node};host="${authority}";proto=https`],
-    ['x-request-id', id],
   )
   if (principal === undefined) return
   list.push(
@@ -141,8 +139,50 @@ function pushOurs(list: Header[], { id, authority, forwardedFor, principal }: Re
   )
 }
 
-/** @param headers  as received: untrusted */
-export function upstreamRequestHeaders(headers: HeaderList, facts: RequestFacts, terms: RequestTerms): HeaderList {
+/** What was made last of a list that comes again and again: on the list itself, see http1-head.ts in listener/. */
+const noted = Symbol('what an upstream gets')
+interface Noted extends RequestFacts {
+  readonly terms: RequestTerms
+  readonly made: HeaderList
+}
+
+const isSame = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((one, at) => one === b[at])
+
+/** Whether nothing that an upstream is told of them differs. */
+const isSamePerson = (a: Principal | undefined, b: Principal | undefined): boolean =>
+  a === b || (a?.name === b?.name && a?.groups === b?.groups && a?.proof.kind === b?.proof.kind)
+
+/**
+ * All headers but X-Request-Id, which goes beside them (`requestIdOf`): the same list for the same facts and headers.
+ *
+ * @param headers  as received: untrusted
+ */
+export function upstreamRequestHeaders(
+  headers: HeaderList & { [noted]?: Noted },
+  facts: RequestFacts,
+  terms: RequestTerms,
+): HeaderList {
+  const known = headers[noted]
+  if (
+    known !== undefined &&
+    known.terms === terms &&
+    known.authority === facts.authority &&
+    isSamePerson(known.principal, facts.principal) &&
+    isSame(known.forwardedFor, facts.forwardedFor)
+  )
+    return known.made
+  const { authority, forwardedFor, principal } = facts
+  const made = makeHeaders(headers, facts, terms)
+  headers[noted] = { authority, forwardedFor, principal, terms, made }
+  return made
+}
+
+/** What an upstream is told the exchange is called; undefined where the operator sets that header. */
+export const requestIdOf = (id: string, { added }: RequestTerms): string | undefined =>
+  Object.keys(added).some(name => normalName(name) === 'x-request-id') ? undefined : id
+
+function makeHeaders(headers: HeaderList, facts: RequestFacts, terms: RequestTerms): HeaderList {
   const made: Header[] = [['host', facts.authority]]
   const cookies: string[] = []
   for (const header of withoutHopByHop(headers)) {

@@ -26,7 +26,7 @@ import {
   upstreamTarget,
   whose,
 } from './forward.ts'
-import { upstreamRequestHeaders } from './request-headers.ts'
+import { requestIdOf, upstreamRequestHeaders } from './request-headers.ts'
 import { clientResponseHeaders } from './response-headers.ts'
 import { type CarriedWebSocket, carryWebSocket } from './web-socket.ts'
 
@@ -112,11 +112,13 @@ async function open(
   const { trust } = upstream
   const { section } = turn
   const { request } = exchange
-  const headers = upstreamRequestHeaders(
-    request.headers,
-    { id: exchange.id, authority: request.authority, forwardedFor, principal: permit.principal },
-    requestTerms(destination),
-  )
+  const terms = requestTerms(destination)
+  const facts = { authority: request.authority, forwardedFor, principal: permit.principal }
+  const id = requestIdOf(exchange.id, terms)
+  const headers = [
+    ...upstreamRequestHeaders(request.headers, facts, terms),
+    ...(id === undefined ? [] : [['x-request-id', id]]),
+  ]
   const about = aboutHandshake(destination)
   const signal = abortSignalOf(exchange.signal)
   // The server proves itself before a byte of the handshake is written.

@@ -22,8 +22,8 @@ const token = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]"
 const quoted = '"(?:[\\t \\x21\\x23-\\x5b\\x5d-\\x7e\\x80-\\xff]|\\\\[\\t\\x20-\\x7e\\x80-\\xff])*"'
 const sizeLine = new RegExp(`^([0-9A-Fa-f]{1,13})(?:;${token}+(?:=(?:${token}+|${quoted}))?)*$`)
 const trailerLine = new RegExp(`^(${token}+):[\\t\\x20-\\x7e\\x80-\\xff]*$`)
-/** They would say anew where the body ends that has just ended. */
-const framingName = /^(content-length|transfer-encoding)$/i
+/** They would say anew where the body ends that has just ended, or whether the connection does. */
+const framingName = /^(content-length|transfer-encoding|connection|proxy-connection)$/i
 
 type State = 'length' | 'size' | 'chunk' | 'chunk end' | 'trailers' | 'until the end' | 'over'
 

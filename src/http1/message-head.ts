@@ -120,7 +120,8 @@ export abstract class MessageHead {
       case 'connection':
       case 'proxy-connection': // llhttp reads it as the same, and so may who wrote it
         for (const part of value.toLowerCase().split(',')) {
-          const option = part.trim()
+          // Not by `trim`, to which more than blank and tab is nothing.
+          const option = part.replace(/^[\t ]+|[\t ]+$/g, '')
           if (option === 'close') this.#isClosing = true
           if (option === 'keep-alive') this.#isAlive = true
           if (option === 'upgrade') this.wantsUpgrade = true

@@ -4,6 +4,7 @@
  * Source: RFC 6265 4.1, 5.4; RFC 9113 8.2.3 (HTTP/2 may send one cookie to a line); RFC 6265bis 4.1.3.2 (`__Host-`: Secure,
  * Path=/, no Domain, so that no neighbour on a sister domain can plant one).
  */
+import { hash } from 'node:crypto'
 import type { HeaderList } from '../listener/exchange.ts'
 
 /** Who is signed in: an opaque random id. */
@@ -43,5 +44,32 @@ export const clearCookie = (name: string): string => setCookie(name, '', 0)
 
 export const setLoggedOutMark = (): string => setCookie(loggedOutCookie, '1')
 
-/** Any value counts, and a doubled one too: in doubt the person is asked. */
-export const hasLoggedOutMark = (headers: HeaderList): boolean => readCookie(headers, loggedOutCookie) !== undefined
+/** What a request shows of ours. */
+export interface OwnCookies {
+  /** As `readCookie` says. */
+  readonly session: string | undefined | null
+  /** Any value counts, and a doubled one too: in doubt the person is asked. */
+  readonly isLoggedOut: boolean
+  /** Of the session cookie, for whoever has worked it out. */
+  digest?: string
+}
+
+/** On the list itself, which comes again and again. */
+const noted = Symbol('our cookies')
+
+export function ownCookies(headers: HeaderList & { [noted]?: OwnCookies }): OwnCookies {
+  headers[noted] ??= {
+    session: readCookie(headers, sessionCookie),
+    isLoggedOut: readCookie(headers, loggedOutCookie) !== undefined,
+  }
+  return headers[noted]
+}
+
+/** What a store knows a session by: never its cookie. @param shown  where that came, and may have been asked about before */
+export function cookieDigest(cookie: string, shown?: OwnCookies): string {
+  if (shown?.session !== cookie) return hash('sha256', cookie)
+  shown.digest ??= hash('sha256', cookie)
+  return shown.digest
+}
+
+export const hasLoggedOutMark = (headers: HeaderList): boolean => ownCookies(headers).isLoggedOut

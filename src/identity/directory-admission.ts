@@ -12,6 +12,7 @@ import type { DirectoryGroup, PersonEntry } from '../ldap/person.ts'
 import type { DirectoryAccount, DirectoryAccounts } from './directory-account.ts'
 import { synchronized } from './directory-groups.ts'
 import type { LocalAccounts } from './local-accounts.ts'
+import { groupSet } from './principal.ts'
 
 export interface Visit {
   readonly entry: Pick<PersonEntry, 'name' | 'dn' | 'id' | 'particulars'>
@@ -46,7 +47,7 @@ export function isSameEntry(
 }
 
 export const groupNames = ({ groups }: Pick<DirectoryAccount, 'groups'>): ReadonlySet<string> =>
-  new Set(groups.map(({ name }) => name))
+  groupSet(groups, ({ name }) => name)
 
 /** @returns the account as it stands afterwards. May throw Fault('state-unavailable') */
 export async function admit(visit: Visit, parts: AdmissionParts): Promise<Admission> {

@@ -11,7 +11,7 @@ import type { TlsPeer } from './client-certificate.ts'
 import type { DirectoryAccounts } from './directory-account.ts'
 import { groupNames } from './directory-admission.ts'
 import type { LocalAccounts } from './local-accounts.ts'
-import type { Principal } from './principal.ts'
+import { groupSet, type Principal } from './principal.ts'
 import type { SessionStore } from './session-store.ts'
 import { isUnchanged, type Standing, standingThen } from './standing.ts'
 
@@ -48,7 +48,7 @@ export function groupsNow(
     // Linked while somebody was signing in: the local account lies dormant now.
     const isDormant = accounts?.find(name) !== undefined
     const holds = account !== undefined && !account.locked && !isDormant && provider !== 'directory'
-    return holds ? new Set(account.groups) : undefined
+    return holds ? groupSet(account.groups, name => name) : undefined
   }
   const account = realm === 'directory' && provider !== 'local' ? accounts?.find(name) : undefined
   return account === undefined || account.locked ? undefined : groupNames(account)

@@ -21,3 +21,14 @@ export interface Principal {
   readonly groups: ReadonlySet<string>
   readonly proof: Proof
 }
+
+const sets = new WeakMap<object, ReadonlySet<string>>()
+
+/** The groups of an account as they stand beside its name: the same set for the same list, which is asked about with every request. */
+export function groupSet<Group>(groups: readonly Group[], nameOf: (group: Group) => string): ReadonlySet<string> {
+  const known = sets.get(groups)
+  if (known !== undefined) return known
+  const made = new Set(groups.map(nameOf))
+  sets.set(groups, made)
+  return made
+}

@@ -8,12 +8,13 @@
  *
  * Source: interface "sessions"; as session-store.ts, whose rules these are.
  */
-import { hash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { Clock } from '../kernel/clock.ts'
 import { every } from '../kernel/every.ts'
 import { Fault, ignoreFault } from '../kernel/fault.ts'
 import { dropCommand, keyOf, type Replica } from '../redis/replica.ts'
 import { useScript } from '../redis/scripts.ts'
+import { cookieDigest } from './cookies.ts'
 import { createEndedSessions } from './ended-sessions.ts'
 import type { Principal } from './principal.ts'
 import { type Known, readSession, sessionOf, type WrittenSession } from './redis-session-record.ts'
@@ -170,7 +171,7 @@ export function openSharedSessions(options: SharedSessionsOptions): SharedSessio
       for (const { written } of all.slice(0, Math.max(0, all.length + 1 - perPerson))) await close(written.id)
 
       const cookie = randomBytes(32).toString('base64url')
-      const digest = hash('sha256', cookie)
+      const digest = cookieDigest(cookie)
       const id = randomBytes(9).toString('base64url')
       const written: WrittenSession = { id, name, realm, groups: [...groups], by, from, createdAt: clock.now() }
       await replica.swap('sessions', digest, undefined, JSON.stringify(written))
@@ -178,9 +179,9 @@ export function openSharedSessions(options: SharedSessionsOptions): SharedSessio
       if (session === undefined) throw new Fault('state-unavailable', { about: 'a session ended as it was opened' })
       return { cookie, session: withEnd(session) }
     },
-    find(cookie, isUse = true) {
+    find(cookie, isUse = true, shown) {
       if (!cookiePattern.test(cookie)) return undefined
-      const digest = hash('sha256', cookie)
+      const digest = cookieDigest(cookie, shown)
       if (ended.has(digest)) return undefined
       const session = known.get(digest)
       if (session !== undefined && isOn(withEnd(session))) {

@@ -6,9 +6,10 @@
  * The cookie is known to the browser alone; here stands its SHA-256, so a stolen file opens nothing. The file is for the
  * account of the gateway only. Whatever goes wrong with it is Fault('state-unavailable').
  */
-import { hash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
 import { openStateDatabase } from '../kernel/state-database.ts'
+import { cookieDigest } from './cookies.ts'
 import type { Principal } from './principal.ts'
 import { createSessionTable } from './session-table.ts'
 
@@ -33,7 +34,7 @@ const mostKnown = 20_000
 export interface SessionRecords extends Disposable {
   add(cookie: string, record: SessionRecord): void
   /** Like byId, of a quarter of a second ago at most where another program writes; when it was used last, of longer ago. */
-  byCookie(cookie: string): SessionRecord | undefined
+  byDigest(digest: string): SessionRecord | undefined
   byId(id: string): SessionRecord | undefined
   /** As it stands in the file now. */
   reread(id: string): SessionRecord | undefined
@@ -67,7 +68,6 @@ create table if not exists secret_key (purpose text primary key, key blob not nu
 `
 
 /** In hexadecimal, which costs a third of what bytes cost; the file holds the bytes. */
-const digestOf = (cookie: string): string => hash('sha256', cookie)
 const bytesOf = (digest: string): Buffer => Buffer.from(digest, 'hex')
 
 export function openSessionRecords(file: string): SessionRecords {
@@ -93,14 +93,13 @@ export function openSessionRecords(file: string): SessionRecords {
   return {
     add(cookie, record) {
       const { id, name, realm, groups, by, from, createdAt, lastUsedAt } = record
-      const digest = digestOf(cookie)
+      const digest = cookieDigest(cookie)
       const row = [bytesOf(digest), id, name, realm, JSON.stringify([...groups]), by, from, createdAt, lastUsedAt]
       const epoch = state.epoch()
       sql(() => statements.add.run(...row))
       known.put(digest, record, epoch)
     },
-    byCookie(cookie) {
-      const digest = digestOf(cookie)
+    byDigest(digest) {
       return known.byDigest(digest, state.epoch()) ?? readAs(() => statements.byDigest.get(bytesOf(digest)))
     },
     byId: id => known.byId(id, state.epoch()) ?? reread(id),

@@ -12,6 +12,7 @@ import type { Clock } from '../kernel/clock.ts'
 import type { Eventually } from '../kernel/eventually.ts'
 import { Fault } from '../kernel/fault.ts'
 import type { News } from '../kernel/news.ts'
+import { cookieDigest, type OwnCookies } from './cookies.ts'
 import type { Principal } from './principal.ts'
 import { openSessionRecords, type SessionRecord } from './session-records.ts'
 
@@ -35,8 +36,9 @@ export interface SessionStore extends Disposable {
   /**
    * @param cookie  from outside, may hold anything
    * @param isUse   whether finding it counts as use; absent: it does
+   * @param shown   where the cookie came, which is asked about again and again
    */
-  find(cookie: string, isUse?: boolean): Eventually<Session | undefined>
+  find(cookie: string, isUse?: boolean, shown?: OwnCookies): Eventually<Session | undefined>
   /** Does not count as use. */
   peek(id: string): Session | undefined
   /** Counts as use, for traffic that goes on without new requests. False: it has ended. */
@@ -188,8 +190,8 @@ export function openSessionStore({
       living.add(id)
       return { cookie, session: withEnd(record) }
     },
-    find(cookie, isUse = true) {
-      const found = cookiePattern.test(cookie) ? alive(records.byCookie(cookie)) : undefined
+    find(cookie, isUse = true, shown) {
+      const found = cookiePattern.test(cookie) ? alive(records.byDigest(cookieDigest(cookie, shown))) : undefined
       return isUse ? used(found) : found
     },
     peek: id => alive(records.byId(id)),

@@ -7,7 +7,7 @@
 import type { Eventually } from '../kernel/eventually.ts'
 import type { HeaderList } from '../listener/exchange.ts'
 import { type Answer, absent, proven } from './answer.ts'
-import { readCookie, sessionCookie } from './cookies.ts'
+import { ownCookies } from './cookies.ts'
 import type { Session, SessionStore } from './session-store.ts'
 
 export interface SessionAnswer {
@@ -21,8 +21,8 @@ export function bySession(
   store: Pick<SessionStore, 'find'>,
   isUse: boolean,
 ): Eventually<SessionAnswer> {
-  const cookie = readCookie(headers, sessionCookie)
-  const found = typeof cookie === 'string' ? store.find(cookie, isUse) : undefined
+  const own = ownCookies(headers)
+  const found = typeof own.session === 'string' ? store.find(own.session, isUse, own) : undefined
   return found instanceof Promise ? found.then(answerOf) : answerOf(found)
 }
 

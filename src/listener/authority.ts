@@ -36,7 +36,8 @@ export type Target = { readonly target: string } | { readonly malformed: string 
 export function originForm(received: string, authority: string): Target {
   if (received.startsWith('/')) return { target: received }
   const [, named, rest = ''] = /^https?:\/\/([^/?#]*)(.*)$/i.exec(received) ?? []
-  if (named === undefined) return { malformed: 'the request target must begin with a slash' }
+  // A fragment belongs to whoever asks, and has no path before it here.
+  if (named === undefined || rest.startsWith('#')) return { malformed: 'the request target must begin with a slash' }
   if (named.toLowerCase() !== authority) return { malformed: 'the request target names another host than Host does' }
   return { target: rest.startsWith('/') ? rest : `/${rest}` }
 }

@@ -143,6 +143,11 @@ export class OutgoingBody extends Writable implements Progress {
       done(new ClientGone())
       return
     }
+    // In chunks it would be the end, and behind the last byte a second one.
+    if (chunk.length === 0) {
+      done()
+      return
+    }
     if (this.#left !== undefined) this.#left -= chunk.length
     if ((this.#left ?? 0) < 0) {
       done(new Error('the body is longer than its length'))

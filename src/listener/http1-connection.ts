@@ -21,20 +21,18 @@ export interface Http1Terms {
   readonly limits: Limits
   /** Each answer is the last of its connection. */
   readonly isLeaving: boolean
+  /** The end of a head that is not the last. */
+  readonly kept: string
   /** Milliseconds, as of the last look at all connections. */
   readonly now: number
 }
 
-/** Bytes that a client may still send after it was answered early; the connection is cut at the first read behind them. */
-const lingering = 512 * 1024
-/** Milliseconds that it has for them. */
-const patience = 5_000
+/** What a client may still send after it was answered early: bytes, and milliseconds. */
+const [lingering, patience] = [512 * 1024, 5_000]
 /** Bytes of the next requests that are held while one is answered. */
 const mostAhead = 16 * 1024
-/** Milliseconds: one who never says anything has more time than one who has begun. */
-const silence = 2_000
-/** Milliseconds between what a client is told and when it is closed: its request may be on the way. */
-const grace = 1_000
+/** Milliseconds that one who never says anything has besides; and one who was told how long it may stay quiet. */
+const [silence, grace] = [2_000, 1_000]
 
 export class ClientConnection implements Member, AskedOwner {
   at = -1
@@ -47,7 +45,7 @@ export class ClientConnection implements Member, AskedOwner {
   /** Was answered before its body had come, which nobody wants any more. */
   #swallowing: Asked | undefined
   #swallowed = 0
-  /** The answer that is under way is the last one. */
+  /** The answer that is under way, or was, is the last one. */
   #mustEnd = false
   /** Nothing is read any more. */
   #isOver = false
@@ -69,12 +67,12 @@ export class ClientConnection implements Member, AskedOwner {
     socket.once('close', this.#onClose)
   }
 
-  get isLast(): boolean {
-    return this.#mustEnd || this.#terms.isLeaving || this.#asked?.isBodyDoubtful === true
+  get mayGoOn(): boolean {
+    return !this.#mustEnd && !this.#terms.isLeaving && this.#asked?.isBodyDoubtful !== true
   }
 
-  get keepAlive(): number {
-    return this.#terms.limits.keepAlive
+  get kept(): string {
+    return this.#terms.kept
   }
 
   /** Nothing is under way, and nothing has begun. */
@@ -128,7 +126,8 @@ export class ClientConnection implements Member, AskedOwner {
     this.#isPlanned = true
     setImmediate(() => {
       this.#isPlanned = false
-      if (this.socket.destroyed) return
+      // It may be somebody else's by now.
+      if (this.socket.destroyed || this.#isOver) return
       if (this.socket.isPaused()) this.socket.resume()
       if (this.#ahead !== undefined) this.#read(this.#ahead)
     })
@@ -162,6 +161,8 @@ export class ClientConnection implements Member, AskedOwner {
   }
 
   wholeIs(asked: Asked): void {
+    // Whoever read it may have been slow at the end: else nobody would see that the client goes.
+    if (asked === this.#asked) this.#goOn()
     if (asked !== this.#swallowing) return
     this.#swallowing = undefined
     this.#rest()
@@ -202,7 +203,8 @@ export class ClientConnection implements Member, AskedOwner {
   answered(): void {
     const asked = this.#asked
     if (asked === undefined) return
-    if (asked.isBodyDoubtful) this.#mustEnd = true
+    // As the client was told: it may have sent its next request on that.
+    this.#mustEnd = asked.reply.isLast
     this.#asked = undefined
     if (asked.parser !== undefined) {
       this.#swallowing = asked
@@ -211,15 +213,14 @@ export class ClientConnection implements Member, AskedOwner {
     }
     asked.answered()
     if (this.#swallowing === undefined) return void this.#rest()
-    // A reset would take the answer along: what is still on its way is swallowed for a while.
-    if (this.isLast) this.socket.end()
-    this.#goOn()
+    if (this.#mustEnd) this.socket.end()
+    this.#goOn() // a reset would take the answer along
   }
 
   /** Nothing is under way. */
   #rest(): void {
     this.#since = this.#terms.now
-    if (this.isLast) {
+    if (this.#mustEnd) {
       this.#isOver = true
       this.#ahead = undefined
       this.socket.end()

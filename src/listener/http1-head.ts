@@ -6,12 +6,12 @@
  */
 import { METHODS } from 'node:http'
 import type { Limits } from '../config/listener.ts'
-import { endOfPlain, MessageHead } from '../http1/message-head.ts'
+import { MessageHead } from '../http1/message-head.ts'
 import { type FieldFacts, judgeFields } from './http1-request.ts'
 
 const methods: ReadonlySet<string> = new Set(METHODS)
 const headEnd = Buffer.from('\r\n\r\n')
-const lf = 10
+const [lf, cr] = [10, 13]
 
 interface RequestLine {
   readonly method: string
@@ -28,8 +28,7 @@ function readLine(line: string): RequestLine | string {
   if (first === -1 || !methods.has(method)) return 'no method'
   const second = line.indexOf(' ', first + 1)
   const target = line.slice(first + 1, second)
-  // A blank would be the end of it, and a tab is none of its characters either.
-  if (second <= first + 1 || endOfPlain(target, 0) !== target.length || target.includes('\t')) return 'an odd target'
+  if (!/^[\x21-\x7e]+$/.test(target)) return 'an odd target'
   const version = line.slice(second)
   if (version !== ' HTTP/1.1\r\n' && version !== ' HTTP/1.0\r\n') return 'no version that is spoken here'
   return { method, target, isOld: version === ' HTTP/1.0\r\n' }
@@ -76,6 +75,8 @@ export class HeadReader {
   /** A head that is not whole yet. */
   #text = ''
   #fields = new RequestFields()
+  /** The CR of an empty line before a head has come. */
+  #hasHalfLine = false
   /** The headers before these, from behind the request line to the empty line. */
   #known: { readonly bytes: Buffer; readonly fields: RequestFields; readonly facts: FieldFacts } | undefined
 
@@ -96,11 +97,10 @@ export class HeadReader {
   /** @returns undefined when more must come, or there is a problem */
   read(bytes: Buffer, from: number): RequestHead | undefined {
     if (this.#text !== '') return this.#goOn(bytes, from)
-    // Some clients of old end a body with an empty line (RFC 9112 2.2).
-    const start = bytes[from] === 13 && bytes[from + 1] === lf ? from + 2 : from
-    if (start === bytes.length) {
-      this.next = start
-      return undefined
+    const start = this.#skipEmptyLines(bytes, from)
+    if (start === bytes.length || this.#hasHalfLine) {
+      this.next = bytes.length
+      return this.#hasHalfLine && start !== bytes.length ? this.#fail(400, 'a bare CR') : undefined
     }
     const known = this.#known
     if (known !== undefined) {
@@ -118,6 +118,16 @@ export class HeadReader {
       }
     }
     return this.#goOn(bytes, start)
+  }
+
+  /** Some clients of old end a body with one (RFC 9112 2.2). @returns where the head begins, if there is more */
+  #skipEmptyLines(bytes: Buffer, from: number): number {
+    let at = from
+    for (; at < bytes.length; at++) {
+      if (bytes[at] !== (this.#hasHalfLine ? lf : cr)) break
+      this.#hasHalfLine = !this.#hasHalfLine
+    }
+    return at
   }
 
   #goOn(bytes: Buffer, from: number): RequestHead | undefined {

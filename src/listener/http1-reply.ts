@@ -14,10 +14,10 @@ const inOneText = 16 * 1024
 
 export interface ReplyOwner {
   readonly socket: Socket
-  /** The connection ends behind this answer. */
-  readonly isLast: boolean
-  /** Milliseconds that the connection is kept behind it. */
-  readonly keepAlive: number
+  /** Another request may come behind this answer. */
+  readonly mayGoOn: boolean
+  /** The end of a head that says so. */
+  readonly kept: string
   /** It is out. */
   answered(): void
 }
@@ -43,6 +43,8 @@ export class Reply1 implements Reply, Progress, Sink {
   aborted = false
   /** The client was told to send its body. */
   continued = false
+  /** It told the client that the connection ends behind it. */
+  isLast = false
   /** All of it is out. */
   isComplete = false
   writableEnded = false
@@ -123,8 +125,7 @@ export class Reply1 implements Reply, Progress, Sink {
   }
 
   write(chunk: Buffer, written: (error?: Error | null) => void): void {
-    // An empty chunk would be the last one.
-    if (this.#isBodiless || chunk.length === 0) {
+    if (this.#isBodiless) {
       process.nextTick(written)
       return
     }
@@ -160,7 +161,7 @@ export class Reply1 implements Reply, Progress, Sink {
 
   readonly #written = (error?: Error | null): void => {
     this.#isWaiting = false
-    if (error || this.aborted) return // told by 'close'
+    if (error || this.aborted || this.isComplete) return // told by 'close', or said before
     this.isComplete = true
     this.#owner.answered()
   }
@@ -178,7 +179,8 @@ export class Reply1 implements Reply, Progress, Sink {
   #begin(status: number, headers: HeaderList): string {
     if (this.status !== undefined) throw new Error('the head of an answer goes out once')
     this.status = status
-    const { isLast, keepAlive } = this.#owner
+    const { mayGoOn, kept } = this.#owner
+    this.isLast = !mayGoOn
     let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`
     for (const [name, value] of headers) {
       const line = `${name}: ${value}`
@@ -186,8 +188,7 @@ export class Reply1 implements Reply, Progress, Sink {
       text += `${line}\r\n`
     }
     if (this.#isChunked) text += 'Transfer-Encoding: chunked\r\n'
-    const kept = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAlive / 1000)}\r\n\r\n`
-    return `${text}${dateLine()}${isLast ? 'Connection: close\r\n\r\n' : kept}`
+    return `${text}${dateLine()}${mayGoOn ? kept : 'Connection: close\r\n\r\n'}`
   }
 
   #cut(byUs: boolean): void {

@@ -16,7 +16,8 @@ import { ClientConnection } from './http1-connection.ts'
 /** @param connectionOf  the facts of a socket, kept by the listener since it came in */
 export function createHttp1(take: Take, connectionOf: (socket: Duplex) => Connection, limits: Limits): Engine<Socket> {
   const connections = createMembers<ClientConnection>()
-  const terms = { take, limits, isLeaving: false, now: performance.now() }
+  const kept = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(limits.keepAlive / 1000)}\r\n\r\n`
+  const terms = { take, limits, kept, isLeaving: false, now: performance.now() }
   // One look at all of them, in place of a timer for each.
   const step = Math.min(1_000, Math.max(20, Math.min(limits.headers, limits.keepAlive) / 4))
   const looks = setInterval(() => {

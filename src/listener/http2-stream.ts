@@ -9,6 +9,7 @@ import type { Source } from './bodies.ts'
 import type { Connection } from './exchange.ts'
 import type { Account, Carrying } from './http2-guard.ts'
 import type { Reply2 } from './http2-reply.ts'
+import type { RequestReader } from './http2-request.ts'
 
 /**
  * Fills a line that holds 1.25 MB (1 Gbit/s and 10 ms): a window is opened anew when half of it was read, and a sender
@@ -28,6 +29,7 @@ export interface CarryingStream extends Carrying {
 export interface Line {
   readonly connection: Connection
   readonly account: Account
+  readonly reader: RequestReader
   readonly flooded: (why: string) => void
   /** Streams that are open. */
   running: number

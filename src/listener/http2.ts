@@ -16,7 +16,7 @@ import { exchangeId } from './exchange-id.ts'
 import { createFairStart } from './fair-start.ts'
 import { createGuard } from './http2-guard.ts'
 import { Reply2 } from './http2-reply.ts'
-import { headerBytes, readRequest } from './http2-request.ts'
+import { headerBytes, RequestReader } from './http2-request.ts'
 import {
   type CarryingStream,
   countPieces,
@@ -73,11 +73,16 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
     enableConnectProtocol: true,
   }
 
-  const begin = (carrying: CarryingStream, flags: number, raw: readonly string[], { connection, account }: Line) => {
+  const begin = (
+    carrying: CarryingStream,
+    flags: number,
+    raw: readonly string[],
+    { connection, account, reader }: Line,
+  ) => {
     const { stream } = carrying
     const isWhole = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0
     const body = isWhole ? undefined : new IncomingBody(sourceOf(stream))
-    const { protocol, request: read } = readRequest(raw, limits, body)
+    const { protocol, request: read } = reader.read(raw, body)
     const isTunnel = protocol === 'websocket'
     const request = isTunnel ? asHandshake(read, isWhole) : read
     if (request.malformed !== undefined) account.malformed(headerBytes(raw))
@@ -182,7 +187,7 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
         take.flood(connection, why)
       }
       const account = guard.watch(session, socket, budget, limits.streams, flooded)
-      const line: Line = { connection, account, flooded, running: 0 }
+      const line: Line = { connection, account, reader: new RequestReader(limits), flooded, running: 0 }
       session.setTimeout(limits.keepAlive, () => {
         // One that is busy is not idle, however quiet its socket is.
         if (session.destroyed || line.running > 0) return

@@ -10,7 +10,13 @@ import { createRequire } from 'node:module'
 import { destination, type Logger, pino } from 'pino'
 import type pretty from 'pino-pretty'
 
-export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>
+export interface Log extends Pick<Logger, 'debug' | 'info' | 'warn' | 'error'> {
+  /**
+   * `info` with fields that are JSON already (`"a":1,"b":"c"`), for the one line that is written with every request.
+   * Absent where lines are for people, or are not written.
+   */
+  readonly infoText?: (fields: string, message: string) => void
+}
 
 export interface LogSettings {
   readonly level: 'debug' | 'info' | 'warn' | 'error'
@@ -115,5 +121,10 @@ export function createLog({ level, format }: LogSettings, worker?: number): Open
   }
   // A bug ends the process without a word to anybody.
   process.once('exit', flush)
-  return { log: pino(options, batches), pass: batches.write, flush }
+  const log: Log = pino(options, batches)
+  if (level === 'warn' || level === 'error') return { log, pass: batches.write, flush }
+  const [before, after] = [`{"level":30`, worker === undefined ? '' : `,"worker":${worker}`]
+  const infoText = (fields: string, message: string) =>
+    batches.write(`${before}${options.timestamp()}${after},${fields},"msg":"${message}"}\n`)
+  return { log: Object.assign(log, { infoText }), pass: batches.write, flush }
 }

@@ -94,7 +94,7 @@ export function openUndiciClient(terms: ClientTerms): HttpClient {
         const call: Dispatcher.DispatchOptions & { servername: string } = {
           method: request.method,
           path: request.target,
-          headers: request.headers.flat(),
+          headers: [...request.headers.flat(), ...(request.id === undefined ? [] : ['x-request-id', request.id])],
           body: request.body ?? null,
           servername: expected,
         }

@@ -25,7 +25,10 @@ export interface UpstreamRequest {
   readonly method: string
   /** Canonical path and query. */
   readonly target: string
+  /** The same list may be that of many requests. */
   readonly headers: HeaderList
+  /** X-Request-Id. */
+  readonly id?: string | undefined
   readonly body: Readable | undefined
   /** Whose turn it is: one text for one client. */
   readonly client: string

@@ -1,6 +1,7 @@
 /**
  * A decision is recorded before it is acted on; and the access line tells each exchange once, when it has ended.
  */
+import { pino } from 'pino'
 import t from 'tap'
 import { createAccessLog } from '../../src/audit/access-log.ts'
 import type { AuditEvent } from '../../src/audit/event.ts'
@@ -151,4 +152,51 @@ t.test('each exchange is one access line, with what was learnt of it on the way'
   t.match(text, /sallyport_exchanges_in_flight\{listener="web"\} 0/)
   t.match(text, /sallyport_exchanges_total\{listener="web",route="routes\[0\]",status="200",ending="client-gone"\} 1/)
   t.notMatch(text, /192\.0\.2\.1|10\.0\.0\.5|"\/x"/, 'labels hold no person, path or address')
+})
+
+t.test('the line that we put together is the one that pino would write, whatever stands in it', async t => {
+  const odd = [
+    'plain',
+    'a"b\\c',
+    '\0\x01\x1f\x7f\r\n',
+    'é \u2028 日本',
+    '\ud800 alone',
+    'x'.repeat(100),
+    '',
+    '__proto__',
+  ]
+  const facts = odd.flatMap(text => [
+    { client: text, path: text, route: { ...route, label: text, upstream: text }, fault: text, cache: 'hit' as const },
+    { path: text },
+    {},
+  ])
+  for (const [index, given] of facts.entries()) {
+    let [ours, theirs] = ['', '']
+    const write = (line: string) => {
+      theirs = line
+    }
+    const line = pino({ base: null, timestamp: false }, { write })
+    const text = Object.assign(pino({ enabled: false }), {
+      infoText(fields: string, message: string) {
+        ours = `{"level":30,${fields},"msg":"${message}"}\n`
+      },
+    })
+    for (const log of [line, text]) {
+      const finished = new Settleable<Ending>()
+      // Only what the access log reads of an exchange.
+      const exchange = {
+        ...{ id: 'r-1', startedAt: 1_000, finished },
+        connection: { listener: 'web', address: '10.0.0.5', protocol: 'HTTP/2' },
+        request: { method: 'GET' },
+        reply: { status: index % 2 === 0 ? 200 : undefined, bytes: 5 },
+      } as unknown as Exchange
+      const access = createAccessLog(log, createMetrics(), () => 1_250)
+      access.open(exchange)
+      Object.assign(access.factsOf(exchange), given)
+      finished.settle(index % 2 === 0 ? 'complete' : 'aborted')
+    }
+    // pino leaves half a character as it is, which is no text.
+    t.equal(ours.replaceAll('\\ud800', '\ud800'), theirs)
+    t.same(JSON.parse(ours), JSON.parse(theirs))
+  }
 })

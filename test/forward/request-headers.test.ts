@@ -7,6 +7,7 @@ import {
   headerText,
   type RequestFacts,
   type RequestTerms,
+  requestIdOf,
   upstreamRequestHeaders,
 } from '../../src/forward/request-headers.ts'
 import type { Principal } from '../../src/identity/principal.ts'
@@ -19,7 +20,6 @@ const alice: Principal = {
   proof: { kind: 'session', by: 'password', id: 's1' },
 }
 const facts: RequestFacts = {
-  id: 'r-1',
   authority: 'pacs.example.org:8443',
   forwardedFor: ['192.0.2.7'],
   principal: alice,
@@ -45,7 +45,6 @@ const ours = {
   'x-forwarded-proto': 'https',
   'x-forwarded-host': 'pacs.example.org:8443',
   forwarded: 'for=192.0.2.7;host="pacs.example.org:8443";proto=https',
-  'x-request-id': 'r-1',
   'x-remote-user': 'alice',
   'x-remote-groups': 'radiology,a%2Cb',
   'x-remote-proof': 'session',
@@ -55,6 +54,51 @@ t.test('ours are there, each once', async t => {
   const headers = made([['accept', '*/*']])
   for (const [name, value] of Object.entries(ours)) t.equal(sole(headers, name), value, name)
   t.equal(sole(headers, 'accept'), '*/*')
+})
+
+t.test('the id goes beside them, unless the operator sets that header', async t => {
+  t.equal(requestIdOf('r-1', terms), 'r-1')
+  for (const name of ['X-Request-Id', 'x_request_id'])
+    t.equal(requestIdOf('r-1', { ...terms, added: { [name]: 'ours' } }), undefined)
+  t.same(
+    sole(
+      made([
+        ['x-request-id', 'evil'],
+        ['X_Request_ID'.toLowerCase(), 'evil'],
+      ]),
+      'x-request-id',
+    ),
+    [],
+  )
+})
+
+t.test('what was made of a list is made once, and anew for everybody and everything else', async t => {
+  const list: HeaderList = [['accept', '*/*']]
+  const first = upstreamRequestHeaders(list, facts, terms)
+  t.equal(upstreamRequestHeaders(list, { ...facts, principal: { ...alice, proof: { ...alice.proof } } }, terms), first)
+  const others: readonly Partial<RequestFacts>[] = [
+    { principal: undefined },
+    { principal: { ...alice, name: 'bob' } },
+    { principal: { ...alice, groups: new Set(['research']) } },
+    { principal: { ...alice, proof: { kind: 'certificate', fingerprint: 'f' } } },
+    { authority: 'other.example.org' },
+    { forwardedFor: ['192.0.2.8'] },
+    { forwardedFor: ['192.0.2.7', '192.0.2.8'] },
+    { forwardedFor: [] },
+  ]
+  for (const more of others) {
+    const other = { ...facts, ...more }
+    upstreamRequestHeaders(list, facts, terms)
+    t.same(
+      upstreamRequestHeaders(list, other, terms),
+      upstreamRequestHeaders([...list], other, terms),
+      JSON.stringify(more),
+    )
+    t.notSame(upstreamRequestHeaders(list, other, terms), first, JSON.stringify(more))
+  }
+  upstreamRequestHeaders(list, facts, terms)
+  t.equal(sole(upstreamRequestHeaders(list, facts, { ...terms, authorization: 'Basic x' }), 'authorization'), 'Basic x')
+  t.equal(sole(upstreamRequestHeaders([...list, ['accept', 'text/html']], facts, terms), 'x-remote-user'), 'alice')
 })
 
 t.test('what a client sends in their place is gone, in every spelling', async t => {

@@ -1,7 +1,9 @@
 import t from 'tap'
 import {
   clearCookie,
+  cookieDigest,
   hasLoggedOutMark,
+  ownCookies,
   readCookie,
   sessionCookie,
   setCookie,
@@ -51,4 +53,16 @@ t.test('the mark of having logged out is seen in any form', async t => {
   t.notOk(hasLoggedOutMark(cookie('__Host-sallyport=1')))
   t.ok(hasLoggedOutMark(cookie('__Host-sallyport-out=1')))
   t.ok(hasLoggedOutMark(cookie('__Host-sallyport-out=1; __Host-sallyport-out=0')))
+})
+
+t.test('what a session is known by belongs to the cookie that was shown', async t => {
+  const list = cookie('__Host-sallyport=abc')
+  const shown = ownCookies(list)
+  t.equal(ownCookies(list), shown, 'read once')
+  const digest = cookieDigest('abc', shown)
+  t.equal(digest, cookieDigest('abc'))
+  t.equal(cookieDigest('abc', shown), digest)
+  t.not(cookieDigest('abd', shown), digest, 'of another one it says nothing')
+  t.equal(cookieDigest('abd', shown), cookieDigest('abd'))
+  t.equal(cookieDigest('abc', shown), digest)
 })

@@ -30,6 +30,28 @@ async function logging(t: Test, lines: number, then: string) {
   return { child, written }
 }
 
+t.test('a line whose fields are text already is like all others', async t => {
+  for (const [level, lines] of [
+    ['debug', 2],
+    ['info', 2],
+    ['warn', 0],
+  ] as const) {
+    const { child, written } = await logging(
+      t,
+      0,
+      `const more = createLog({ level: '${level}', format: 'json' }, 3)
+      more.log.info({ a: 1, b: 'c' }, 'exchange')
+      more.log.infoText?.('"a":1,"b":"c"', 'exchange')
+      more.flush()`,
+    )
+    await once(child, 'close')
+    const [one, other] = written()
+    t.equal(written().length, lines, level)
+    t.same({ ...other, time: undefined }, { ...one, time: undefined })
+    t.same(Object.keys(other ?? {}), Object.keys(one ?? {}), 'in the same order')
+  }
+})
+
 t.test('what was logged just before a bug is written', { jobs: 2 }, async t => {
   t.test('all of it, in its order', async t => {
     const { child, written } = await logging(t, 1_000, `throw new Error('a bug')`)
