@@ -137,16 +137,8 @@ export class Flight {
     }
     try {
       const { headers, id } = this.#cacheable
-      const answer = await this.#terms.send({
-        method: 'GET',
-        target,
-        headers,
-        id,
-        body: undefined,
-        client,
-        signal,
-        begun,
-      })
+      const asked = { method: 'GET', target, headers, id, body: undefined, client, signal, begun }
+      const answer = await this.#terms.send(asked)
       await this.#arrived(answer, controller)
     } catch (cause) {
       if (signal.aborted) return

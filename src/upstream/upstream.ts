@@ -1,8 +1,8 @@
 /**
  * One upstream: its turns, its servers, its limits. Requests go in, heads and bodies come out.
  *
- * A request goes to another server only if nothing of it has gone out, or if it may be repeated and nothing of an answer has
- * come. The client behind a server can be replaced (http-client.ts). Nothing here knows clients, identities or permits.
+ * A request goes to another server only if nothing of it has gone out, or if it may be repeated and nothing of an answer
+ * has come. The client behind a server can be replaced (http-client.ts).
  */
 import type { Readable } from 'node:stream'
 import type { HttpUpstreamSection } from '../config/upstream.ts'
@@ -25,9 +25,8 @@ export interface UpstreamRequest {
   readonly method: string
   /** Canonical path and query. */
   readonly target: string
-  /** The same list may be that of many requests. */
+  /** All but X-Request-Id, which differs where the list may be that of many requests. */
   readonly headers: HeaderList
-  /** X-Request-Id. */
   readonly id?: string | undefined
   readonly body: Readable | undefined
   /** Whose turn it is: one text for one client. */
@@ -131,9 +130,7 @@ export function openUpstream(
     return new Server(index + 1, terms, openClient)
   })
   const say = (text: string) => warn(`upstream ${name}: ${text}`)
-  const servers = createServers(all, say, () => {
-    for (const one of lanes) one.widened()
-  })
+  const servers = createServers(all, say, () => lanes.forEach(one => void one.widened()))
   const isSticky = profile.sticky && all.length > 1
   // Who must go to one server waits for that one; else whichever has room first.
   const lanes = isSticky
