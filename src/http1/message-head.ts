@@ -26,6 +26,16 @@ export function endOfPlain(text: string, at: number): number {
   return end
 }
 
+const isBlank = (code: number): boolean => code === blank || code === tab
+
+/** Blanks and tabs at both ends; to `trim` more than these is nothing, and a regular expression takes the square of their number. */
+function withoutBlanks(text: string): string {
+  let [from, end] = [0, text.length]
+  while (isBlank(text.charCodeAt(from))) from++
+  while (end > from && isBlank(text.charCodeAt(end - 1))) end--
+  return text.slice(from, end)
+}
+
 export abstract class MessageHead {
   /** Bytes of the body, as announced. */
   length: number | undefined
@@ -91,13 +101,13 @@ export abstract class MessageHead {
     if (at === start || text.charCodeAt(at) !== colon) return this.#fail('an odd header name')
     const name = (seen & upper) === 0 ? text.slice(start, at) : text.slice(start, at).toLowerCase()
     at++
-    while (text.charCodeAt(at) === blank || text.charCodeAt(at) === tab) at++
+    while (isBlank(text.charCodeAt(at))) at++
     const from = at
     at = endOfPlain(text, at)
     if (text.charCodeAt(at) !== cr || text.charCodeAt(at + 1) !== lf) return this.#fail('an odd header value')
     this.#at = at + 2
     const end = at
-    while (at > from && (text.charCodeAt(at - 1) === blank || text.charCodeAt(at - 1) === tab)) at--
+    while (at > from && isBlank(text.charCodeAt(at - 1))) at--
     const value = text.slice(from, at)
     this.headers.push([name, value])
     // To llhttp `chunked` with a tab behind it is another coding; elsewhere blanks at the end are nothing.
@@ -120,8 +130,7 @@ export abstract class MessageHead {
       case 'connection':
       case 'proxy-connection': // llhttp reads it as the same, and so may who wrote it
         for (const part of value.toLowerCase().split(',')) {
-          // Not by `trim`, to which more than blank and tab is nothing.
-          const option = part.replace(/^[\t ]+|[\t ]+$/g, '')
+          const option = withoutBlanks(part)
           if (option === 'close') this.#isClosing = true
           if (option === 'keep-alive') this.#isAlive = true
           if (option === 'upgrade') this.wantsUpgrade = true

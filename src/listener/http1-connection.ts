@@ -10,6 +10,7 @@ import type { Limits } from '../config/listener.ts'
 import type { Member } from '../kernel/members.ts'
 import type { Take } from './engine.ts'
 import type { Connection } from './exchange.ts'
+import { HeldReading } from './held-reading.ts'
 import { Asked, type AskedOwner } from './http1-asked.ts'
 import { HeadReader, type RequestHead } from './http1-head.ts'
 import { readRequest } from './http1-request.ts'
@@ -29,14 +30,11 @@ export interface Http1Terms {
 
 /** What a client may still send after it was answered early: bytes, and milliseconds. */
 const [lingering, patience] = [512 * 1024, 5_000]
-/** Bytes of the next requests that are held while one is answered. */
-const mostAhead = 16 * 1024
 /** Milliseconds that one who never says anything has besides; and one who was told how long it may stay quiet. */
 const [silence, grace] = [2_000, 1_000]
 
-export class ClientConnection implements Member, AskedOwner {
+export class ClientConnection extends HeldReading implements Member, AskedOwner {
   at = -1
-  readonly socket: Socket
   readonly connection: Connection
   readonly #terms: Http1Terms
   readonly #reader: HeadReader
@@ -47,22 +45,17 @@ export class ClientConnection implements Member, AskedOwner {
   #swallowed = 0
   /** The answer that is under way, or was, is the last one. */
   #mustEnd = false
-  /** Nothing is read any more. */
-  #isOver = false
+  #isHandedOver = false
   #hasAsked = false
-  /** What came behind the request under way. */
-  #ahead: Buffer | undefined
-  #isPlanned = false
   /** Since when it says nothing, or only a part of a head, or the rest of a body that nobody wants. */
   #since: number
 
   constructor(socket: Socket, connection: Connection, terms: Http1Terms) {
-    this.socket = socket
+    super(socket)
     this.connection = connection
     this.#terms = terms
     this.#reader = new HeadReader(terms.limits)
     this.#since = terms.now
-    socket.on('data', this.#onData)
     socket.on('error', () => undefined) // told by 'close'
     socket.once('close', this.#onClose)
   }
@@ -77,60 +70,39 @@ export class ClientConnection implements Member, AskedOwner {
 
   /** Nothing is under way, and nothing has begun. */
   get isIdle(): boolean {
-    return !this.#isOver && this.#asked === undefined && this.#swallowing === undefined && !this.#reader.isWithin
+    const isBusy = this.#asked !== undefined || this.#swallowing !== undefined || this.hasAhead
+    return !isBusy && !this.isOver && !this.#reader.isWithin
   }
 
   /** Called again and again: who takes too long is cut. */
   look(): void {
-    if (this.#asked !== undefined) return // its pace is watched
     const waited = this.#terms.now - this.#since
     const { headers, keepAlive } = this.#terms.limits
-    if (this.#swallowing !== undefined) {
+    if (this.#asked !== undefined) {
+      // Its pace is watched. But of one that has sent too much ahead nobody sees any more whether it is still there.
+      if (this.isOverfull && waited > headers) this.#cut('more than one request, which waits for no answer')
+    } else if (this.#isHandedOver) return
+    else if (this.#swallowing !== undefined || this.isOver) {
       if (waited > patience) this.socket.destroy()
-    } else if (this.#isOver) return
-    else if (this.#reader.isWithin) {
+    } else if (this.#reader.isWithin) {
       if (waited > headers) this.#refuse(408, 'the head of a request took too long')
     } else if (waited > (this.#hasAsked ? keepAlive + grace : headers + silence)) this.socket.destroy()
     else if (waited > grace) this.#reader.forget()
   }
 
-  readonly #onData = (bytes: Buffer): void => {
-    this.#read(this.#ahead === undefined ? bytes : Buffer.concat([this.#ahead, bytes]))
+  protected override step(bytes: Buffer, at: number): number | undefined {
+    const asked = this.#asked
+    if (this.#swallowing !== undefined) return this.#swallow(this.#swallowing, bytes, at)
+    if (asked === undefined) return this.#readHead(bytes, at)
+    return asked.parser !== undefined && asked.isBodyWanted ? this.#readBody(asked, bytes, at) : undefined
   }
 
-  #read(bytes: Buffer): void {
-    this.#ahead = undefined
-    let next = 0
-    while (next < bytes.length && !this.#isOver) {
-      if (this.#swallowing !== undefined) next = this.#swallow(this.#swallowing, bytes, next)
-      else if (this.#asked === undefined) next = this.#readHead(bytes, next)
-      else if (this.#asked.parser !== undefined && this.#asked.isBodyWanted)
-        next = this.#readBody(this.#asked, bytes, next)
-      else return void this.#holdBack(this.#asked, next === 0 ? bytes : bytes.subarray(next))
-    }
+  protected override get isBodyWaiting(): boolean {
+    return this.#asked?.parser !== undefined
   }
 
-  #holdBack({ parser }: Asked, bytes: Buffer): void {
-    this.#ahead = bytes
-    // A body waits for its reader. Of what comes behind it a little is held, so that it is seen when the client goes.
-    if (parser !== undefined || bytes.length > mostAhead) this.socket.pause()
-  }
-
-  /** Reads on, but not in the same breath: a thousand requests would be one. */
-  #goOn(): void {
-    if (this.#ahead === undefined) {
-      if (this.socket.isPaused()) this.socket.resume()
-      return
-    }
-    if (this.#isPlanned) return
-    this.#isPlanned = true
-    setImmediate(() => {
-      this.#isPlanned = false
-      // It may be somebody else's by now.
-      if (this.socket.destroyed || this.#isOver) return
-      if (this.socket.isPaused()) this.socket.resume()
-      if (this.#ahead !== undefined) this.#read(this.#ahead)
-    })
+  protected override overfull(): void {
+    this.#since = this.#terms.now
   }
 
   #readBody(asked: Asked, bytes: Buffer, from: number): number {
@@ -138,31 +110,30 @@ export class ClientConnection implements Member, AskedOwner {
     if (parser === undefined) return from
     const next = parser.read(bytes, from)
     if (parser.problem === undefined) return next
-    // In the middle of an answer, a 400 would pass for more of its body.
-    this.#isOver = true
-    this.#terms.take.malformed(this.connection, parser.problem)
-    this.socket.destroy()
+    this.#cut(parser.problem)
     return bytes.length
   }
 
   #swallow(asked: Asked, bytes: Buffer, from: number): number {
     const next = this.#readBody(asked, bytes, from)
     this.#swallowed += next - from
-    if (this.#swallowed > lingering) this.socket.destroy()
-    return next
+    if (this.#swallowed <= lingering) return next
+    this.end()
+    this.socket.destroy()
+    return bytes.length
   }
 
   want(asked: Asked, isWanted: boolean): void {
     // Whoever reads the body of a request that was answered has no say in the next one.
     if (asked !== this.#asked || asked.isBodyWanted === isWanted) return
     asked.isBodyWanted = isWanted
-    if (isWanted) this.#goOn()
+    if (isWanted) this.goOn()
     else if (asked.parser !== undefined) this.socket.pause()
   }
 
   wholeIs(asked: Asked): void {
     // Whoever read it may have been slow at the end: else nobody would see that the client goes.
-    if (asked === this.#asked) this.#goOn()
+    if (asked === this.#asked) this.goOn()
     if (asked !== this.#swallowing) return
     this.#swallowing = undefined
     this.#rest()
@@ -192,9 +163,9 @@ export class ClientConnection implements Member, AskedOwner {
   }
 
   #upgrade(head: RequestHead, bytes: Buffer): void {
-    this.#isOver = true
+    this.#isHandedOver = true
+    this.handOver()
     const { socket, connection } = this
-    socket.off('data', this.#onData).pause()
     const { take, limits } = this.#terms
     const early = bytes.subarray(this.#reader.next)
     take.upgrade(upgradeOf(readRequest(head, undefined), socket, early, connection, limits.idle))
@@ -214,18 +185,17 @@ export class ClientConnection implements Member, AskedOwner {
     asked.answered()
     if (this.#swallowing === undefined) return void this.#rest()
     if (this.#mustEnd) this.socket.end()
-    this.#goOn() // a reset would take the answer along
+    this.goOn() // a reset would take the answer along
   }
 
   /** Nothing is under way. */
   #rest(): void {
     this.#since = this.#terms.now
     if (this.#mustEnd) {
-      this.#isOver = true
-      this.#ahead = undefined
+      this.end()
       this.socket.end()
     }
-    this.#goOn()
+    this.goOn()
   }
 
   #refuse(status: number, why: string): void {
@@ -233,14 +203,20 @@ export class ClientConnection implements Member, AskedOwner {
     this.#terms.take.malformed(this.connection, why)
   }
 
+  /** In the middle of an answer, a 400 would pass for more of its body. */
+  #cut(why: string): void {
+    this.end()
+    this.#terms.take.malformed(this.connection, why)
+    this.socket.destroy()
+  }
+
   #sayLast(status: number): void {
-    this.#isOver = true
+    this.end()
     sayStatus(this.socket, status)
   }
 
   readonly #onClose = (): void => {
-    this.#isOver = true
-    this.#ahead = undefined
+    this.end()
     const asked = this.#asked
     this.#asked = undefined
     this.#swallowing = undefined

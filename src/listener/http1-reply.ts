@@ -26,7 +26,7 @@ export interface ReplyOwner {
 const odd = /[^\t\x20-\x7e\x80-\xff]/
 
 const date = { second: Number.NaN, line: '' }
-/** The header that every answer has, made once in a second. */
+/** The header that every answer has, its own or ours; ours is made once in a second. */
 function dateLine(): string {
   const second = Math.floor(Date.now() / 1000)
   if (second !== date.second) {
@@ -182,13 +182,15 @@ export class Reply1 implements Reply, Progress, Sink {
     const { mayGoOn, kept } = this.#owner
     this.isLast = !mayGoOn
     let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`
+    let isDated = false
     for (const [name, value] of headers) {
+      if (name === 'date') isDated = true
       const line = `${name}: ${value}`
       if (odd.test(line)) throw new TypeError(`a header that no answer may have: ${JSON.stringify(name)}`)
       text += `${line}\r\n`
     }
     if (this.#isChunked) text += 'Transfer-Encoding: chunked\r\n'
-    return `${text}${dateLine()}${mayGoOn ? kept : 'Connection: close\r\n\r\n'}`
+    return `${text}${isDated ? '' : dateLine()}${mayGoOn ? kept : 'Connection: close\r\n\r\n'}`
   }
 
   #cut(byUs: boolean): void {

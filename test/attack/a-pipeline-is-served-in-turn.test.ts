@@ -7,8 +7,11 @@ import { rawTls } from '../fixture/raw-tls.ts'
 import { hang, json, resetMidBody } from '../fixture/upstream-answers.ts'
 import { statuses } from './raw-request.ts'
 
-const { gateway, upstream } = await startApp(t, ({ target }) =>
-  target === '/well' ? json({ all: 'well' }) : target === '/broken' ? resetMidBody('begun', 100) : hang,
+const { gateway, upstream } = await startApp(
+  t,
+  ({ target }) =>
+    target === '/well' ? json({ all: 'well' }) : target === '/broken' ? resetMidBody('begun', 100) : hang,
+  { listener: 'limits: { headers: 2 s }' },
 )
 const port = Number(new URL(gateway.url).port)
 const ask = (path: string, times: number) => `GET ${path} HTTP/1.1\r\nHost: localhost:${port}\r\n\r\n`.repeat(times)
@@ -33,6 +36,40 @@ t.test('of a long one a single request is begun, and nothing is left of it', asy
   t.same(
     ended('/silent').map(({ ending }) => ending),
     ['client-gone'],
+  )
+})
+
+t.test(
+  'who has sent so much ahead that nobody could see it go is cut, and keeps no connection of an upstream',
+  async t => {
+    using line = await rawTls(port, { ca: gateway.authority.caPem })
+    const [before, from] = [ended('/silent').length, upstream.received.length]
+    await Promise.race([line.write(ask('/silent', 5_000)).catch(() => undefined), pause(500)])
+    t.ok(await within(2_000, () => upstream.received.length === from + 1), 'one of them runs')
+    t.equal(ended('/silent').length, before)
+    line.close()
+    t.ok(await within(6_000, () => ended('/silent').length === before + 1))
+    t.equal(upstream.received.length, from + 1)
+  },
+)
+
+t.test('a change behind a body that was too long is not made', async t => {
+  const from = upstream.received.length
+  for (const more of [0, 1024]) {
+    using line = await rawTls(port, { ca: gateway.authority.caPem })
+    const size = 512 * 1024 + 1 + more
+    await line
+      .write(
+        `POST /-/too-long HTTP/1.1\r\nHost: localhost:${port}\r\nContent-Length: ${size}\r\n\r\n${'x'.repeat(size)}` +
+          `DELETE /well HTTP/1.1\r\nHost: localhost:${port}\r\n\r\n`,
+      )
+      .catch(() => undefined)
+    t.match((await line.read({ timeout: 5_000 })).ended, /end|error/)
+  }
+  t.equal((await gateway.ask('/well')).status, 200)
+  t.same(
+    upstream.received.slice(from).filter(({ method }) => method === 'DELETE'),
+    [],
   )
 })
 

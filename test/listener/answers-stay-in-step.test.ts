@@ -95,6 +95,18 @@ t.test('a header that would end its line is a bug, and never written', async t =
   t.match(thrown, [TypeError])
 })
 
+t.test('an answer has one date: that of whoever gave it, or ours', async t => {
+  const given = 'Mon, 01 Jan 2001 00:00:00 GMT'
+  const { wire, say } = await start(({ reply, request: { target } }) =>
+    reply.send(200, target === '/dated' ? [['date', given]] : [], ''),
+  )
+  await say(get('/dated'))
+  t.same(wire.said.match(/^date: .*/gim), [`date: ${given}`])
+  wire.said = ''
+  await say(get('/'))
+  t.match(wire.said.match(/^date: .*/gim), [/^Date: \w{3}, \d\d \w{3} 20\d\d \d\d:\d\d:\d\d GMT/])
+})
+
 t.test('a client that goes is seen also when its upload was read slowly at the end', async t => {
   let bytes = 0
   const { wire, say } = await start(({ request: { body } }) => {
