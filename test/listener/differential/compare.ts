@@ -113,12 +113,13 @@ async function reasonOf(given: Given, ours: Reading): Promise<string> {
   const last = ours.taken.at(-1)
   const has = (name: string, value: RegExp) =>
     last?.headers.some(([is, said]) => is === name && value.test(said)) === true
-  if (has('upgrade', /^/) && has('connection', /upgrade/i)) return 'the last one: an upgrade to something else'
+  const asksFor = ['connection', 'proxy-connection'].some(name => has(name, /upgrade/i))
+  if (has('upgrade', /^/) && asksFor) return 'the last one: an upgrade to something else'
   if (given.early && has('expect', /^100-continue$/i)) return 'the last one: a body that may not come'
   return 'the last one: no reason'
 }
 
-/** Node skips all there are before a request. We skip one, and that in one piece only. */
+/** Node skips whatever ends a line before a request; we do so where it is CR and LF. */
 async function isEmptyLine(given: Given): Promise<boolean> {
   const bytes = Buffer.concat(given.pieces)
   const { refused, refusedAt } = await readByUs({ ...given, pieces: inPieces(bytes, 1), pace: 'in turns' })
