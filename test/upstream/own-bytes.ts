@@ -237,11 +237,6 @@ async function askOne(ask: AskPlan, plan: Plan, sums: Sums): Promise<void> {
       if (leaves !== undefined && leaves > 0 && counted.count >= leaves) leave()
       if (isSlow && counted.count % 4 === 0) await pause(1)
     }
-    // It let go of an answer of which it had all and had not read all: to Node that is an end as any other.
-    if (leaving.signal.aborted && counted.count < size) {
-      sums.left++
-      return
-    }
     sums.whole++
     if (counted.count !== size) sums.wrong.push(`${id}: ${counted.count} bytes of ${size}`)
     if (plan.breaks !== undefined && counted.count !== size) sums.wrong.push(`${id}: looks whole`)
