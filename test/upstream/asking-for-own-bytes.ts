@@ -61,10 +61,9 @@ routes: [{ path: /, upstream: app, access: everyone }]`,
       })
       sent.on('error', reject)
       // Given the signal, the agent ties the connection to it; and behind a whole answer that is somebody else's.
-      signal.addEventListener('abort', () => {
-        if (received?.complete === true) received.destroy()
-        else sent.destroy(new Error('left'))
-      })
+      // Once there is an answer, that is what leaves: `sent` would throw away what its socket still holds of the
+      // answer, and have the short rest look like a clean end.
+      signal.addEventListener('abort', () => (received ?? sent).destroy(new Error('left')))
       if (plan.upload === undefined) sent.end()
       else Readable.from(uploadBytes(plan)).on('error', reject).pipe(sent)
     })
