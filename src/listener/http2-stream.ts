@@ -33,6 +33,8 @@ export interface Line {
   readonly flooded: (why: string) => void
   /** Streams that are open. */
   running: number
+  /** By the clock of the process: since when there has been none. */
+  quietSince: number
 }
 
 export const sourceOf = (stream: ServerHttp2Stream): Source => ({

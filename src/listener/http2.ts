@@ -7,6 +7,7 @@
 import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import type { Limits } from '../config/listener.ts'
+import { every } from '../kernel/every.ts'
 import { Settleable } from '../kernel/outcome.ts'
 import { Departure } from '../kernel/signal.ts'
 import { IncomingBody } from './bodies.ts'
@@ -56,7 +57,7 @@ class Flood extends Error {
 }
 
 export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Connection, limits: Limits): Engine {
-  const sessions = new Set<ServerHttp2Session>()
+  const sessions = new Map<ServerHttp2Session, Line>()
   const starts = createFairStart<ServerHttp2Session>(begunAtOnce, limits.streams)
   const guard = createGuard()
   let leaving = false
@@ -65,6 +66,16 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
     if (!session.destroyed) session.goaway(constants.NGHTTP2_NO_ERROR, 2 ** 31 - 1)
     setTimeout(() => session.close(), lastStreams).unref()
   }
+  // Node's own timer of a session outlives it, and keeps all that hung on it for as long as it would have been kept.
+  const looks = every(Math.min(1_000, Math.max(20, limits.keepAlive / 4)), () => {
+    const now = performance.now()
+    for (const [session, line] of sessions) {
+      if (line.running > 0 || now - line.quietSince < limits.keepAlive) continue
+      line.quietSince = Number.POSITIVE_INFINITY
+      session.close()
+      closeSoon(session)
+    }
+  })
   const settings = {
     maxConcurrentStreams: openPerStream * limits.streams,
     initialWindowSize: windowSize,
@@ -139,7 +150,7 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
     if (uploads) countPieces(carrying, line)
     let isBegun = false
     stream.on('close', () => {
-      line.running--
+      if (--line.running === 0) line.quietSince = performance.now()
       if (isBegun) starts.ended(session)
       const now = performance.now()
       const complete = isComplete(stream)
@@ -177,7 +188,6 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
         // What an upstream says twice (X-Content-Type-Options, behind another proxy) is passed on as it came.
         strictSingleValueFields: false,
       })
-      sessions.add(session)
       const flooded = (why: string) => {
         if (session.destroyed) return
         starts.forget(session)
@@ -187,13 +197,9 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
         take.flood(connection, why)
       }
       const account = guard.watch(session, socket, budget, limits.streams, flooded)
-      const line: Line = { connection, account, reader: new RequestReader(limits), flooded, running: 0 }
-      session.setTimeout(limits.keepAlive, () => {
-        // One that is busy is not idle, however quiet its socket is.
-        if (session.destroyed || line.running > 0) return
-        session.close()
-        closeSoon(session)
-      })
+      const reader = new RequestReader(limits)
+      const line: Line = { connection, account, reader, flooded, running: 0, quietSince: performance.now() }
+      sessions.set(session, line)
       if (leaving) askToLeave(session)
       session.on('connect', () => session.destroyed || session.setLocalWindowSize(connectionWindow))
       session.on('stream', (stream, _headers, flags, raw) => {
@@ -215,11 +221,14 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
     },
     retire() {
       leaving = true
-      for (const session of sessions) askToLeave(session)
+      for (const session of sessions.keys()) askToLeave(session)
     },
     drain() {
-      for (const session of sessions) session.close()
+      for (const session of sessions.keys()) session.close()
     },
-    close: () => guard[Symbol.dispose](),
+    close() {
+      looks[Symbol.dispose]()
+      guard[Symbol.dispose]()
+    },
   }
 }

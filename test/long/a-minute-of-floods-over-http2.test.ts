@@ -16,7 +16,7 @@ const patience = 100
 
 const names = Object.keys(floods) as FloodName[] // the keys of a constant
 const families: Readonly<Record<string, RegExp>> = {
-  'rapid resets': /^rapid/,
+  'rapid resets': /^rapid|^handshakes/,
   'streams that the gateway is made to reset': /^made to/,
   'headers without end': /^CONTINUATION|bomb|^headers|^HEADERS|^table/,
   'SETTINGS, PING and PRIORITY': /^SETTINGS|PING|^acknow|^PRIORITY|^frames|^RST/,
