@@ -30,8 +30,7 @@ export function optionsAnswer(headers: HeaderList, { allowed }: SiteRules): { st
 }
 
 export function createPages(portal: Portal): Pages & Pick<Portal, 'fault' | 'tooLarge'> {
-  const plain = (exchange: Exchange, status: number, headers: HeaderList) =>
-    exchange.reply.send(status, [['x-request-id', exchange.id], ...headers], '')
+  const plain = (exchange: Exchange, status: number, headers: HeaderList) => exchange.reply.send(status, headers, '')
   return {
     owns: portal.handles,
     serve: ({ exchange, target, client }, identity) =>

@@ -163,7 +163,6 @@ function passOn(answer: UpstreamResponse, passage: Passage, destination: Destina
   checkStatus(answer.status, destination)
   const { request, connection } = exchange
   const made = clientResponseHeaders(answer.headers, {
-    id: exchange.id,
     origin: connection.publicOrigin ?? `https://${request.authority}`,
     route: permit.route,
     upstreamOrigins: originsOf(upstream),

@@ -9,7 +9,6 @@ import type { Route } from '../route/route.ts'
 import { withoutHopByHop } from './hop-by-hop.ts'
 
 export interface ResponseFacts {
-  readonly id: string
   /** `https://host:port` as the client knows us. */
   readonly origin: string
   readonly route: Pick<Route, 'strip' | 'path' | 'kind'>
@@ -79,8 +78,35 @@ export function plainDisposition(value: string): string {
   return `${plain}; filename*=UTF-8''${encoded}`
 }
 
-/** @throws Fault upstream-broken when a header cannot be passed on without changing its meaning */
-export function clientResponseHeaders(headers: HeaderList, facts: ResponseFacts): HeaderList {
+/** What was made last of a list that comes again and again, see KnownHead in upstream/: on the list itself. */
+const noted = Symbol('what a client gets')
+interface Noted extends ResponseFacts {
+  readonly made: HeaderList
+}
+
+/**
+ * The same list for the same headers and facts.
+ *
+ * @throws Fault upstream-broken when a header cannot be passed on without changing its meaning
+ */
+export function clientResponseHeaders(headers: HeaderList & { [noted]?: Noted }, facts: ResponseFacts): HeaderList {
+  const known = headers[noted]
+  if (
+    known !== undefined &&
+    known.route === facts.route &&
+    known.origin === facts.origin &&
+    known.personal === facts.personal &&
+    known.allowedOrigin === facts.allowedOrigin &&
+    known.upstreamOrigins === facts.upstreamOrigins &&
+    known.passAuthorization === facts.passAuthorization
+  )
+    return known.made
+  const made = makeHeaders(headers, facts)
+  headers[noted] = { ...facts, made }
+  return made
+}
+
+function makeHeaders(headers: HeaderList, facts: ResponseFacts): HeaderList {
   const made: Header[] = []
   for (const header of withoutHopByHop(headers)) {
     const [name, value] = header
@@ -100,7 +126,7 @@ export function clientResponseHeaders(headers: HeaderList, facts: ResponseFacts)
     } else made.push(header)
   }
   const said = (name: string) => made.some(([given]) => given === name)
-  made.push(['x-request-id', facts.id], ['strict-transport-security', 'max-age=63072000'])
+  made.push(['strict-transport-security', 'max-age=63072000'])
   if (facts.personal && !said('cache-control')) made.push(['cache-control', 'private, no-store'])
   // The viewer is cross-origin isolated: whatever it loads must say that it is meant for this origin.
   if (facts.route.kind === 'orthanc' && facts.allowedOrigin === undefined && !said('cross-origin-resource-policy'))

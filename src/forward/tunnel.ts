@@ -151,7 +151,6 @@ async function open(
   turn.answered()
 
   const response = clientResponseHeaders(listOf(outcome.message), {
-    id: exchange.id,
     origin: exchange.connection.publicOrigin ?? `https://${request.authority}`,
     route: permit.route,
     upstreamOrigins: originsOf(upstream),

@@ -49,6 +49,7 @@ export interface ExchangeRequest {
   readonly malformed: string | undefined
 }
 
+/** Each answer bears the id of its exchange (X-Request-Id) besides the headers that are given. */
 export interface Reply {
   /** The status that went out; undefined until then. */
   readonly status: number | undefined
@@ -68,7 +69,7 @@ export interface Reply {
 }
 
 export interface Exchange {
-  /** X-Request-Id: ours, never the client's. */
+  /** X-Request-Id of the answer: ours, never the client's. */
   readonly id: string
   /** Milliseconds since 1970 when the head had arrived. */
   readonly startedAt: number

@@ -34,13 +34,14 @@ export class Asked implements Source, BodySink {
     const { length, isChunked } = head.fields
     const framing: Framing = isChunked ? 'chunked' : (length ?? 0)
     this.#owner = owner
-    this.reply = new Reply1(owner, head.method === 'HEAD')
+    const id = exchangeId()
+    this.reply = new Reply1(owner, id, head.method === 'HEAD')
     if (framing !== 0) {
       this.body = new IncomingBody(this)
       this.parser = new BodyParser(this, framing)
     }
     this.exchange = {
-      id: exchangeId(),
+      id,
       startedAt: Date.now(),
       connection: owner.connection,
       request: readRequest(head, this.body),

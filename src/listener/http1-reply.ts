@@ -25,6 +25,35 @@ export interface ReplyOwner {
 /** Whatever made the header: nothing in it can end its line, and no character becomes another one on the way. */
 const odd = /[^\t\x20-\x7e\x80-\xff]/
 
+/** What the headers of an answer are as text: on the list itself, which may be that of many answers. */
+const noted = Symbol('as lines')
+interface Lines {
+  /** All but the length. */
+  readonly text: string
+  readonly length: string | undefined
+  readonly isDated: boolean
+}
+
+function linesOf(headers: HeaderList & { [noted]?: Lines }): Lines {
+  headers[noted] ??= readLines(headers)
+  return headers[noted]
+}
+
+function readLines(headers: HeaderList): Lines {
+  const lines: string[] = []
+  let isDated = false
+  let length: string | undefined
+  for (const [name, value] of headers) {
+    const line = `${name}: ${value}`
+    if (odd.test(line)) throw new TypeError(`a header that no answer may have: ${JSON.stringify(name)}`)
+    if (name === 'date') isDated = true
+    if (name === 'content-length') length = value
+    else lines.push(`${line}\r\n`)
+  }
+  // In one piece: it is copied into each answer.
+  return { text: lines.join(''), length, isDated }
+}
+
 const date = { second: Number.NaN, line: '' }
 /** The header that every answer has, its own or ours; ours is made once in a second. */
 function dateLine(): string {
@@ -49,6 +78,7 @@ export class Reply1 implements Reply, Progress, Sink {
   isComplete = false
   writableEnded = false
   readonly #owner: ReplyOwner
+  readonly #id: string
   readonly #isHead: boolean
   /** Of a body that is known whole. */
   #length = 0
@@ -58,8 +88,9 @@ export class Reply1 implements Reply, Progress, Sink {
   /** The head goes out together with the first piece of the body. */
   #head = ''
 
-  constructor(owner: ReplyOwner, isHead: boolean) {
+  constructor(owner: ReplyOwner, id: string, isHead: boolean) {
     this.#owner = owner
+    this.#id = id
     this.#isHead = isHead
   }
 
@@ -82,12 +113,13 @@ export class Reply1 implements Reply, Progress, Sink {
   }
 
   head(status: number, headers: HeaderList): Writable {
-    const told = headers.find(([name]) => name === 'content-length')?.[1]
+    const lines = linesOf(headers)
+    const told = lines.length
     this.#isBodiless = this.#isHead || status === 204 || status === 304
     this.#isChunked = !this.#isBodiless && told === undefined
     const length = this.#isBodiless || told === undefined ? undefined : Number(told)
     this.body = new OutgoingBody(this, clientLeft => this.#cut(!clientLeft), length)
-    this.#head = this.#begin(status, headers)
+    this.#head = this.#begin(status, lines, told)
     // The first byte of the body may take its time.
     setImmediate(() => this.#flush())
     return this.body
@@ -96,13 +128,12 @@ export class Reply1 implements Reply, Progress, Sink {
   send(status: number, headers: HeaderList, body: string | Uint8Array): void {
     const bytes = typeof body === 'string' ? Buffer.from(body) : body
     const mayHaveBody = status !== 204 && status !== 304
-    const all = withLength(headers, mayHaveBody ? bytes.length : undefined)
     const isSilent = !mayHaveBody || this.#isHead
     if (!isSilent && bytes.length > inOneWrite) {
-      endInPieces(this.head(status, all), bytes)
+      endInPieces(this.head(status, withLength(headers, bytes.length)), bytes)
       return
     }
-    const head = this.#begin(status, all)
+    const head = this.#begin(status, linesOf(headers), mayHaveBody ? bytes.length : undefined)
     if (this.destroyed) return
     this.writableEnded = true
     this.#isWaiting = true
@@ -176,21 +207,18 @@ export class Reply1 implements Reply, Progress, Sink {
     if (this.#head !== '' && !this.destroyed) this.#owner.socket.write(this.#takeHead(), 'latin1')
   }
 
-  #begin(status: number, headers: HeaderList): string {
+  #begin(status: number, { text, isDated }: Lines, length: string | number | undefined): string {
     if (this.status !== undefined) throw new Error('the head of an answer goes out once')
     this.status = status
     const { mayGoOn, kept } = this.#owner
     this.isLast = !mayGoOn
-    let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`
-    let isDated = false
-    for (const [name, value] of headers) {
-      if (name === 'date') isDated = true
-      const line = `${name}: ${value}`
-      if (odd.test(line)) throw new TypeError(`a header that no answer may have: ${JSON.stringify(name)}`)
-      text += `${line}\r\n`
-    }
-    if (this.#isChunked) text += 'Transfer-Encoding: chunked\r\n'
-    return `${text}${isDated ? '' : dateLine()}${mayGoOn ? kept : 'Connection: close\r\n\r\n'}`
+    const framing = this.#isChunked
+      ? 'Transfer-Encoding: chunked\r\n'
+      : length === undefined
+        ? ''
+        : `Content-Length: ${length}\r\n`
+    const ours = `X-Request-Id: ${this.#id}\r\n${isDated ? '' : dateLine()}${mayGoOn ? kept : 'Connection: close\r\n\r\n'}`
+    return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${text}${framing}${ours}`
   }
 
   #cut(byUs: boolean): void {

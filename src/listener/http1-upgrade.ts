@@ -31,7 +31,9 @@ export function upgradeOf(
     gone.abort()
     finished.settle(aborted ? 'aborted' : 'complete')
   })
-  const line = (headers: HeaderList) => headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  const id = exchangeId()
+  const line = (headers: HeaderList) =>
+    [...headers, ['x-request-id', id]].map(([name, value]) => `${name}: ${value}\r\n`).join('')
   const reply: Reply & { status: number | undefined; bytes: number } = {
     status: undefined,
     bytes: 0,
@@ -62,7 +64,7 @@ export function upgradeOf(
   }
   const malformed = read.malformed ?? ((read.length ?? 0) > 0 ? 'a WebSocket handshake has no body' : undefined)
   return {
-    id: exchangeId(),
+    id,
     startedAt: Date.now(),
     connection,
     request: { ...read, body: undefined, malformed },

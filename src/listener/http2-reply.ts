@@ -8,8 +8,8 @@ import { type HeaderList, headerValues, type Reply, withLength } from './exchang
 import type { Tunnel } from './http2-tunnel.ts'
 
 /** Names and values in turn, as Node takes them. */
-function rawHead(status: number, headers: HeaderList): string[] {
-  const raw = [':status', String(status)]
+function rawHead(status: number, id: string, headers: HeaderList): string[] {
+  const raw = [':status', String(status), 'x-request-id', id]
   for (const [name, value] of headers) raw.push(name, value)
   return raw
 }
@@ -25,11 +25,13 @@ export class Reply2 implements Reply {
   /** END_STREAM goes out apart from the body. */
   endsApart = false
   readonly #stream: ServerHttp2Stream
+  readonly #id: string
   readonly #method: string
 
   /** @param method  as it came: of a WebSocket handshake CONNECT */
-  constructor(stream: ServerHttp2Stream, method: string) {
+  constructor(stream: ServerHttp2Stream, id: string, method: string) {
     this.#stream = stream
+    this.#id = id
     this.#method = method
   }
 
@@ -75,7 +77,7 @@ export class Reply2 implements Reply {
     if (this.status !== undefined) throw new Error('the head of an answer goes out once')
     this.status = 200
     this.tunnel = tunnel
-    this.#stream.respond(rawHead(200, headers))
+    this.#stream.respond(rawHead(200, this.#id, headers))
   }
 
   /** @returns false: there is nobody to answer any more */
@@ -87,7 +89,7 @@ export class Reply2 implements Reply {
     this.progress = progress
     if (this.#stream.destroyed || this.#stream.closed) return false
     this.endsApart = how.waitForTrailers === true
-    this.#stream.respond(rawHead(status, headers), how)
+    this.#stream.respond(rawHead(status, this.#id, headers), how)
     return true
   }
 

@@ -97,7 +97,8 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
     const isTunnel = protocol === 'websocket'
     const request = isTunnel ? asHandshake(read, isWhole) : read
     if (request.malformed !== undefined) account.malformed(headerBytes(raw))
-    const reply = new Reply2(stream, read.method)
+    const id = exchangeId()
+    const reply = new Reply2(stream, id, read.method)
     carrying.reply = reply
     const gone = new Departure()
     const finished = new Settleable<Ending>()
@@ -127,7 +128,7 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
       stream.sendTrailers({})
       letGo()
     })
-    const made = { id: exchangeId(), startedAt: Date.now(), connection, request, reply, signal: gone, finished }
+    const made = { id, startedAt: Date.now(), connection, request, reply, signal: gone, finished }
     if (isTunnel) take.upgrade({ ...made, upgrade: upgradeOf(stream, reply) }, () => [reply.progress])
     else take.exchange(made, () => [body, reply.progress])
   }

@@ -44,7 +44,7 @@ export function sendPage(
   exchange.reply.send(
     status,
     [
-      ...everyAnswer(exchange.id),
+      ...everyAnswer,
       ['content-type', 'text/html; charset=utf-8'],
       ['content-security-policy', policy(page.standsAlone ? stylesheetHash : "'self'")],
       ['cache-control', 'no-store'],
@@ -60,7 +60,7 @@ export function sendPage(
 /** @param location  a path of ours, or one that `localPath` has let through */
 export function redirect(exchange: Exchange, location: string, cookies: readonly string[] = []): void {
   const headers: HeaderList = [
-    ...everyAnswer(exchange.id),
+    ...everyAnswer,
     ['location', location],
     ['cache-control', 'no-store'],
     ['referrer-policy', 'same-origin'],

@@ -148,7 +148,7 @@ function subjectOf({ connection }: Exchange): string | undefined {
 
 function sendIcon(exchange: Exchange): void {
   const headers: HeaderList = [
-    ...everyAnswer(exchange.id),
+    ...everyAnswer,
     ['content-type', 'image/svg+xml'],
     ['cache-control', 'max-age=86400'],
     ['content-security-policy', "default-src 'none'"],

@@ -42,8 +42,7 @@ function prefersHtml(headers: HeaderList): boolean {
 }
 
 /** On every answer of our own, page or not. */
-export const everyAnswer = (id: string): readonly Header[] => [
-  ['x-request-id', id],
+export const everyAnswer: readonly Header[] = [
   ['x-content-type-options', 'nosniff'],
   ['strict-transport-security', 'max-age=63072000'],
   ['cross-origin-resource-policy', 'same-origin'],
@@ -63,12 +62,7 @@ export function sendProblem(exchange: Exchange, status: number, problem: Problem
   const body = { type: `urn:sallyport:${reason}`, title, status, detail, reason, ...more, requestId: exchange.id }
   exchange.reply.send(
     status,
-    [
-      ...everyAnswer(exchange.id),
-      ['content-type', 'application/problem+json'],
-      ['cache-control', 'no-store'],
-      ...headers,
-    ],
+    [...everyAnswer, ['content-type', 'application/problem+json'], ['cache-control', 'no-store'], ...headers],
     `${JSON.stringify(body)}\n`,
   )
 }

@@ -19,7 +19,7 @@ export const stylesheetHref = `${stylesheetPath}?v=${version}`
 export function sendStylesheet(exchange: Exchange): void {
   const etag = `"${version}"`
   const headers: HeaderList = [
-    ...everyAnswer(exchange.id),
+    ...everyAnswer,
     ['content-type', 'text/css; charset=utf-8'],
     ['etag', etag],
     // Asked without its version it may be another one tomorrow.

@@ -8,7 +8,7 @@ import type { Socket } from 'node:net'
 import { ClientError } from './failure.ts'
 import type { Http1Call } from './http1-call.ts'
 import type { ReadBuffers } from './read-buffers.ts'
-import { ResponseParser } from './response-parser.ts'
+import { KnownHead, ResponseParser } from './response-parser.ts'
 
 export class Http1Connection {
   readonly socket: Socket
@@ -20,6 +20,7 @@ export class Http1Connection {
   call: Http1Call | undefined
   isClosed = false
   readonly #onClosed: (connection: Http1Connection) => void
+  readonly #known = new KnownHead()
   #parser: ResponseParser | undefined
 
   /**
@@ -45,7 +46,7 @@ export class Http1Connection {
   /** From here on its bytes are the answer to this. */
   begin(call: Http1Call, isHead: boolean): void {
     this.call = call
-    this.#parser = new ResponseParser(call, isHead)
+    this.#parser = new ResponseParser(call, isHead, this.#known)
   }
 
   /** The call is over, and all is well. */

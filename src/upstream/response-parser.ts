@@ -18,6 +18,18 @@ const mostHead = 64 * 1024
 /** Interim answers to one request: each would put off every time limit. */
 const mostInformed = 100
 
+/**
+ * The last head that came over a connection: one that says the same word by word is not read again, and whoever notes
+ * something on its list of headers finds it there.
+ */
+export class KnownHead {
+  text = ''
+  head: ResponseHead | undefined
+}
+
+/** Characters; a head that is longer will hardly come again. */
+const mostKnown = 4 * 1024
+
 const headEnd = Buffer.from('\r\n\r\n')
 
 export class ResponseParser {
@@ -28,16 +40,21 @@ export class ResponseParser {
   isOver = false
   readonly #sink: ResponseSink
   readonly #isHead: boolean
-  #head = new ResponseHead()
+  readonly #known: KnownHead
+  #head: ResponseHead | undefined
   /** A head that is not whole yet. */
   #text = ''
   #body: BodyParser | undefined
   #informed = 0
 
-  /** @param isHead  the answer is one to HEAD, and has no body whatever it says */
-  constructor(sink: ResponseSink, isHead: boolean) {
+  /**
+   * @param isHead  the answer is one to HEAD, and has no body whatever it says
+   * @param known   of the connection
+   */
+  constructor(sink: ResponseSink, isHead: boolean, known = new KnownHead()) {
     this.#sink = sink
     this.#isHead = isHead
+    this.#known = known
   }
 
   read(bytes: Buffer): void {
@@ -78,6 +95,12 @@ export class ResponseParser {
       if (isWhole) this.#text = this.#text.slice(0, end + headEnd.length)
       next = from + this.#text.length - known
     }
+    const { head: same, text } = this.#known
+    if (isWhole && same !== undefined && this.#text === text) {
+      this.#begin(same)
+      return next
+    }
+    this.#head ??= new ResponseHead()
     const head = this.#head
     if (this.#text.length > mostHead) this.problem = 'a head that is too large'
     else if (head.read(this.#text, isWhole)) this.#begin(head)
@@ -87,10 +110,15 @@ export class ResponseParser {
 
   #begin(head: ResponseHead): void {
     const { status } = head
+    const text = this.#text
     this.#text = ''
     if (status === 101) this.problem = 'another protocol, which nobody asked for'
     else if (status < 200) this.#inform(head)
     else {
+      if (text.length <= mostKnown) {
+        this.#known.text = text
+        this.#known.head = head
+      }
       this.#sink.onHead(head)
       const framing: Framing = head.isChunked ? 'chunked' : (head.length ?? 'until the end')
       if (this.#isHead || status === 204 || status === 304 || framing === 0) {
@@ -102,7 +130,7 @@ export class ResponseParser {
 
   /** Nothing that the client was promised. */
   #inform(head: ResponseHead): void {
-    this.#head = new ResponseHead()
+    this.#head = undefined
     if (!head.isKept) this.problem = 'an interim answer that is the last one'
     else if (head.length !== undefined || head.isChunked) this.problem = 'an interim answer with a body'
     else if (++this.#informed > mostInformed) this.problem = 'interim answers without end'

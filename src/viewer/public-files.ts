@@ -60,9 +60,8 @@ export function createPublicFiles({
   }
 }
 
-function plain({ id, reply }: Exchange, status: number, text: string, more: HeaderList = []): void {
+function plain({ reply }: Exchange, status: number, text: string, more: HeaderList = []): void {
   const headers: HeaderList = [
-    ['x-request-id', id],
     ['cache-control', 'no-store'],
     ['content-type', 'text/plain; charset=utf-8'],
     ['x-content-type-options', 'nosniff'],

@@ -96,7 +96,6 @@ export function openViewer(
       const caching = cacheControl(file.name)
       const etag = etagOf(file, coding)
       const common: HeaderList = [
-        ['x-request-id', exchange.id],
         ...(await securityOf(file)),
         ['cache-control', caching],
         ...(offered[0] === 'identity' ? [] : [['vary', 'accept-encoding'] as const]),
@@ -141,9 +140,8 @@ const phrases: Record<404 | 405 | 406, string> = {
 
 const plainAnswers =
   (fence: Fence) =>
-  ({ id, reply }: Exchange, status: keyof typeof phrases, more: HeaderList = []): void => {
+  ({ reply }: Exchange, status: keyof typeof phrases, more: HeaderList = []): void => {
     const headers: HeaderList = [
-      ['x-request-id', id],
       ...securityHeaders(undefined, fence),
       ['cache-control', 'no-store'],
       ['content-type', 'text/plain; charset=utf-8'],

@@ -13,7 +13,6 @@ import { Fault } from '../../src/kernel/fault.ts'
 import { type HeaderList, headerValues } from '../../src/listener/exchange.ts'
 
 const facts: ResponseFacts = {
-  id: 'r-1',
   origin: 'https://pacs.example.org:8443',
   route: { strip: true, path: '/orthanc', kind: 'orthanc' },
   upstreamOrigins: ['http://127.0.0.1:8041', 'http://127.0.0.1:8042'],
@@ -95,7 +94,7 @@ t.test('what is ours to say is ours alone', async t => {
     ['access-control-allow-credentials', 'true'],
   ]
   const headers = made(theirs)
-  t.equal(values(headers, 'x-request-id'), 'r-1')
+  t.equal(values(headers, 'x-request-id'), '', 'the engine adds it')
   t.equal(values(headers, 'strict-transport-security'), 'max-age=63072000')
   for (const name of [
     'alt-svc',
@@ -124,6 +123,32 @@ t.test('another site may read only what was allowed by name', async t => {
   t.equal(values(headers, 'cross-origin-resource-policy'), '')
   t.equal(values(made([]), 'cross-origin-resource-policy'), 'same-origin')
 })
+
+t.test(
+  'the same list asked again is made anew for each fact that differs, and for the same ones it is the same',
+  async t => {
+    const theirs: HeaderList = [
+      ['location', 'http://127.0.0.1:8042/app'],
+      ['set-cookie', 'a=1; Path=/app'],
+      ['www-authenticate', 'Basic realm="Orthanc"'],
+    ]
+    const others: readonly Partial<ResponseFacts>[] = [
+      { personal: false },
+      { passAuthorization: true },
+      { origin: 'https://other.example.org' },
+      { allowedOrigin: 'https://viewer.example.org' },
+      { upstreamOrigins: ['http://127.0.0.1:8041'] },
+      { route: { strip: false, path: '/orthanc', kind: 'orthanc' } },
+    ]
+    for (const other of others) {
+      const first = made(theirs)
+      t.equal(made(theirs, { origin: `https://${['pacs', 'example.org:8443'].join('.')}` }), first)
+      t.strictNotSame(made(theirs, other), first, JSON.stringify(other))
+      t.strictSame(made(theirs, other), made([...theirs], other))
+      t.strictSame(made(theirs), first)
+    }
+  },
+)
 
 t.test('an answer for one person is kept by nobody else, unless the upstream has said otherwise', async t => {
   t.equal(values(made([]), 'cache-control'), 'private, no-store')
