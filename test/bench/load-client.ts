@@ -16,12 +16,14 @@ const terms = JSON.parse(process.env['TERMS'] ?? '{}') as {
   readonly about: string
   readonly port: number
   readonly seconds: number
+  /** Milliseconds at the beginning that do not count, where latencies are asked for. */
+  readonly settling: number
   readonly headers: Readonly<Record<string, string>>
   readonly ca: string
   readonly cert?: string
   readonly key?: string
 } // load.ts wrote it
-const { work, about, port, seconds, headers } = terms
+const { work, about, port, seconds, settling, headers } = terms
 
 const tls: ConnectionOptions = {
   ...{ host: '127.0.0.1', port, servername: 'localhost', ca: readFileSync(terms.ca), minVersion: 'TLSv1.3' },
@@ -146,15 +148,18 @@ async function http2(): Promise<number> {
   return answers
 }
 
-/** Requests begin by the clock, whether earlier ones are answered or not. @returns ms of each, sorted */
-async function steady(): Promise<number[]> {
+/** Requests begin by the clock, whether earlier ones are answered or not. @returns ms of each that came once it was settled, sorted */
+async function steady(): Promise<{ readonly answers: number; readonly times: readonly number[] }> {
   const agent = new Agent({ ...tls, keepAlive: true, maxSockets: 20 })
   const times: number[] = []
+  let answers = 0
+  const startedAt = performance.now()
   const ask = (begin: number) =>
     new Promise<void>((resolve, reject) => {
       const sent = request({ host: '127.0.0.1', port, path: '/1k', agent, headers: { host, ...headers } }, answer => {
         answer.resume().once('end', () => {
-          times.push(performance.now() - begin)
+          answers++
+          if (begin - startedAt >= settling) times.push(performance.now() - begin)
           if (answer.statusCode === 200) resolve()
           else reject(new WrongAnswer(`answered ${answer.statusCode}`))
         })
@@ -163,20 +168,19 @@ async function steady(): Promise<number[]> {
       sent.end()
     })
   const asked: Promise<void>[] = []
-  const startedAt = performance.now()
   while (!isOver()) {
     for (; asked.length < ((performance.now() - startedAt) / 1000) * Number(about); ) asked.push(ask(performance.now()))
     await pause(1)
   }
   await Promise.all(asked)
   agent.destroy()
-  return times.toSorted((a, b) => a - b)
+  return { answers, times: times.toSorted((a, b) => a - b) }
 }
 
 const startedAt = performance.now()
 try {
-  const times = work === 'steady' ? await steady() : []
-  const works = { http1, http2, full: handshakes, resumed: handshakes, steady: async () => times.length }
+  const { answers: atRate, times } = work === 'steady' ? await steady() : { answers: 0, times: [] }
+  const works = { http1, http2, full: handshakes, resumed: handshakes, steady: async () => atRate }
   const answers = await works[work]()
   const at = (share: number) => times[Math.floor((times.length - 1) * share)] ?? 0
   const latency = work === 'steady' ? { latency: { p50: at(0.5), p99: at(0.99) } } : {}

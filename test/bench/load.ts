@@ -186,8 +186,15 @@ export function http2(aim: Aim, path: BodyPath): Promise<Load> {
   return h2load(aim, { path, protocol: 'h2', args: ['-c', '4', '-m', streams] })
 }
 
+/** Milliseconds in which connections are made, which is another work: their handshakes are the slowest hundredth of two seconds. */
+const settling = 500
+const settlingOf = ({ seconds }: Aim): number => (seconds < 1 ? 0 : settling)
+/** A hundredth of the requests, and not one pause, is to be seen: it lasts so many times as long as other work. */
+const patience = 4
+
 /** Requests at a fixed rate, far below what it could do: how long the slowest of a hundred waits. */
-export async function steady(aim: Aim, requestsPerSecond: number): Promise<Load> {
+export async function steady(short: Aim, requestsPerSecond: number): Promise<Load> {
+  const aim = { ...short, seconds: short.seconds < 1 ? short.seconds : short.seconds * patience }
   if (aim.certificate) return own(aim, 'steady', String(requestsPerSecond))
   const log = join(aim.ground.dir, 'steady.log')
   rmSync(log, { force: true }) // it would append
@@ -195,7 +202,10 @@ export async function steady(aim: Aim, requestsPerSecond: number): Promise<Load>
   const args = ['-c', String(clients), '--rps', String(requestsPerSecond / clients), '--log-file', log]
   const load = await h2load(aim, { path: '/1k', protocol: 'http/1.1', args })
   const rows = readFileSync(log, 'utf8').trim().split('\n')
-  const times = rows.map(row => Number(row.split('\t')[2]) / 1000).toSorted((a, b) => a - b)
+  const all = rows.map(row => row.split('\t').map(Number) as [begin: number, status: number, took: number]) // microseconds
+  const from = Math.min(...all.map(([begin]) => begin)) + settlingOf(aim) * 1000
+  const times = all.filter(([begin]) => begin >= from).map(([, , took]) => took / 1000)
+  times.sort((a, b) => a - b)
   const at = (share: number) => times[Math.floor((times.length - 1) * share)] ?? 0
   return { ...load, latency: { p50: at(0.5), p99: at(0.99) } }
 }
@@ -209,6 +219,7 @@ export async function own(
   const { ground, running, certificate, seconds } = aim
   const terms = {
     ...{ work, about, port: running.port, seconds, headers: running.headers, ca: ground.authority.caFile },
+    settling: settlingOf(aim),
     ...(certificate ? { cert: ground.client.certFile, key: ground.client.keyFile } : {}),
   }
   const program = join(import.meta.dirname, 'load-client.ts')
