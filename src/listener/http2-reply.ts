@@ -27,12 +27,17 @@ export class Reply2 implements Reply {
   readonly #stream: ServerHttp2Stream
   readonly #id: string
   readonly #method: string
+  readonly #onEnd: () => void
 
-  /** @param method  as it came: of a WebSocket handshake CONNECT */
-  constructor(stream: ServerHttp2Stream, id: string, method: string) {
+  /**
+   * @param method  as it came: of a WebSocket handshake CONNECT
+   * @param onEnd   told when END_STREAM has gone out apart from the body
+   */
+  constructor(stream: ServerHttp2Stream, id: string, method: string, onEnd: () => void) {
     this.#stream = stream
     this.#id = id
     this.#method = method
+    this.#onEnd = onEnd
   }
 
   get bytes(): number {
@@ -53,6 +58,7 @@ export class Reply2 implements Reply {
     // Node ends a stream before it resets it, and a body that was cut would look whole. Where no length says better, the
     // end is sent by itself, once the body is out.
     const endsApart = !isBodiless && length === undefined
+    if (endsApart) this.#stream.on('wantTrailers', this.#sendEnd)
     this.#begin(status, headers, sink, { endStream: isBodiless, waitForTrailers: endsApart })
     return sink
   }
@@ -91,6 +97,12 @@ export class Reply2 implements Reply {
     this.endsApart = how.waitForTrailers === true
     this.#stream.respond(rawHead(status, this.#id, headers), how)
     return true
+  }
+
+  readonly #sendEnd = (): void => {
+    if (this.#stream.destroyed || this.#stream.closed) return
+    this.#stream.sendTrailers({})
+    this.#onEnd()
   }
 
   abort(): void {

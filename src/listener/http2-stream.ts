@@ -23,6 +23,8 @@ export interface CarryingStream extends Carrying {
   readonly stream: ServerHttp2Stream
   /** The client has said all that it had to say. */
   whole: boolean
+  /** The stream is closed. */
+  ended?: () => void
   reply?: Reply2
 }
 

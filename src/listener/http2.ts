@@ -98,11 +98,17 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
     const request = isTunnel ? asHandshake(read, isWhole) : read
     if (request.malformed !== undefined) account.malformed(headerBytes(raw))
     const id = exchangeId()
-    const reply = new Reply2(stream, id, read.method)
+    // RFC 9113 8.1: an answer that is complete before the request is, ends the stream without an error.
+    const letGo = () => {
+      if (isWhole || reply.tunnel !== undefined || stream.readableEnded || stream.destroyed || stream.closed) return
+      unwanted(carrying, account)
+      stream.close(constants.NGHTTP2_NO_ERROR)
+    }
+    const reply = new Reply2(stream, id, read.method, letGo)
     carrying.reply = reply
     const gone = new Departure()
     const finished = new Settleable<Ending>()
-    stream.on('close', () => {
+    carrying.ended = () => {
       const complete = reply.tunnel === undefined ? isComplete(stream) : !reply.aborted
       const ending = complete ? 'complete' : reply.aborted ? 'aborted' : 'client-gone'
       if (!complete || reply.tunnel !== undefined) {
@@ -111,23 +117,12 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
         reply.body?.destroy()
       }
       finished.settle(ending)
-    })
-    if (body !== undefined) stream.on('aborted', () => body.cut())
-    // RFC 9113 8.1: an answer that is complete before the request is, ends the stream without an error.
-    const letGo = () => {
-      if (isWhole || reply.tunnel !== undefined || stream.readableEnded || stream.destroyed || stream.closed) return
-      unwanted(carrying, account)
-      stream.close(constants.NGHTTP2_NO_ERROR)
     }
+    if (body !== undefined) stream.on('aborted', () => body.cut())
     if (!isWhole)
       stream.on('finish', () => {
         if (!reply.endsApart) letGo()
       })
-    stream.on('wantTrailers', () => {
-      if (stream.destroyed || stream.closed) return
-      stream.sendTrailers({})
-      letGo()
-    })
     const made = { id, startedAt: Date.now(), connection, request, reply, signal: gone, finished }
     if (isTunnel) take.upgrade({ ...made, upgrade: upgradeOf(stream, reply) }, () => [reply.progress])
     else take.exchange(made, () => [body, reply.progress])
@@ -162,8 +157,11 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
       const why = byUs ? undefined : account.takenBack(now, takeBack())
       if (why !== undefined) flooded(why)
       // Node's table of streams may keep it until the old generation is collected, and must not keep all that hung on it.
+      // With a listener for that, each of them would be taken off by itself.
+      stream.removeAllListeners('removeListener')
       stream.removeAllListeners()
       stream.on('error', noError)
+      carrying.ended?.()
     })
     const takeBack = starts.add(session, () => {
       if (stream.destroyed || stream.closed) return false
