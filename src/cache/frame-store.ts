@@ -69,8 +69,11 @@ export interface FrameStore {
   readonly used: number
 }
 
-/** What an entry takes besides its bytes: objects, the place in the map, a small header of each buffer. */
-const overhead = 1_024
+/**
+ * What an entry takes besides its bytes: objects, the place in the map, a small header of each buffer; and 800 bytes for what
+ * a client gets of its headers, which is noted on their list (forward/response-headers.ts).
+ */
+const overhead = 2_048
 /** Bytes of frames that have gone without another one in their place, and are worth collecting: so many, or this part of all. */
 const worthwhile = { bytes: 32 * 1024 * 1024, part: 1 / 8 }
 

@@ -18,7 +18,7 @@ t.test('thousands of frames never take more than was given, and the last ones ar
   const store = createFrameStore(limit, () => 0)
   for (let number = 0; number < 5_000; number++) {
     keep(store, String(number), (number * 7_919) % 90_000)?.release()
-    if (store.used > limit + 2_000) t.fail(`${store.used} bytes`)
+    if (store.used > limit + 3_000) t.fail(`${store.used} bytes`)
   }
   t.ok(store.find('4999'))
   t.equal(store.find('1'), undefined)
@@ -72,7 +72,7 @@ t.test('what is too old is put out, asked for or not', async t => {
   time = 100
   t.equal(store.find('a'), undefined)
   store.sweep()
-  t.ok(store.used > 1_000 && store.used < 2_000, 'all but the one that is being read')
+  t.ok(store.used > 2_000 && store.used < 3_000, 'all but the one that is being read')
 })
 
 t.test('another form of a frame is made once, and counts as long as the frame does', async t => {
