@@ -58,7 +58,6 @@ export class Reply2 implements Reply {
     // Node ends a stream before it resets it, and a body that was cut would look whole. Where no length says better, the
     // end is sent by itself, once the body is out.
     const endsApart = !isBodiless && length === undefined
-    if (endsApart) this.#stream.on('wantTrailers', this.#sendEnd)
     this.#begin(status, headers, sink, { endStream: isBodiless, waitForTrailers: endsApart })
     return sink
   }
@@ -95,6 +94,7 @@ export class Reply2 implements Reply {
     this.progress = progress
     if (this.#stream.destroyed || this.#stream.closed) return false
     this.endsApart = how.waitForTrailers === true
+    if (this.endsApart) this.#stream.on('wantTrailers', this.#sendEnd)
     this.#stream.respond(rawHead(status, this.#id, headers), how)
     return true
   }
@@ -102,7 +102,8 @@ export class Reply2 implements Reply {
   readonly #sendEnd = (): void => {
     if (this.#stream.destroyed || this.#stream.closed) return
     this.#stream.sendTrailers({})
-    this.#onEnd()
+    // Node sends them in its next turn, and not at all where the stream is closed by then.
+    setImmediate(this.#onEnd)
   }
 
   abort(): void {

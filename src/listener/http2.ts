@@ -197,7 +197,9 @@ export function createHttp2(take: Take2, connectionOf: (socket: TLSSocket) => Co
       }
       const account = guard.watch(session, socket, budget, limits.streams, flooded)
       const reader = new RequestReader(limits)
-      const line: Line = { connection, account, reader, flooded, running: 0, quietSince: performance.now() }
+      // Who has not asked yet has as long as over HTTP/1.1, however short a connection is kept behind an answer.
+      const quietSince = performance.now() + Math.max(0, limits.headers - limits.keepAlive)
+      const line: Line = { connection, account, reader, flooded, running: 0, quietSince }
       sessions.set(session, line)
       if (leaving) askToLeave(session)
       session.on('connect', () => session.destroyed || session.setLocalWindowSize(connectionWindow))

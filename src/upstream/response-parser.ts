@@ -103,22 +103,26 @@ export class ResponseParser {
     this.#head ??= new ResponseHead()
     const head = this.#head
     if (this.#text.length > mostHead) this.problem = 'a head that is too large'
-    else if (head.read(this.#text, isWhole)) this.#begin(head)
-    else this.problem = head.problem
+    else if (head.read(this.#text, isWhole)) {
+      // One that came in pieces is a part of a longer text, which would be held with it.
+      if (known === 0) this.#remember(head)
+      this.#begin(head)
+    } else this.problem = head.problem
     return next
+  }
+
+  #remember(head: ResponseHead): void {
+    if (head.status < 200 || this.#text.length > mostKnown) return
+    this.#known.text = this.#text
+    this.#known.head = head
   }
 
   #begin(head: ResponseHead): void {
     const { status } = head
-    const text = this.#text
     this.#text = ''
     if (status === 101) this.problem = 'another protocol, which nobody asked for'
     else if (status < 200) this.#inform(head)
     else {
-      if (text.length <= mostKnown) {
-        this.#known.text = text
-        this.#known.head = head
-      }
       this.#sink.onHead(head)
       const framing: Framing = head.isChunked ? 'chunked' : (head.length ?? 'until the end')
       if (this.#isHead || status === 204 || status === 304 || framing === 0) {

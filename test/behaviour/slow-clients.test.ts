@@ -124,3 +124,26 @@ t.test('a connection that asks nothing is closed, before its handshake and after
   t.match((await raw.read({ timeout: 5_000 })).ended, /end|error/, 'idle over HTTP/1.1')
   t.ok(await within(5_000, () => session.closed || session.destroyed), 'idle over HTTP/2')
 })
+
+for (const protocol of protocols) {
+  t.test(`over ${protocol} a client that is to keep no connection may take its time to ask`, async t => {
+    const { gateway } = await startApp(t, undefined, { listener: 'limits: { keepAlive: 0 s }' })
+    if (protocol === 'HTTP/1.1') {
+      using raw = await rawTls(gateway.port, { ca: gateway.authority.caPem })
+      await pause(300)
+      await raw.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
+      return t.match((await raw.read({ timeout: 5_000, until: /\r\n\r\n/ })).text, /^HTTP\/1\.1 200 /)
+    }
+    const session = connectHttp2(gateway.url, { ca: gateway.authority.caPem })
+    t.teardown(() => session.destroy())
+    const closed = new Promise<void>(resolve => void session.once('close', resolve))
+    await pause(300)
+    const stream = session.request({ ':path': '/' }).resume()
+    const status = await new Promise(resolve => {
+      stream.once('response', answer => resolve(answer[':status'])).once('error', resolve)
+    })
+    t.equal(status, 200)
+    await closed
+    t.pass('and is closed behind the answer')
+  })
+}

@@ -23,18 +23,26 @@ import { reply, resetMidBody } from '../fixture/upstream-answers.ts'
 const frameBytes = Buffer.alloc(512 * 1024, 'pixels ')
 
 t.test('on the wire', async t => {
-  const app = await startApp(t, ({ target }) => {
-    if (target === '/one-byte-short') return resetMidBody(frameBytes.subarray(1), frameBytes.length)
-    return reply({ body: frameBytes, ...(target === '/chunked' ? { chunk: 64 * 1024 } : {}) })
-  })
+  const app = await startApp(
+    t,
+    ({ target }) => {
+      if (target === '/one-byte-short') return resetMidBody(frameBytes.subarray(1), frameBytes.length)
+      return reply({ body: frameBytes, ...(target.startsWith('/chunked') ? { chunk: 64 * 1024 } : {}) })
+    },
+    { answerAt: 'head' },
+  )
   const { gateway } = app
-  const answerTo = (path: string) =>
+  /** @param uploads  the request goes on while it is answered */
+  const answerTo = (path: string, uploads = false) =>
     withHttp2({ port: gateway.port, ca: gateway.authority.caPem }, async line => {
-      const fields = line.fields().map(([name, value]) => [name, name === ':path' ? path : value] as const)
+      const fields = line
+        .fields(uploads ? 'POST' : 'GET')
+        .map(([name, value]) => [name, name === ':path' ? path : value] as const)
       await line.say(
         frame(settings, 0, 0, Buffer.concat([Buffer.from([0, 4]), word(2 ** 20)])),
         frame(windowUpdate, 0, 0, word(2 ** 20)),
-        frame(headers, endHeaders | endStream, 1, block(fields)),
+        frame(headers, uploads ? endHeaders : endHeaders | endStream, 1, block(fields)),
+        ...(uploads ? [frame(data, 0, 1, Buffer.alloc(10_000))] : []),
       )
       const isOver = (type: number, flags: number) => type === reset || (type === data && (flags & endStream) !== 0)
       t.ok(await line.sees(frames => frames.some(({ type, flags }) => isOver(type, flags)), 5_000), path)
@@ -47,6 +55,11 @@ t.test('on the wire', async t => {
         isReset: line.frames.some(({ type }) => type === reset),
       }
     })
+  const seeResets = async (path: string) => {
+    const answer = await answerTo(path, true)
+    t.ok(answer.bytes.equals(frameBytes), path)
+    t.ok(answer.endsCleanly, `${path}: the rest of an upload is refused behind the end, and not in its place`)
+  }
 
   const known = await answerTo('/known')
   t.ok(known.bytes.equals(frameBytes))
@@ -56,6 +69,8 @@ t.test('on the wire', async t => {
   const chunked = await answerTo('/chunked')
   t.ok(chunked.bytes.equals(frameBytes))
   t.match(chunked, { endsCleanly: true, isReset: false })
+  await seeResets('/known')
+  await seeResets('/chunked')
   for (const protocol of protocols)
     t.match(await endingOf(app, '/one-byte-short', protocol), { ending: 'cut' }, protocol)
 })
