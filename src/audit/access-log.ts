@@ -42,17 +42,35 @@ interface Entry {
   readonly ending: string | undefined
 }
 
-const quoted = memo(text => JSON.stringify(text), 64)
-const field = (name: string, value: string | number | undefined): string =>
-  value === undefined ? '' : `,"${name}":${typeof value === 'number' ? value : quoted(value)}`
+/** A field of texts that come again and again, as it stands in the line. */
+const field = (name: string) => {
+  const made = memo(text => `,"${name}":${JSON.stringify(text)}`, 64)
+  return (text: string | undefined): string => (text === undefined ? '' : made(text))
+}
+const fields = {
+  client: field('client'),
+  protocol: field('protocol'),
+  method: field('method'),
+  route: field('route'),
+  upstream: field('upstream'),
+  user: field('user'),
+  proof: field('proof'),
+  denied: field('denied'),
+  fault: field('fault'),
+  cache: field('cache'),
+  ending: field('ending'),
+}
 
 /** pino looks at each field as if it had never seen one: a tenth of a small request. */
-const asText = (entry: Entry): string =>
-  `"id":"${entry.id}"${field('client', entry.client)}${field('protocol', entry.protocol)}${field('method', entry.method)}` +
-  `${entry.path === undefined ? '' : `,"path":${JSON.stringify(entry.path)}`}${field('route', entry.route)}` +
-  `${field('upstream', entry.upstream)}${field('status', entry.status)}${field('bytes', entry.bytes)}` +
-  `${field('ms', entry.ms)}${field('user', entry.user)}${field('proof', entry.proof)}${field('denied', entry.denied)}` +
-  `${field('fault', entry.fault)}${field('cache', entry.cache)}${field('ending', entry.ending)}`
+function asText(entry: Entry): string {
+  const path = entry.path === undefined ? '' : `,"path":${JSON.stringify(entry.path)}`
+  const status = entry.status === undefined ? '' : `,"status":${entry.status}`
+  const who = `"id":"${entry.id}"${fields.client(entry.client)}${fields.protocol(entry.protocol)}${fields.method(entry.method)}`
+  const where = `${path}${fields.route(entry.route)}${fields.upstream(entry.upstream)}`
+  const what = `${status},"bytes":${entry.bytes},"ms":${entry.ms}${fields.user(entry.user)}${fields.proof(entry.proof)}`
+  const odd = `${fields.denied(entry.denied)}${fields.fault(entry.fault)}${fields.cache(entry.cache)}${fields.ending(entry.ending)}`
+  return `${who}${where}${what}${odd}`
+}
 
 export interface AccessLog {
   open(exchange: Exchange): void
