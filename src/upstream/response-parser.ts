@@ -80,20 +80,20 @@ export class ResponseParser {
 
   /** @returns where the head ends, or all that has come of it */
   #readHead(bytes: Buffer, from: number): number {
-    const known = this.#text.length
+    const before = this.#text.length
     let isWhole = false
     let next = bytes.length
-    if (known === 0) {
+    if (before === 0) {
       const end = bytes.indexOf(headEnd, from)
       isWhole = end !== -1
       if (isWhole) next = end + headEnd.length
       this.#text = bytes.toString('latin1', from, next)
     } else {
       this.#text += bytes.toString('latin1', from, bytes.length)
-      const end = this.#text.indexOf('\r\n\r\n', Math.max(0, known - 3))
+      const end = this.#text.indexOf('\r\n\r\n', Math.max(0, before - 3))
       isWhole = end !== -1
       if (isWhole) this.#text = this.#text.slice(0, end + headEnd.length)
-      next = from + this.#text.length - known
+      next = from + this.#text.length - before
     }
     const { head: same, text } = this.#known
     if (isWhole && same !== undefined && this.#text === text) {
@@ -105,7 +105,7 @@ export class ResponseParser {
     if (this.#text.length > mostHead) this.problem = 'a head that is too large'
     else if (head.read(this.#text, isWhole)) {
       // One that came in pieces is a part of a longer text, which would be held with it.
-      if (known === 0) this.#remember(head)
+      if (before === 0) this.#remember(head)
       this.#begin(head)
     } else this.problem = head.problem
     return next
