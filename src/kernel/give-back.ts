@@ -9,8 +9,8 @@ import { performance } from 'node:perf_hooks'
 import { collector } from './collector.ts'
 import { every } from './every.ts'
 
-/** Milliseconds without a further call, after which the burst is over. */
-const quiet = 1_000
+/** Milliseconds without a further call, after which the burst is over; and after which it is collected in the middle of one. */
+const [quiet, long] = [1_000, 5_000]
 /** Collecting takes this part of the time at most, whatever comes; and nothing is collected for less than a tenth more. */
 const mostOfTime = 1 / 50
 const worthwhile = 1.1
@@ -20,6 +20,7 @@ const pause = { length: 5 * 60_000, worked: 0.01 }
 
 // One for the process, as its memory is.
 let timer: NodeJS.Timeout | undefined
+let begun = 0
 let notBefore = 0
 /** Bytes that the process held before the burst. */
 let before = Number.POSITIVE_INFINITY
@@ -41,11 +42,14 @@ function held(): number | undefined {
  */
 export function giveBackSoon(since = held()): void {
   before = Math.min(before, since ?? before)
+  const now = performance.now()
+  if (timer === undefined) begun = now
   clearTimeout(timer)
-  timer = setTimeout(giveBack, Math.max(quiet, notBefore - performance.now())).unref()
+  timer = setTimeout(giveBack, Math.max(Math.min(quiet, begun + long - now), notBefore - now)).unref()
 }
 
 function giveBack(): void {
+  timer = undefined
   if ((held() ?? 0) < before * worthwhile) return
   const collect = collector()
   const spent = process.threadCpuUsage()
