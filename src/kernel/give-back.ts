@@ -1,5 +1,6 @@
 /**
- * Memory that a burst of work left behind, given back to the system once it is over.
+ * Memory that a burst of work left behind, given back to the system once it is over, and every five seconds while it
+ * lasts.
  *
  * V8 collects when it needs room, not when it has time, and keeps what it once had: after a flood the process would hold
  * three times of what it needs, for as long as nothing presses it. What everyday work has left is given back when a gateway has had
