@@ -150,7 +150,8 @@ export async function measure(plan: Plan): Promise<Cell[]> {
   for (const seat of seats)
     await dare(seat, async () => {
       if (seat.running === undefined || scenario.kind === 'weight') return
-      const aim = aimAt(seat.running, plan.patient ? (seat.target.warmUp ?? 1) : Math.min(1, plan.seconds))
+      const seconds = (seat.target.warmUp ?? 1) * (scenario.warmTimes ?? 1)
+      const aim = aimAt(seat.running, plan.patient ? seconds : Math.min(1, plan.seconds))
       seat.cipher = await probe(aim, '/1k')
       await probe(aim, '/512k')
       await (scenario.warm ?? scenario.run)(aim)

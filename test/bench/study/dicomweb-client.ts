@@ -47,9 +47,19 @@ const concat = async (stream: AsyncIterable<Buffer>) => Buffer.concat(await Arra
 
 function overHttp1(): (path: string) => Promise<Answer> {
   const agent = new Agent({ keepAlive: true, maxSockets: connections })
-  return async path => {
+  /** Orthanc closes what was quiet for a second, and a request may meet that: any client asks once more then. */
+  const ask = async (path: string): Promise<IncomingMessage> => {
     const sent = request(`${origin}${path}`, { agent, headers }).end()
-    const [answer] = (await once(sent, 'response')) as [IncomingMessage] // the only argument of this event
+    try {
+      const [answer] = (await once(sent, 'response')) as [IncomingMessage] // the only argument of this event
+      return answer
+    } catch (cause) {
+      if (sent.reusedSocket && (cause as NodeJS.ErrnoException).code === 'ECONNRESET') return ask(path)
+      throw cause
+    }
+  }
+  return async path => {
+    const answer = await ask(path)
     const { 'content-type': type = '', 'content-encoding': coding = '' } = answer.headers
     return { status: answer.statusCode ?? 0, type, coding, body: await concat(answer) }
   }
