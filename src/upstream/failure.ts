@@ -1,7 +1,7 @@
 /**
  * What went wrong at an upstream, by phase: not reached, not trusted, too slow, or broken.
  *
- * Stable codes are looked at, never messages. Source: Node and OpenSSL error codes, undici errors.
+ * Stable codes are looked at, never messages. Source: Node and OpenSSL error codes.
  */
 import type { Readable } from 'node:stream'
 import { Fault, type FaultCode } from '../kernel/fault.ts'
@@ -40,10 +40,7 @@ const byCode: Record<string, FaultCode> = {
   EHOSTUNREACH: 'upstream-unreachable',
   ENETUNREACH: 'upstream-unreachable',
   EADDRNOTAVAIL: 'upstream-unreachable',
-  UND_ERR_CONNECT_TIMEOUT: 'upstream-timeout',
   ETIMEDOUT: 'upstream-timeout',
-  UND_ERR_HEADERS_TIMEOUT: 'upstream-timeout',
-  UND_ERR_BODY_TIMEOUT: 'upstream-timeout',
 }
 
 const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '')
@@ -67,4 +64,4 @@ export const isBreak = (error: unknown): boolean => isStaleConnection(error) || 
 
 /** An idle connection that the server closed just as it was used: nothing was answered, so it may be tried once more. */
 export const isStaleConnection = (error: unknown): boolean =>
-  ['UPSTREAM_CLOSED', 'UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(codeOf(error))
+  ['UPSTREAM_CLOSED', 'ECONNRESET', 'EPIPE'].includes(codeOf(error))

@@ -1,5 +1,5 @@
 /**
- * What an upstream needs of an HTTP client. There are two: ours, and undici to compare it with.
+ * What an upstream needs of an HTTP client.
  */
 
 import type { HttpUpstreamSection } from '../config/upstream.ts'
@@ -32,8 +32,6 @@ export interface ClientTerms {
   readonly now: () => number
   readonly warn: (text: string) => void
 }
-
-export type OpenClient = (terms: ClientTerms) => HttpClient
 
 /** Why the signal of a request was aborted. */
 export const gone = (signal: Signal): Error =>

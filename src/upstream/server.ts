@@ -4,7 +4,8 @@
 import type { HttpUpstreamSection } from '../config/upstream.ts'
 import { isStaleConnection, isTooSlow, NotSent, upstreamFault } from './failure.ts'
 import { createHealthRecord, type HealthRecord } from './health.ts'
-import type { ClientTerms, HttpClient, OpenClient } from './http-client.ts'
+import type { ClientTerms, HttpClient } from './http-client.ts'
+import { openHttp1Client } from './http1-client.ts'
 import type { Profile } from './profiles.ts'
 import { dropBody, type UpstreamRequest, type UpstreamResponse } from './upstream.ts'
 
@@ -27,13 +28,13 @@ export class Server implements AsyncDisposable {
   readonly #name: string
   readonly #client: HttpClient
 
-  constructor(number: number, terms: ServerTerms, openClient: OpenClient) {
+  constructor(number: number, terms: ServerTerms) {
     const { name, section, profile } = terms
     this.number = number
     this.section = section
     this.#name = name
     this.record = createHealthRecord(terms.now)
-    this.#client = openClient({ ...terms, idleConnection: profile.idleConnection })
+    this.#client = openHttp1Client({ ...terms, idleConnection: profile.idleConnection })
   }
 
   /** Rejects as its client does. @param ended  see HttpClient */

@@ -13,8 +13,7 @@ import type { HeaderList } from '../listener/exchange.ts'
 import type { PeerTrust } from '../tls/peer-trust.ts'
 import { isBreak, isTooSlow, NotSent, upstreamFault } from './failure.ts'
 import type { Health } from './health.ts'
-import { gone, type OpenClient } from './http-client.ts'
-import { openHttp1Client } from './http1-client.ts'
+import { gone } from './http-client.ts'
 import { createLanes } from './lanes.ts'
 import { type Profile, profiles } from './profiles.ts'
 import { isRepeatable, Server } from './server.ts'
@@ -108,8 +107,7 @@ export interface Turn {
 }
 
 /**
- * @param warn    told once of what is odd about a server that is believed: a pinned certificate that has expired
- * @param client  another client, for tests and benchmarks
+ * @param warn  told once of what is odd about a server that is believed: a pinned certificate that has expired
  */
 export function openUpstream(
   name: string,
@@ -117,7 +115,6 @@ export function openUpstream(
   trust: PeerTrust | undefined,
   now: () => number,
   warn: (text: string) => void = () => undefined,
-  openClient: OpenClient = openHttp1Client,
 ): Upstream {
   const profile = profiles[section.kind]
   const warned = new Set<string>()
@@ -127,7 +124,7 @@ export function openUpstream(
   }
   const all = section.urls.map((url, index) => {
     const terms = { name, section: { ...section, url }, trust, profile, now, warn: once }
-    return new Server(index + 1, terms, openClient)
+    return new Server(index + 1, terms)
   })
   const say = (text: string) => warn(`upstream ${name}: ${text}`)
   const servers = createServers(all, say, () => lanes.forEach(one => void one.widened()))

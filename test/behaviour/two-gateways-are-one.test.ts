@@ -50,8 +50,8 @@ authority: { dir: "${authority.authority.dir}" }
       headers: { 'content-type': 'application/x-www-form-urlencoded', origin: one.url },
     })
     t.equal(out.status, 303)
+    await running.seeEnded(t, 1_000)
     t.ok(await within(1_000, async () => (await statusOf(other, cookie, '/-/home')) === 303))
-    await running.seeEnded(t, patience)
     t.same(running.goodbye(), [1008, 'the session has ended'])
   })
 

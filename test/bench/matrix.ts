@@ -63,7 +63,7 @@ export interface Plan {
 export const median = (values: readonly number[]): number | undefined =>
   values.length === 0 ? undefined : values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)]
 
-const lessIsBetter = new Set(['ms', 'MB'])
+export const lessIsBetter: ReadonlySet<string> = new Set(['ms', 'MB'])
 
 /** The answer must be what lies upstream, byte by byte. @returns protocol and cipher suite */
 export async function probe({ ground, running, certificate }: Aim, path: keyof Ground['hashes']): Promise<string> {

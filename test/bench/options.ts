@@ -9,10 +9,19 @@ import { caddy } from './targets/caddy.ts'
 import { haproxy } from './targets/haproxy.ts'
 import { httpProxy } from './targets/http-proxy.ts'
 import { nginx, nginxOpen } from './targets/nginx.ts'
-import { sallyport } from './targets/sallyport.ts'
+import { sallyport, sallyportSilent } from './targets/sallyport.ts'
 import { type Auth, auths, type Target } from './targets/target.ts'
 
-export const allTargets: readonly Target[] = [nginx, sallyport(), haproxy, apache, caddy, httpProxy, nginxOpen]
+export const allTargets: readonly Target[] = [
+  nginx,
+  sallyport(),
+  haproxy,
+  apache,
+  caddy,
+  httpProxy,
+  nginxOpen,
+  sallyportSilent,
+]
 const names = (list: readonly { readonly name: string }[]) => list.map(({ name }) => name).join(' ')
 
 export const help = `Usage: npm run bench -- [COMMAND] [OPTIONS]

@@ -4,7 +4,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
-import { type Cell, median } from './matrix.ts'
+import { type Cell, lessIsBetter, median } from './matrix.ts'
 import { coresFor } from './processes.ts'
 import { type Scenario, scenarios } from './scenarios.ts'
 import type { Auth, Job } from './targets/target.ts'
@@ -71,8 +71,18 @@ export const sectionTitle = (auth: Auth, workers: number): string =>
 
 const percent = (share: number | undefined) => `${Math.round((share ?? 0) * 100)} %`
 
+/** Who signs people in against who does not, each in the same repetition. */
+const againstOpen = (own: Cell, open: Cell): number | undefined =>
+  median(
+    own.rounds.flatMap(({ value }, turn) => {
+      const other = open.rounds[turn]?.value
+      return other === undefined ? [] : [lessIsBetter.has(own.unit) ? other / value : value / other]
+    }),
+  )
+
 function section(cells: readonly Cell[], auth: Auth, workers: number): string[] {
   const targets = [...new Set(cells.map(({ target }) => target))]
+  const hasOpen = targets.includes('nginx-open')
   const rows = scenarios.flatMap(({ name, title, unit }) => {
     const row = cells.filter(({ scenario }) => scenario === name)
     if (row.length === 0) return []
@@ -81,8 +91,13 @@ function section(cells: readonly Cell[], auth: Auth, workers: number): string[] 
       return cell === undefined ? '–' : cellText(cell)
     })
     const base = row.find(({ target }) => target === 'nginx')
+    const [open, own] = [
+      row.find(({ target }) => target === 'nginx-open'),
+      row.find(({ target }) => target === 'sallyport'),
+    ]
+    const against = open && own && againstOpen(own, open)
     const strangers = Math.max(0, ...row.flatMap(({ rounds }) => rounds.map(round => round.strangers)))
-    return `| ${title} (${unit}) | ${texts.join(' | ')} | ${(base?.rounds.length ?? 0) > 1 ? percent(base?.spread) : '–'} | ${strangers.toFixed(1)} |`
+    return `| ${title} (${unit}) | ${texts.join(' | ')} | ${hasOpen ? `${against === undefined ? '–' : `×${against.toFixed(2)}`} | ` : ''}${(base?.rounds.length ?? 0) > 1 ? percent(base?.spread) : '–'} | ${strangers.toFixed(1)} |`
   })
   const { gateway, rest, shared } = coresFor(workers)
   const why = new Map<string, Set<string>>()
@@ -97,8 +112,8 @@ function section(cells: readonly Cell[], auth: Auth, workers: number): string[] 
     '',
     `Gateway on processor ${gateway}, load and upstream on ${rest}.${shared ? ' **They share it: compare the CPU, not the throughput.**' : ''}`,
     '',
-    `| work | ${targets.join(' | ')} | nginx varied by | others' load |`,
-    `| --- |${' ---: |'.repeat(targets.length + 2)}`,
+    `| work | ${targets.join(' | ')} | ${hasOpen ? 'sallyport against nginx-open | ' : ''}nginx varied by | others' load |`,
+    `| --- |${' ---: |'.repeat(targets.length + (hasOpen ? 3 : 2))}`,
     ...rows,
     '',
     ...[...why].map(([key, names]) => `- ${key}${names.size === measured ? '' : ` (${[...names].join(', ')})`}`),

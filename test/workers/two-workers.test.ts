@@ -85,11 +85,11 @@ t.test('who signs in at one is known to both, and who signs out is gone from bot
     body: new URLSearchParams({ token }).toString(),
   })
   t.equal(out.resume().statusCode, 303)
-  t.ok(await within(4_000, () => goodbyes.length === 2), 'of both workers')
+  t.ok(await within(1_000, () => goodbyes.length === 2), 'of both workers')
   const ended = [1008, 'the session has ended']
   t.same(goodbyes, [ended, ended])
   t.ok(
-    await within(1_500, async () => {
+    await within(1_000, async () => {
       const answers = await Promise.all([ask('/in/3', { cookie }), ask('/in/4', { cookie })])
       return answers.every(answer => answer.resume().statusCode === 401)
     }),

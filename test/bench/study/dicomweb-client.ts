@@ -23,6 +23,8 @@ export interface ClientTerms {
 
 export interface ClientOutcome {
   readonly seconds: number
+  /** The longest time in which no frame came, in seconds. */
+  readonly stall: number
   /** MB of bodies as they came. */
   readonly megabytes: number
   /** Seconds of CPU that the client needed. */
@@ -110,15 +112,21 @@ const startedAt = performance.now()
 const ask = origin.startsWith('https:') ? overHttp2() : overHttp1()
 const left = Object.keys(frames)
 const answers: [string, Answer][] = []
+let [stall, last] = [0, startedAt]
 const loader = async () => {
-  for (let path = left.shift(); path !== undefined; path = left.shift()) answers.push([path, await ask(path)])
+  for (let path = left.shift(); path !== undefined; path = left.shift()) {
+    answers.push([path, await ask(path)])
+    const now = performance.now()
+    stall = Math.max(stall, now - last)
+    last = now
+  }
 }
 await Promise.all(Array.from({ length: inFlight }, loader))
 const seconds = (performance.now() - startedAt) / 1000
 const { user, system } = process.cpuUsage()
 const wrong = answers.map(([path, answer]) => judge(answer, frames[path] ?? '')).find(verdict => verdict !== undefined)
 const outcome: ClientOutcome = {
-  ...{ seconds, cpu: (user + system) / 1e6 },
+  ...{ seconds, stall: stall / 1000, cpu: (user + system) / 1e6 },
   megabytes: answers.reduce((sum, [, { body }]) => sum + body.length, 0) / 2 ** 20,
   codings: [...new Set(answers.map(([, { coding }]) => coding))],
   ...(wrong === undefined ? {} : { wrong }),

@@ -10,6 +10,8 @@ export interface StudyResult {
   readonly seconds: number
   /** OHIF only. */
   readonly firstPixels?: number
+  /** The others: the longest time in which no frame came, in seconds. */
+  readonly stall?: number
   readonly megabytes: number
   readonly codings: readonly string[]
   /** Seconds of CPU. */
@@ -40,11 +42,11 @@ function table(results: readonly StudyResult[]): string[] {
   const nginx = ways.get('nginx') ?? []
   const hasPixels = results.some(({ firstPixels }) => firstPixels !== undefined)
   return [
-    `| way | ${hasPixels ? 'first image s | ' : ''}last frame s | against nginx | MB | coding | gateway CPU s | Orthanc CPU s |`,
-    `| --- | ${hasPixels ? '---: | ' : ''}---: | ---: | ---: | --- | ---: | ---: |`,
+    `| way | ${hasPixels ? 'first image s | ' : 'longest stall s | '}last frame s | against nginx | MB | coding | gateway CPU s | Orthanc CPU s |`,
+    '| --- | ---: | ---: | ---: | ---: | --- | ---: | ---: |',
     ...[...ways].map(([way, runs]) => {
       const ratio = median(runs.flatMap(({ seconds }, turn) => (nginx[turn] ? [nginx[turn].seconds / seconds] : [])))
-      const pixels = hasPixels ? `${middle(runs.flatMap(({ firstPixels }) => firstPixels ?? []))} | ` : ''
+      const pixels = `${middle(runs.flatMap(({ firstPixels, stall }) => (hasPixels ? firstPixels : stall) ?? []))} | `
       const coding = [...new Set(runs.flatMap(({ codings }) => codings))].filter(one => one !== '').join(', ')
       const of = (read: (run: StudyResult) => number, digits = 2) => middle(runs.map(read), digits)
       return `| ${way} | ${pixels}${of(run => run.seconds)} | ${ratio === undefined ? '–' : `×${ratio.toFixed(2)}`} | ${of(run => run.megabytes, 1)} | ${coding} | ${of(run => run.gatewayCpu)} | ${of(run => run.orthancCpu)} |`

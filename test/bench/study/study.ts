@@ -139,7 +139,7 @@ export async function study(t: T, terms: StudyTerms, say: (line: string) => void
   const note = (client: StudyResult['client'], way: string, pids: readonly number[]) => {
     const [gateway, orthanc] = [cpuWatch(pids), cpuWatch(ground.orthancPids)]
     const strangers = strangerWatch([...pids, ...ground.orthancPids])
-    return (figures: Pick<StudyResult, 'seconds' | 'megabytes' | 'firstPixels' | 'codings'>) => {
+    return (figures: Pick<StudyResult, 'seconds' | 'stall' | 'megabytes' | 'firstPixels' | 'codings'>) => {
       const cost = { gatewayCpu: gateway(), orthancCpu: orthanc(), strangers: strangers() }
       results.push({ client, way, ...figures, ...cost })
       say(`${client}, ${way}: ${figures.seconds.toFixed(2)} s, ${figures.megabytes.toFixed(1)} MB`)
@@ -198,7 +198,7 @@ async function overSlowLine(
     client: StudyResult['client'],
     way: string,
     pids: readonly number[],
-  ) => (figures: Pick<StudyResult, 'seconds' | 'megabytes' | 'firstPixels' | 'codings'>) => void,
+  ) => (figures: Pick<StudyResult, 'seconds' | 'stall' | 'megabytes' | 'firstPixels' | 'codings'>) => void,
   skipped: Map<string, string>,
 ): Promise<void> {
   await using parts = new AsyncDisposableStack()

@@ -13,7 +13,7 @@ import type { TestAuthority, TestPair } from '../../fixture/authority.ts'
 import { askSite } from '../../fixture/site.ts'
 import { asRoot, nginxTemp } from '../ground.ts'
 import { program } from '../targets/sallyport.ts'
-import { launch } from '../targets/target.ts'
+import { launch, suite } from '../targets/target.ts'
 
 export interface StudyGround {
   readonly dir: string
@@ -103,6 +103,7 @@ http {
   server {
     listen 127.0.0.1:${port} ssl http2; server_name localhost;
     ssl_certificate ${ground.server.certFile}; ssl_certificate_key ${ground.server.keyFile};
+    ssl_protocols TLSv1.3; ssl_conf_command Ciphersuites ${suite};
     root ${ground.viewer};
     proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host;
     proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto https;

@@ -7,7 +7,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Ground } from '../ground.ts'
 import { coresFor } from '../processes.ts'
-import { basicOf, type Job, launch, type Target } from './target.ts'
+import { basicOf, type Job, launch, suite, type Target } from './target.ts'
 
 interface Terms {
   readonly dir: string
@@ -55,6 +55,7 @@ ListenBacklog 4096
 Listen 127.0.0.1:${port}
 SSLSessionCache shmcb:${dir}/ssl(512000)
 SSLProtocol TLSv1.3
+SSLCipherSuite TLSv1.3 ${suite}
 <VirtualHost 127.0.0.1:${port}>
   SSLEngine on
   SSLCertificateFile ${ground.server.certFile}

@@ -7,7 +7,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Ground } from '../ground.ts'
 import { coresFor } from '../processes.ts'
-import { type Job, launch, type Target } from './target.ts'
+import { type Job, launch, suite, type Target } from './target.ts'
 
 interface Terms {
   readonly dir: string
@@ -30,7 +30,7 @@ defaults
   timeout http-keep-alive 75s
   http-reuse always
 frontend web
-  bind 127.0.0.1:${port} ssl crt ${dir}/server.pem ssl-min-ver TLSv1.3 alpn h2,http/1.1 ${
+  bind 127.0.0.1:${port} ssl crt ${dir}/server.pem ssl-min-ver TLSv1.3 ciphersuites ${suite} alpn h2,http/1.1 ${
     job.auth === 'certificate' ? `ca-file ${ground.authority.caFile} verify required` : ''
   }
   option forwardfor

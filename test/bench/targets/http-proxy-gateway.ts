@@ -31,7 +31,12 @@ if (cluster.isPrimary && Number(workers) > 1) {
     response.end()
   })
   const clients = ca === undefined ? {} : { ca: readFileSync(ca), requestCert: true, rejectUnauthorized: true }
-  const own = { cert: readFileSync(certificate), key: readFileSync(key), minVersion: 'TLSv1.3' } as const
+  const own = {
+    cert: readFileSync(certificate),
+    key: readFileSync(key),
+    minVersion: 'TLSv1.3',
+    ciphers: 'TLS_AES_128_GCM_SHA256',
+  } as const
   // The same in all processes, or a session would be resumed by one of them only. 48 bytes, as node:tls wants them.
   const terms = { ...own, ticketKeys: createHash('sha384').update(own.key).digest(), ...clients }
   const server = createServer(terms, (request, response) => {

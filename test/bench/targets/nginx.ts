@@ -11,7 +11,7 @@ import type { Test } from 'tap'
 import { asRoot, type Ground, nginxTemp } from '../ground.ts'
 import { coresFor } from '../processes.ts'
 import { besideServer } from './beside.ts'
-import { type Auth, can, type Job, launch, type Target } from './target.ts'
+import { type Auth, can, type Job, launch, suite, type Target } from './target.ts'
 
 interface Terms {
   readonly dir: string
@@ -36,7 +36,7 @@ http {
   server {
     listen 127.0.0.1:${port} ssl http2 backlog=4096; server_name localhost;
     ssl_certificate ${ground.server.certFile}; ssl_certificate_key ${ground.server.keyFile};
-    ssl_protocols TLSv1.3; ssl_session_cache shared:SSL:10m; ssl_session_timeout 1h;
+    ssl_protocols TLSv1.3; ssl_conf_command Ciphersuites ${suite}; ssl_session_cache shared:SSL:10m; ssl_session_timeout 1h;
     ${job.auth === 'certificate' ? `ssl_verify_client on; ssl_client_certificate ${ground.authority.caFile};` : ''}
     ${authPort === undefined ? '' : 'auth_request /-auth;'}
     location / { proxy_pass http://files; ${forwarded} }
