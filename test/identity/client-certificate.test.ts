@@ -49,6 +49,28 @@ t.test('a client certificate', async t => {
     t.equal(said(closed((await door.meet(alice)).peer, Date.now())), 'absent', 'where none is asked for none counts')
   })
 
+  await t.test('is judged once for each connection, and again when trust has changed', async t => {
+    let judged = 0
+    class Counted extends Set<string> {
+      override has(fingerprint: string): boolean {
+        judged++
+        return super.has(fingerprint)
+      }
+    }
+    const trust = { ...door.truststore, singles: new Counted(door.truststore.singles) }
+    const one = await door.meet(alice)
+    const looksOf = (read: ReturnType<typeof reader>, { peer }: typeof one) => {
+      judged = 0
+      t.equal(said(read(peer, Date.now())), 'alice')
+      return judged
+    }
+    const read = reader(realm(), trust)
+    const looks = looksOf(read, one)
+    t.ok(looks > 0)
+    for (let times = 0; times < 100; times++) t.equal(looksOf(read, one), 0)
+    t.equal(looksOf(reader(realm(), trust), one), looks, 'a reader for each state of trust')
+  })
+
   await t.test('is refused with its reason when the chain does not hold', async t => {
     const read = reader(realm(), door.truststore)
     const rogue = pairOf(await authority.rogueClient('alice'))
