@@ -1,6 +1,7 @@
 /**
  * One upstream as the gateway meets it: what is tried again, what is cut, and what waits.
  */
+import { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
@@ -67,6 +68,36 @@ t.test('bodies are framed anew, one request for each, whatever the method', asyn
   t.same(
     there.received.map(({ method, framing }) => `${method} ${framing}`),
     [...['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'].map(method => `${method} chunked`), 'POST length'],
+  )
+})
+
+t.test('a head and its small body go out in one write', async t => {
+  const fixture = await startUpstream(t)
+  const port = Number(new URL(fixture.url).port)
+  const writes: string[] = []
+  for (const name of ['_write', '_writev'] as const) {
+    const genuine: (this: Socket, ...given: unknown[]) => unknown = Socket.prototype[name] as never
+    t.intercept(Socket.prototype, name, {
+      configurable: true,
+      value(this: Socket, ...given: unknown[]) {
+        if (this.remotePort === port) writes.push(name)
+        return genuine.apply(this, given)
+      },
+    })
+  }
+  const upstream = open(t, fixture.url)
+  for (const text of ['first', 'over a kept connection']) {
+    const headers = [
+      ['host', 'pacs.example.org'],
+      ['content-length', String(text.length)],
+    ] as const
+    const body = Readable.from([Buffer.from(text)], { objectMode: false })
+    await upstream.send(asking({ method: 'POST', headers, body }))
+  }
+  t.same(writes, ['_writev', '_writev'])
+  t.same(
+    fixture.received.map(({ body }) => String(body)),
+    ['first', 'over a kept connection'],
   )
 })
 
