@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { connect } from 'node:tls'
 import t from 'tap'
 import { WebSocket } from 'ws'
+import { ledgerFile, openLedger } from '../../src/issuer/ledger.ts'
 import { within } from '../behaviour/app.ts'
 import { signIn, textOf } from '../cli/signed-in.ts'
 import { askSite } from '../fixture/site.ts'
@@ -94,6 +95,40 @@ t.test('who signs in at one is known to both, and who signs out is gone from bot
       return answers.every(answer => answer.resume().statusCode === 401)
     }),
   )
+})
+
+t.test('a certificate that is taken back is refused by both', async t => {
+  const carol = await site.authority.client('carol')
+  const identity = { cert: carol.chainPem, key: carol.keyPem }
+  /** What she has open when it is taken back is cut. */
+  const meets = (path: string) =>
+    askSite(site, served, path, identity).then(
+      answer => answer.resume().statusCode,
+      () => 'cut',
+    )
+  for (const path of ['/in/carol-1', '/in/carol-2']) t.equal(await meets(path), 200)
+  t.not(await served.workerOf('/in/carol-1'), await served.workerOf('/in/carol-2'))
+  const sockets = ['/in/carol-ws-1', '/in/carol-ws-2'].map(
+    path =>
+      new WebSocket(`wss://localhost:${served.port}${path}`, {
+        ...{ ca: site.authority.caPem, ...identity },
+        headers: { origin: url },
+      }),
+  )
+  let ended = 0
+  for (const socket of sockets) socket.on('error', () => undefined).on('close', () => ended++)
+  t.ok(await within(5_000, () => sockets.every(socket => socket.readyState === WebSocket.OPEN)))
+
+  using ledger = openLedger(join(site.dir, 'state', ledgerFile))
+  for (const issued of site.authority.ledger.list()) ledger.record(issued)
+  ledger.revoke(carol.serial, { at: new Date(), reason: 'keyCompromise' })
+  t.ok(
+    await within(1_000, async () => {
+      const answers = await Promise.all([meets('/in/carol-3'), meets('/in/carol-4')])
+      return answers.every(answer => answer === 401)
+    }),
+  )
+  t.ok(await within(1_500, () => ended === 2), 'and what both had open has ended')
 })
 
 t.test('who guesses has as many tries as with one', async t => {
