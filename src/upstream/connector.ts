@@ -22,8 +22,8 @@ export function addressOf({ url }: HttpUpstreamSection): PeerAddress {
   return { host: url.hostname.replace(/^\[|\]$/g, ''), port }
 }
 
-/** @returns undefined for an upstream without TLS. Rejects with a PeerRefusal, or with what Node says */
-export async function secureConnection(
+/** @returns undefined for an upstream without TLS */
+async function secureConnection(
   section: HttpUpstreamSection,
   trust: PeerTrust | undefined,
   { signal, warn, onread }: Pick<Approach, 'signal' | 'warn' | 'onread'> = {},
@@ -34,7 +34,7 @@ export async function secureConnection(
   return socket.setNoDelay(true).setKeepAlive(true, keepAliveAfter)
 }
 
-/** Rejects as `secureConnection` does. @returns a socket that is connected, and over TLS proved */
+/** Rejects with a PeerRefusal, or with what Node says. @returns a socket that is connected, and over TLS proved */
 export async function connectionTo(
   section: HttpUpstreamSection,
   trust: PeerTrust | undefined,
