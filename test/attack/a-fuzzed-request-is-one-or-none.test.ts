@@ -8,7 +8,6 @@ import { startHttpProxy, startNginx, startSallyport } from './differential/gates
 import { knownCount } from './differential/http1-connection.ts'
 
 const seed = 20_261_128
-t.setTimeout(120_000)
 const tallies: Tally[] = []
 
 t.test('of each request that goes in at most one comes out, and it is the one that was judged', async t => {

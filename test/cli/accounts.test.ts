@@ -9,8 +9,6 @@ import { hasTerminal, onTerminal } from './command.ts'
 import { accountOf, type PeopleOptions, peoplePlace } from './people-place.ts'
 
 const secret = 'correct horse battery'
-// Each command is a process of its own, and a busy machine starts them slowly.
-t.setTimeout(240_000)
 
 const groups = { radiology: ['alice', 'bob'], system: ['bob', 'carol'], 'pacs-admins': ['bob'] }
 

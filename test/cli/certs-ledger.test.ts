@@ -7,9 +7,6 @@ import { openLedger } from '../../src/issuer/ledger.ts'
 import { place, secret } from './certs-place.ts'
 import { modeOf } from './command.ts'
 
-// Each command is a process of its own, and a busy machine starts them slowly.
-t.setTimeout(120_000)
-
 /** A place where alice has two certificates, bob one, and late's has ended. */
 async function issued(t: Parameters<typeof place>[0]) {
   const here = await place(t, 'empty')

@@ -6,9 +6,6 @@ import t from 'tap'
 import { place, secret } from './certs-place.ts'
 import { modeOf } from './command.ts'
 
-// Each command is a process of its own, and a busy machine starts them slowly.
-t.setTimeout(120_000)
-
 const prefix = 'omero config set omero.glacier2.IceSSL.'
 
 t.test('it makes the four files, and prints the settings in their order, fit for a shell', async t => {

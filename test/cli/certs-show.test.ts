@@ -8,9 +8,6 @@ import { openLedger } from '../../src/issuer/ledger.ts'
 import { listener, place, secret } from './certs-place.ts'
 import { modeOf } from './command.ts'
 
-// Each command is a process of its own, and a busy machine starts them slowly.
-t.setTimeout(120_000)
-
 t.test('show prints what openssl says, from PEM, DER and PKCS#12', async t => {
   const { certs, openssl, put } = await place(t)
   put('password', `${secret}\n`)

@@ -7,8 +7,6 @@ import { listener, place, secret } from './certs-place.ts'
 import { hasTerminal, modeOf, onTerminal } from './command.ts'
 
 const passwordIn = (stdout: string) => /shown only now: ([a-z2-9-]{29})\n/.exec(stdout)?.[1] ?? 'no password was shown'
-// Each command is a process of its own, and a busy machine starts them slowly.
-t.setTimeout(120_000)
 
 t.test('the authority is made once, and never replaced', async t => {
   const { certs, cwd, file, openssl } = await place(t, 'empty')

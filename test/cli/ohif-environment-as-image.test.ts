@@ -5,8 +5,6 @@ import { curl } from '../fixture/curl.ts'
 import { makeImage, requireContainer, runContainer, startContainer } from './ohif-container.ts'
 import { freePort, makePlace, pageFor, putViewer, script, selfSigned } from './ohif-place.ts'
 
-t.setTimeout(120_000)
-
 /** `-v /path/to/certificate:… -v /path/to/private/key:…` @param keyMode  of the mounted key, which belongs to root */
 function makeContainer(
   t: Test,

@@ -13,8 +13,6 @@ import { viewerRoot } from '../fixture/viewer.ts'
 import { imageBrightness, shoot, watch } from '../real/in-browser.ts'
 import { makePlace, serveThere } from './ohif-place.ts'
 
-t.setTimeout(180_000)
-
 /** An archive on an origin of its own that lets every page in: what sites with the OHIF image have. */
 async function archive({ request: asked, reply }: Exchange, orthanc: string): Promise<void> {
   const cors: HeaderList = [

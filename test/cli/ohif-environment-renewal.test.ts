@@ -7,8 +7,6 @@ import { rawTls } from '../fixture/raw-tls.ts'
 import { requireReal } from '../fixture/real.ts'
 import { makePlace, pageFor, selfSigned, serveThere } from './ohif-place.ts'
 
-t.setTimeout(120_000)
-
 const fingerprint = (file: string) => new X509Certificate(readFileSync(file)).fingerprint256
 const request = 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'
 

@@ -13,7 +13,6 @@ import { requireReal } from '../fixture/real.ts'
 import { freePort, makePlace, pageFor, script, selfSigned, serveOnce, serveThere } from './ohif-place.ts'
 
 const tools = [...curlTools, 'openssl']
-t.setTimeout(120_000)
 // Each starts a program, and then mostly waits.
 t.jobs = 2
 

@@ -8,8 +8,6 @@ import { hasTerminal, onTerminal } from './command.ts'
 import { accountOf, peoplePlace } from './people-place.ts'
 
 const secret = 'correct horse battery'
-// Each command is a process of its own, and a busy machine starts them slowly.
-t.setTimeout(180_000)
 
 function issue(ledger: FileLedger, serial: string, name: string, more: Partial<IssuedRecord> = {}) {
   const dates = { notAfter: new Date(Date.now() + 86_400_000).toISOString(), when: new Date().toISOString() }

@@ -19,9 +19,6 @@ function place(t: Test) {
   return { cwd, file, users, accounts: openLocalAccounts({ file, clock: systemClock }) }
 }
 
-// Each command is a process of its own, and a busy machine starts them slowly.
-t.setTimeout(120_000)
-
 t.test('an account is added with a password from the pipe, and signs in with it', async t => {
   const { file, users, accounts, cwd } = place(t)
   const added = await users(['add', 'alice', '--group', 'radiology', 'pacs-admins'], { input: `${secret}\n` })

@@ -7,9 +7,6 @@ import t, { type Test } from 'tap'
 import { startCommand } from '../fixture/command.ts'
 import { modeOf, type Surroundings, sallyport } from './command.ts'
 
-// Each command is a process of its own, and a busy machine starts them slowly.
-t.setTimeout(120_000)
-
 /** A folder with a package as npm would pack it, and `npm` in front of the path doing what the test says. */
 function place(t: Test, npm = 'echo "npm error code ENOTFOUND" >&2; exit 1') {
   const cwd = mkdtempSync(join(tmpdir(), 'sallyport-viewer-'))

@@ -9,7 +9,6 @@ import { movedClock } from './moved-clock.ts'
 import { type RealmsOptions, realmsOf } from './realms-of.ts'
 
 if (!requireReal(t, slapdTools)) process.exit(0)
-t.setTimeout(170_000)
 
 const each = 200
 /** Of one kind at the same time: all fit into one step of the grid, also on a busy machine. */

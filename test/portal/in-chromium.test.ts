@@ -6,8 +6,6 @@ import { chromiumTools, startChromium } from '../fixture/chromium.ts'
 import { requireReal } from '../fixture/real.ts'
 import { alicesPassword, type House, startHouse } from './portal-house.ts'
 
-t.setTimeout(180_000)
-
 /** Where the pictures go, for whoever wants to look at the pages. */
 const shots = process.env['PORTAL_SHOTS']
 

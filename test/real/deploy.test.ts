@@ -26,8 +26,6 @@ import { type CommandOptions, runCommand, startCommand } from '../fixture/comman
 import { requireReal, requireRoot } from '../fixture/real.ts'
 import { installs } from './npm.ts'
 
-t.setTimeout(120_000)
-
 const checkout = resolve(import.meta.dirname, '../..')
 const deploy = join(checkout, 'config/deploy')
 const read = (name: string) => readFileSync(join(deploy, name), 'utf8')

@@ -8,8 +8,6 @@ import { startAuthority } from '../fixture/authority.ts'
 import { glacier2Tools, type IceProperties, startTlsRouter, type TlsRouter } from '../fixture/glacier2.ts'
 import { requireReal } from '../fixture/real.ts'
 
-t.setTimeout(120_000)
-
 /** As a shell and OMERO would: each `omero config set` line becomes a property of the router. */
 function settingsIn(stdout: string, cwd: string): IceProperties {
   const print = `omero() { printf '%s=%s\\n' "$3" "$4"; }\n${stdout}`

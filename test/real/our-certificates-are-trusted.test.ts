@@ -18,9 +18,6 @@ import { startTestGateway } from '../fixture/gateway.ts'
 import { requireReal } from '../fixture/real.ts'
 import { startUpstream } from '../fixture/upstream.ts'
 
-// Each command is a process of its own, and browsers take their time.
-t.setTimeout(120_000)
-
 function run(command: string, ...args: string[]) {
   const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' })
   return { status, said: `${stdout}\n${stderr}` }

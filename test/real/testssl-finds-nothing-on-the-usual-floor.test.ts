@@ -8,11 +8,8 @@ import { requireReal } from '../fixture/real.ts'
 import { testsslTools } from '../fixture/testssl.ts'
 import { judgeFloor } from './floors-as-published.ts'
 
-t.setTimeout(170_000)
-
 t.test('testssl finds nothing of weight on mozilla-intermediate', async t => {
   if (!requireReal(t, testsslTools)) return
-  t.setTimeout(160_000)
   const checks = ['-p', '-s', '-f', '-S', '-P']
   await judgeFloor(t, await startAuthority(t), { floor: 'mozilla-intermediate', key: 'rsa-2048', checks })
 })

@@ -11,8 +11,6 @@ import { runCommand, startCommand } from '../fixture/command.ts'
 import { requireReal } from '../fixture/real.ts'
 import { command, installs, npm } from './npm.ts'
 
-t.setTimeout(170_000)
-
 const checkout = resolve(import.meta.dirname, '../..')
 /** What is of this machine, and not of the sources. */
 const left = new Set(['.git', '.tap', '.cache', 'node_modules', 'dist', 'state', 'certs', 'sbom.cdx.json'])

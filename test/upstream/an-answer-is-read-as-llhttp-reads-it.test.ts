@@ -8,8 +8,6 @@ import { compare, fuzzAnswers, knownStricter } from './differential/compare.ts'
 import { knownResponses } from './differential/known-responses.ts'
 import { readByUs } from './differential/our-reading.ts'
 
-t.setTimeout(120_000)
-
 const inPieces = (bytes: Buffer, size: number): Buffer[] =>
   Array.from({ length: Math.ceil(bytes.length / size) }, (_, at) => bytes.subarray(at * size, (at + 1) * size))
 

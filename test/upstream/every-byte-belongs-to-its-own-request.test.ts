@@ -7,8 +7,6 @@ import { startAuthority } from '../fixture/authority.ts'
 import { askThroughClient, askThroughGateway, besidesResets } from './asking-for-own-bytes.ts'
 import { askAll, startOwnBytes } from './own-bytes.ts'
 
-t.setTimeout(120_000)
-
 t.test('through the client of an upstream', async t => {
   const server = await startOwnBytes(t)
   const sums = await askAll(askThroughClient(t, server.url), 1, 800, 100)

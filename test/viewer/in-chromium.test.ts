@@ -85,10 +85,7 @@ function watch(page: Page): string[] {
   return complaints
 }
 
-t.setTimeout(240_000)
-
 t.test('OHIF lists the studies and shows the images, packed ones as well', async t => {
-  t.setTimeout(240_000)
   if (!requireReal(t, [...chromiumTools, ...orthancTools, 'dcmcjpls', 'dcmcjpeg', 'dcmcrle'])) return
   const root = await viewerRoot(t)
   const orthanc = await startOrthanc(t, { study: { slices: 4, size: 128 } })
