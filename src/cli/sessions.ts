@@ -39,7 +39,7 @@ export const sessions: Command = {
               user: { type: 'string', requiresArg: true, describe: 'all sessions of this person' },
             })
             .positional('id', { type: 'string', describe: 'as sallyport sessions list shows it' })
-            .example('sallyport sessions revoke 3kXQ0b1yWc4R', '')
+            .example('sallyport sessions revoke 0d37c91a5be42f6680', '')
             .example('sallyport sessions revoke --user alice', ''),
         run(foreseen(async (argv, report) => (await import('./sessions-list.ts')).revokeSessions(argv, report))),
       )

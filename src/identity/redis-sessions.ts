@@ -18,7 +18,7 @@ import { cookieDigest } from './cookies.ts'
 import { createEndedSessions } from './ended-sessions.ts'
 import type { Principal } from './principal.ts'
 import { type Known, readSession, sessionOf, type WrittenSession } from './redis-session-record.ts'
-import { clockSlip, cookiePattern, type Session, type SessionStore, sweepEvery } from './session-store.ts'
+import { clockSlip, cookiePattern, newSessionId, type Session, type SessionStore, sweepEvery } from './session-store.ts'
 
 export interface SharedSessionsOptions {
   readonly replica: Replica
@@ -172,7 +172,7 @@ export function openSharedSessions(options: SharedSessionsOptions): SharedSessio
 
       const cookie = randomBytes(32).toString('base64url')
       const digest = cookieDigest(cookie)
-      const id = randomBytes(9).toString('base64url')
+      const id = newSessionId()
       const written: WrittenSession = { id, name, realm, groups: [...groups], by, from, createdAt: clock.now() }
       await replica.swap('sessions', digest, undefined, JSON.stringify(written))
       const session = known.get(digest)

@@ -83,6 +83,8 @@ export interface SessionStoreOptions {
   readonly perPerson?: number
 }
 
+/** What operators call a session by. In base64url one in 64 began with a dash, and was an option on the command line. */
+export const newSessionId = (): string => randomBytes(9).toString('hex')
 /** 256 random bits in base64url. */
 export const cookiePattern = /^[\w-]{43}$/
 export const sweepEvery = 5_000
@@ -183,7 +185,7 @@ export function openSessionStore({
       for (const { id } of theirs.slice(0, Math.max(0, theirs.length + 1 - perPerson))) end(id)
 
       const cookie = randomBytes(32).toString('base64url')
-      const id = randomBytes(9).toString('base64url')
+      const id = newSessionId()
       const now = clock.now()
       const record = { id, name, realm, groups: new Set(groups), by, from, createdAt: now, lastUsedAt: now }
       records.add(cookie, record)

@@ -24,6 +24,7 @@ t.test('a session is found by its cookie, and by nothing else', async t => {
   const { store } = storeOf(t)
   const { cookie, session } = store.open(alice, 'password', '10.0.0.1')
   t.match(cookie, /^[\w-]{43}$/)
+  t.match(session.id, /^[0-9a-f]{18}$/, 'no option on any command line')
   t.same(store.find(cookie), session)
   t.match(session, { name: 'alice', realm: 'directory', groups: alice.groups, by: 'password', from: '10.0.0.1' })
   for (const other of [

@@ -86,6 +86,7 @@ t.test('a Redis', async t => {
     t.ok(await within(patience, () => other.replica.downFor() === undefined))
     const alice = { name: 'alice', realm: 'directory', groups: new Set(['radiology']) } as const
     const [first, second] = [await ours.open(alice, 'password', ''), await ours.open(alice, 'password', '')]
+    t.match(first.session.id, /^[0-9a-f]{18}$/, 'no option on any command line')
     t.equal((await theirs.find(first.cookie))?.id, first.session.id)
 
     await redis.stop()
