@@ -155,6 +155,38 @@ t.test('pixels are packed while the line is slow, and while it is fast they are 
   t.equal(later.at(-1), 'none', 'and when it is fast again they are not')
 })
 
+t.test(
+  'all that a viewer asks for at once is packed, and of more than the gate can bear the rest goes as it is',
+  async t => {
+    const { gateway } = await startApp(t, respond, { kind: 'orthanc', settings: 'compress: always, connections: 400' })
+    /** A hundred frames of which nothing more is taken than fits into a window, until `all` is asked for. */
+    const hundred = async () => {
+      const session = connectHttp2(gateway.url, { ca: gateway.authority.caPem })
+      t.teardown(() => session.destroy())
+      await once(session, 'connect')
+      const streams = Array.from({ length: 100 }, () =>
+        session.request({ ':path': `${instance}/frames/1`, 'accept-encoding': chromium }),
+      )
+      const heads = await Promise.all(streams.map(stream => once(stream, 'response')))
+      const codings = heads.map(([head]) => String(head['content-encoding'] ?? 'none'))
+      const all = () =>
+        Promise.all(
+          streams.map(async (stream, nth) => {
+            const whole = Buffer.concat(await Array.fromAsync(stream as AsyncIterable<Buffer>))
+            return codings[nth] === 'none' ? whole : zstdDecompressSync(whole)
+          }),
+        )
+      return { packed: codings.filter(coding => coding === 'zstd').length, all }
+    }
+    const first = await hundred()
+    t.equal(first.packed, 100)
+    const second = await hundred()
+    t.equal(second.packed, 60)
+    for (const { all } of [first, second]) t.ok((await all()).every(body => body.equals(frameBody)))
+    t.equal((await hundred()).packed, 100, 'and who is ready has given its turn back')
+  },
+)
+
 t.test('a frame that is kept is packed once, for all who take it so', async t => {
   const { gateway, upstream } = await startApp(t, respond, {
     kind: 'orthanc',
