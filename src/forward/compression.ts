@@ -46,7 +46,7 @@ const wholes = { atOnce: 2, waiting: 64 }
 /** Less is saved: not worth the unpacking. */
 const worthwhile = 0.95
 
-// A window of 64 kB: half a megabyte for each body, and half as much again with the usual one, for half a hundredth of the size.
+// A window of 64 kB: 0.43 MB for each body; the usual one takes 0.82, and saves half a hundredth more.
 const zstd = { params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_windowLog]: 16 } }
 const brotli = { params: { [constants.BROTLI_PARAM_QUALITY]: 1, [constants.BROTLI_PARAM_LGWIN]: 18 } }
 const fastest = { level: 1 }

@@ -1,9 +1,10 @@
-// The Redis that gateways share is gone, and back (silent or slow: test/long): who is in goes on, who was put out stays out, and nothing that
-// was done meanwhile is lost.
-import t from 'tap'
+// The Redis that gateways share is gone, silent or slow, and back: who is in goes on, who was put out stays out, and nothing that was done
+// meanwhile is lost, nor by answers that come after all.
+import t, { type Test } from 'tap'
 import { within } from '../behaviour/app.ts'
 import { startSharedHouse, statusOf } from '../behaviour/shared-house.ts'
 import { runCommand } from '../fixture/command.ts'
+import type { Way } from '../fixture/directory-proxy.ts'
 import { requireReal } from '../fixture/real.ts'
 import { redisTools, startRedis } from '../fixture/redis.ts'
 import { makeSite } from '../fixture/site.ts'
@@ -11,9 +12,15 @@ import { password, patience, readyOf, seeAwayAndBack } from './redis-away.ts'
 
 if (!requireReal(t, redisTools)) process.exit(0)
 
-t.test('while Redis refuses who is in goes on, and what is done is told when it is back', t =>
-  seeAwayAndBack(t, 'refuse'),
-)
+const ways: Readonly<Record<string, Way>> = {
+  refuses: 'refuse',
+  'is silent': 'silent',
+  'is four seconds late': { slow: 4_000 },
+}
+
+t.test('who is in goes on, and what is done is told when Redis is back, where it', { jobs: 3 }, async t => {
+  for (const [how, way] of Object.entries(ways)) t.test(how, (t: Test) => seeAwayAndBack(t, way))
+})
 
 t.test('Redis is restarted under two gateways: both go on with the same people', async t => {
   const house = await startSharedHouse(t, { accounts: { alice: { password } } })
