@@ -9,6 +9,7 @@ import { scenarios } from './scenarios.ts'
 
 const colours: Readonly<Record<string, string>> = {
   sallyport: '#1f618d',
+  'sallyport-silent': '#a569bd',
   nginx: '#7f8c8d',
   haproxy: '#5dade2',
   apache: '#c0392b',
