@@ -7,6 +7,7 @@ import t from 'tap'
 import { decisionList } from '../../src/import/decision.ts'
 import { readJsonc } from '../../src/import/jsonc.ts'
 import { importOrthanc } from '../../src/import/orthanc.ts'
+import { growth } from './growth.ts'
 import { importText, upstreamOf, webOf } from './imported.ts'
 
 const env = {
@@ -168,19 +169,6 @@ t.test('a name in a mistake, and of a variable, is in quotes too', async t => {
   }
 })
 
-/**
- * Microseconds of CPU that one run takes this thread: on a busy machine what takes longer is interrupted more often besides. Of as
- * many runs as take a fifth of a second, for kernels count in steps of up to ten milliseconds.
- */
-function cpuOf(work: () => void): number {
-  const begun = process.threadCpuUsage()
-  for (let runs = 1; ; runs++) {
-    work()
-    const { user, system } = process.threadCpuUsage(begun)
-    if (user + system > 200_000) return (user + system) / runs
-  }
-}
-
 t.test('eight times as much takes about eight times as long, not sixty-four', async t => {
   const numbered = (count: number, line: (index: number) => string) => Array.from({ length: count }, (_, i) => line(i))
   const read = (text: string) => {
@@ -229,9 +217,7 @@ t.test('eight times as much takes about eight times as long, not sixty-four', as
     ],
   }
   for (const [title, [count, work]] of Object.entries(rows)) {
-    const [small, large] = [work(count), work(count * 8)]
-    for (const warm of [small, large]) cpuOf(warm) // compiled, and the heap as large as it gets
-    const ratio = cpuOf(large) / cpuOf(small)
+    const ratio = growth(work(count), work(count * 8))
     t.ok(ratio < 28, `${title}: ${ratio.toFixed(1)} times as long`)
   }
 })

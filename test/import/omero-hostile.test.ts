@@ -5,6 +5,7 @@
  */
 import t from 'tap'
 import { importOmero } from '../../src/import/omero.ts'
+import { growth } from './growth.ts'
 import { importSettings, importSettingsFiles, sourcesOf } from './imported.ts'
 
 /** Everything that a decision may be about. */
@@ -165,15 +166,6 @@ t.test('a setting that cannot be read is never replaced by a default that lets o
     )
 })
 
-const fewest = (work: () => void): number =>
-  Math.min(
-    ...Array.from({ length: 5 }, () => {
-      const begun = process.hrtime.bigint()
-      work()
-      return Number(process.hrtime.bigint() - begun)
-    }),
-  )
-
 t.test('eight times as much takes about eight times as long, not sixty-four', async t => {
   const numbered = (count: number, line: (index: number) => string) => Array.from({ length: count }, (_, i) => line(i))
   const rows: Readonly<Record<string, readonly [count: number, text: (count: number) => string]>> = {
@@ -206,9 +198,7 @@ t.test('eight times as much takes about eight times as long, not sixty-four', as
       const sources = [{ file: '/o.txt', text: text(size) }]
       return () => void importOmero(sources)
     }
-    const small = work(count)
-    small() // compiled before it is measured
-    const ratio = fewest(work(count * 8)) / fewest(small)
+    const ratio = growth(work(count), work(count * 8))
     t.ok(ratio < 28, `${title}: ${ratio.toFixed(1)} times as long`)
   }
 })
