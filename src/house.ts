@@ -130,7 +130,7 @@ export async function openHouse(
       ...{ config, clock, store, news: surroundings.crew?.news },
       changed(fault) {
         metrics.stateUp.set(fault === undefined ? 1 : 0)
-        if (fault === undefined) log.info({}, 'the state is there again, and was loaded anew')
+        if (fault === undefined) log.info({}, 'the state is there again')
         else log.warn({ cause: causeLine(fault) }, 'the state is away: who is signed in goes on, nobody signs in')
       },
     }),

@@ -42,7 +42,7 @@ export interface StateOptions {
   /** Absent: no other process of ours has this state open. */
   readonly news?: News | undefined
   readonly store: StoreMaterials
-  /** Told once when a Redis goes, and when it is back (undefined). */
+  /** Told once when a Redis goes, or a file cannot be written, and when it is back (undefined). */
   readonly changed: (fault: Fault | undefined) => void
 }
 
@@ -53,7 +53,7 @@ export async function openState(options: StateOptions): Promise<State> {
   await using open = new AsyncDisposableStack()
   if (section.kind === 'sqlite') {
     const { file } = section
-    const sessions = open.use(openSessionStore({ file, idle, absolute, clock, news: options.news }))
+    const sessions = open.use(openSessionStore({ file, idle, absolute, clock, news: options.news, changed }))
     const accounts = open.use(openDirectoryAccounts({ file }))
     const ledger = open.use(openLedger(join(config.state, ledgerFile)))
     const failures = open.use(openFailureRecords({ file, clock }))

@@ -1,7 +1,8 @@
 /**
  * The SQLite file in which sessions and secret keys stand: opening, reading, writing; no rule about who is in or out.
  *
- * What was read is known here until another program has written to the file, so that a request reads nothing.
+ * What was read is known here until another program has written to the file, so that a request reads nothing; and that a session
+ * is used is known here until it is written, so that a request writes nothing.
  *
  * The cookie is known to the browser alone; here stands its SHA-256, so a stolen file opens nothing. The file is for the
  * account of the gateway only. Whatever goes wrong with it is Fault('state-unavailable').
@@ -42,7 +43,10 @@ export interface SessionRecords extends Disposable {
   all(): SessionRecord[]
   /** The one not used for longest first. */
   ofPerson(name: string, realm: Principal['realm']): SessionRecord[]
+  /** It counts at once, and stands in the file after the next `writeUses`. */
   use(id: string, at: number): void
+  /** All or none, without waiting for another writer: what could not be written is kept for the next time. */
+  writeUses(): void
   /** How many have changed. */
   regroup(name: string, realm: Principal['realm'], groups: ReadonlySet<string>): number
   /** False: there was none. */
@@ -76,12 +80,17 @@ export function openSessionRecords(file: string): SessionRecords {
   const { ask: sql, database } = state
   const statements = sql(() => prepare(database))
   const known = createSessionTable(mostKnown)
+  const unwritten = new Map<string, number>()
+  const recordIn = (row: Row): SessionRecord => {
+    const record = readRow(row)
+    return { ...record, lastUsedAt: Math.max(record.lastUsedAt, unwritten.get(record.id) ?? 0) }
+  }
   const readAs = (read: () => Row | undefined): SessionRecord | undefined => {
     // Before it is read: what another program writes in between belongs to the next epoch.
     const epoch = state.epoch()
     const row = sql(read)
     if (row === undefined) return undefined
-    const [digest, record] = sql(() => [digestIn(row), readRow(row)] as const)
+    const [digest, record] = sql(() => [digestIn(row), recordIn(row)] as const)
     known.put(digest, record, epoch)
     return record
   }
@@ -104,11 +113,21 @@ export function openSessionRecords(file: string): SessionRecords {
     },
     byId: id => known.byId(id, state.epoch()) ?? reread(id),
     reread,
-    all: () => sql(() => statements.all.all().map(readRow)),
-    ofPerson: (name, realm) => sql(() => statements.ofPerson.all(name, realm).map(readRow)),
+    all: () => sql(() => statements.all.all().map(recordIn)),
+    ofPerson: (name, realm) =>
+      sql(() => statements.ofPerson.all(name, realm).map(recordIn)).toSorted(
+        (a, b) => a.lastUsedAt - b.lastUsedAt || a.createdAt - b.createdAt,
+      ),
     use(id, at) {
-      sql(() => void statements.use.run(at, id))
+      unwritten.set(id, at)
       known.use(id, at)
+    },
+    writeUses() {
+      if (unwritten.size === 0) return
+      state.atOnce(() => {
+        for (const [id, at] of unwritten) statements.use.run(at, id)
+      })
+      unwritten.clear()
     },
     regroup(name, realm, groups) {
       const text = JSON.stringify([...groups])
@@ -121,7 +140,9 @@ export function openSessionRecords(file: string): SessionRecords {
     },
     remove(id) {
       known.forget(id)
-      return sql(() => statements.remove.run(id).changes > 0)
+      const isRemoved = sql(() => statements.remove.run(id).changes > 0)
+      unwritten.delete(id)
+      return isRemoved
     },
     secretKey: purpose =>
       sql(() => {
@@ -139,8 +160,8 @@ const prepare = (records: DatabaseSync) => ({
   byDigest: records.prepare('select * from session where digest = ?'),
   byId: records.prepare('select * from session where id = ?'),
   all: records.prepare('select * from session order by created_at, id'),
-  ofPerson: records.prepare('select * from session where name = ? and realm = ? order by last_used_at, created_at'),
-  use: records.prepare('update session set last_used_at = ? where id = ?'),
+  ofPerson: records.prepare('select * from session where name = ? and realm = ?'),
+  use: records.prepare('update session set last_used_at = max(last_used_at, ?) where id = ?'),
   otherGroups: records.prepare('select id from session where name = ? and realm = ? and groups <> ? limit 1'),
   regroup: records.prepare('update session set groups = ? where name = ? and realm = ? and groups <> ?'),
   remove: records.prepare('delete from session where id = ?'),

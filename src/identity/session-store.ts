@@ -3,18 +3,20 @@
  *
  * What has ended never comes back. Not to forget: other processes (`sallyport sessions revoke`) end sessions too, which is
  * seen within a second, and the file is swept for those who listen: an open WebSocket has to be closed. They use sessions
- * as well, so none ends by idling before the file was asked.
+ * as well, so none ends by idling before the file was asked; it stands there within a second.
  *
  * Source: OWASP session management; interface "sessions".
  */
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../kernel/clock.ts'
 import type { Eventually } from '../kernel/eventually.ts'
+import { every } from '../kernel/every.ts'
 import { Fault } from '../kernel/fault.ts'
 import type { News } from '../kernel/news.ts'
 import { cookieDigest, type OwnCookies } from './cookies.ts'
 import type { Principal } from './principal.ts'
 import { openSessionRecords, type SessionRecord } from './session-records.ts'
+import { writtenInTime } from './session-uses.ts'
 
 export interface Session extends SessionRecord {
   /** Milliseconds since 1970, if nothing more is heard of it. */
@@ -81,6 +83,8 @@ export interface SessionStoreOptions {
   readonly news?: News | undefined
   /** Sessions of one person; the one not used for longest makes room. Absent: 20. */
   readonly perPerson?: number
+  /** Told once when nothing can be written for ten seconds, and when something can again (undefined). */
+  readonly changed?: (fault: Fault | undefined) => void
 }
 
 /** What operators call a session by. In base64url one in 64 began with a dash, and was an option on the command line. */
@@ -99,6 +103,7 @@ export function openSessionStore({
   clock,
   news,
   perPerson = 20,
+  changed = () => undefined,
 }: SessionStoreOptions): FileSessionStore {
   const records = openSessionRecords(file)
   const listeners: ((id: string) => void)[] = []
@@ -153,7 +158,7 @@ export function openSessionStore({
   }
   const used = (session: Session | undefined): Session | undefined => {
     const now = clock.now()
-    // A write for each request would be our slowest part; but a short idle time must not pass between two writes.
+    // All others would read their sessions anew after each write; but a short idle time must not pass between two.
     if (session === undefined || now - session.lastUsedAt < Math.min(60_000, idle / 4)) return session
     records.use(session.id, now)
     return withEnd({ ...session, lastUsedAt: now })
@@ -169,15 +174,15 @@ export function openSessionStore({
       over.delete(id)
     }
   }
-  const timer = setInterval(() => {
+  const sweeps = every(sweepEvery, () => {
     try {
       sweep()
     } catch (fault) {
       // Nobody waits for this one; the next request meets the same fault, and reports it.
       if (!(fault instanceof Fault)) throw fault
     }
-  }, sweepEvery)
-  timer.unref()
+  })
+  const uses = writtenInTime(records, idle, changed)
 
   return {
     open({ name, realm, groups }, by, from) {
@@ -219,7 +224,8 @@ export function openSessionStore({
     },
     sweep,
     [Symbol.dispose]() {
-      clearInterval(timer)
+      sweeps[Symbol.dispose]()
+      uses[Symbol.dispose]()
       hearing?.[Symbol.dispose]()
       records[Symbol.dispose]()
     },

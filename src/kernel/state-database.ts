@@ -29,6 +29,8 @@ export interface StateDatabase extends Disposable {
   ask<T>(work: () => T): T
   /** The same in one transaction, which keeps every other writer out from its first line. */
   inOneStep<T>(work: () => T): T
+  /** Like inOneStep, but who finds another writer there does not wait for it: that is a fault, too. */
+  atOnce<T>(work: () => T): T
   /** Another number once somebody else has written to the file, seen within `freshFor`. What is written here is known. */
   epoch(): number
   fault(cause: unknown): Fault
@@ -62,6 +64,18 @@ export function openStateDatabase(options: StateDatabaseOptions): StateDatabase 
     return opened
   })
   const version = ask(() => database.prepare('pragma data_version'))
+  const inOneStep = <T>(work: () => T): T =>
+    ask(() => {
+      database.exec('begin immediate')
+      try {
+        const outcome = work()
+        database.exec('commit')
+        return outcome
+      } catch (cause) {
+        if (database.isTransaction) database.exec('rollback')
+        throw cause
+      }
+    })
   let epoch = -1
   let askedAt = Number.NEGATIVE_INFINITY
   return {
@@ -75,18 +89,15 @@ export function openStateDatabase(options: StateDatabaseOptions): StateDatabase 
       askedAt = now
       return epoch
     },
-    inOneStep: work =>
-      ask(() => {
-        database.exec('begin immediate')
-        try {
-          const outcome = work()
-          database.exec('commit')
-          return outcome
-        } catch (cause) {
-          if (database.isTransaction) database.exec('rollback')
-          throw cause
-        }
-      }),
+    inOneStep,
+    atOnce(work) {
+      ask(() => database.exec('pragma busy_timeout = 0'))
+      try {
+        return inOneStep(work)
+      } finally {
+        database.exec(`pragma busy_timeout = ${patience}`)
+      }
+    },
     fault,
     [Symbol.dispose]() {
       if (database.isOpen) database.close()

@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { within } from '../behaviour/app.ts'
 import { signIn, textOf } from '../cli/signed-in.ts'
@@ -83,6 +84,7 @@ t.test('a process that may not write another byte, trail and state alike', async
   const site = await makeSite(t, {
     accounts: { alice: { password: 'alice-password' } },
     yaml: `
+sessions: { idle: 4 s }
 upstreams: { app: { kind: orthanc, url: "${upstream.url}" } }
 routes: [{ path: /, upstream: app, access: authenticated }]`,
   })
@@ -99,8 +101,17 @@ routes: [{ path: /, upstream: app, access: authenticated }]`,
   t.equal(await textOf(long), 'x'.repeat(20), 'what ran')
   await t.rejects(signIn(site, served, 'alice', 'alice-password'), /503/, 'a new sign-in')
   await served.shows(/the audit trail cannot be written/)
+  // For longer than the idle time, and for longer than it takes to write that she is there: every second here.
+  let isTold = false
+  void served.shows(/the state is away/).then(() => {
+    isTold = true
+  })
+  for (const deadline = Date.now() + 20_000; !isTold && Date.now() < deadline; await pause(300))
+    t.equal(await textOf(await askSite(site, served, '/studies/1.2.3', { headers: { cookie } })), 'fine', 'signed in')
+  t.ok(isTold, 'the operator is told')
 
   allow('unlimited')
+  await served.shows(/the state is there again/)
   const later = await signIn(site, served, 'alice', 'alice-password')
   for (const proof of [cookie, later]) {
     t.equal((await askSite(site, served, '/studies/1.2.9', { headers: { cookie: proof } })).resume().statusCode, 200)

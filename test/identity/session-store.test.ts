@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, StatementSync } from 'node:sqlite'
+import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { bySession } from '../../src/identity/session.ts'
 import { openSessionStore, type SessionStoreOptions } from '../../src/identity/session-store.ts'
@@ -98,6 +99,55 @@ t.test('use is written at most once a minute, but never too late for a short idl
     short.clock.move(5_000)
     t.ok(short.store.find(brief.cookie))
   }
+})
+
+t.test('use is written in the background, and what is newest counts whoever writes it', async t => {
+  const { store, clock, file, open } = storeOf(t)
+  const other = open()
+  t.teardown(() => other[Symbol.dispose]())
+  using reader = new DatabaseSync(file)
+  const written = () => reader.prepare('select last_used_at as at from session').get()?.['at']
+  const { cookie, session } = store.open(alice, 'password', '')
+  t.ok(other.find(cookie))
+  clock.move(2 * minute)
+  t.equal(other.find(cookie)?.lastUsedAt, session.createdAt + 2 * minute)
+  clock.move(2 * minute)
+  t.equal(store.find(cookie)?.lastUsedAt, session.createdAt + 4 * minute)
+  t.equal(written(), session.createdAt, 'no request writes')
+  t.ok(await within(5_000, () => written() === session.createdAt + 4 * minute))
+  clock.move(28 * minute)
+  t.ok(other.find(cookie), 'the others go by it')
+  other[Symbol.dispose]()
+  t.equal(written(), session.createdAt + 32 * minute, 'whoever is closed writes first')
+})
+
+t.test('while the file cannot be written who is in stays in, nobody waits, and the operator is told once', async t => {
+  const told: unknown[] = []
+  const { store, clock, file, open } = storeOf(t, { changed: fault => told.push(fault?.code ?? 'written') })
+  const { cookie, session } = store.open(alice, 'password', '')
+  using holder = new DatabaseSync(file)
+  holder.exec('begin immediate')
+  const began = performance.now()
+  for (let used = 0; used < 4; used++) {
+    clock.move(20 * minute)
+    t.ok(store.find(cookie), 'longer than it may idle')
+    t.ok(store.touch(session.id))
+    store.sweep()
+  }
+  t.ok(performance.now() - began < 500)
+  await pause(1_500)
+  t.same(told, [], 'a backup is over sooner')
+  const { now } = performance
+  t.teardown(() => Object.assign(performance, { now }))
+  performance.now = () => now.call(performance) + 10_000
+  t.ok(await within(5_000, () => told.length > 0))
+  await pause(1_500)
+  t.same(told, ['state-unavailable'])
+  holder.exec('rollback')
+  t.ok(await within(5_000, () => told.length > 1))
+  t.same(told, ['state-unavailable', 'written'])
+  using again = open()
+  t.ok(again.find(cookie), 'nothing is lost')
 })
 
 t.test('traffic without requests keeps a session too, until it has ended', async t => {
