@@ -41,6 +41,9 @@ const packages: Readonly<Record<string, string>> = {
   'default-jre-headless': 'keytool: whether Java takes what we issue',
   systemd: 'systemd-analyze: whether it takes our unit, and how it rates it',
   'nghttp2-client': 'h2load, the load of the benchmark over HTTP/2',
+  wrk: 'its load over HTTP/1.1',
+  apache2: 'a gateway to compare with',
+  caddy: 'another one',
   openssl: 'a TLS client, and an authority, that are not ours',
   curl: 'an HTTP client that is not ours',
 }

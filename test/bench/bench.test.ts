@@ -13,7 +13,7 @@ import { chart } from './chart.ts'
 import { compare } from './compare.ts'
 import { framePath, layGround } from './ground.ts'
 import { http2, LoadFailure } from './load.ts'
-import { type Cell, measure } from './matrix.ts'
+import { type Cell, measure, median } from './matrix.ts'
 import { allTargets, readOptions, UsageError } from './options.ts'
 import { cpuWatch, memoryOf } from './processes.ts'
 import { cellText, markdown } from './report.ts'
@@ -59,6 +59,30 @@ t.test('a short run measures real answers of every gateway, and writes table, fi
     /^\| 1 KB JSON, HTTP\/2 \(req\/s\) \| [\d,.]+ ×1\.00 cpu ×1\.00 \| [\d,.]+ ×[\d.]+ cpu ×[\d.]+ \| – \|/m,
   )
   t.match(readFileSync(join(out, 'bench.svg'), 'utf8'), />50 MB upload, HTTP\/1.1</)
+})
+
+t.test('every gateway is measured, with two workers too: by Basic, in handshakes, at a fixed rate', async t => {
+  if (!requireReal(t, [...tools, 'wrk', 'haproxy', 'apache2', 'caddy'])) return
+  const out = mkdtempSync(join(tmpdir(), 'sallyport-bench-out-'))
+  t.teardown(() => rmSync(out, { recursive: true, force: true }))
+  const only = new Set(['h1-1k basic', 'handshake-full off', 'p99 off'])
+  const targets = allTargets.filter(({ name }) => name !== 'sallyport-silent')
+  const cells = await compare(
+    t,
+    {
+      ...{ targets, workers: [2], repetitions: 1, seconds: 0.25, quick: true, out },
+      chosen: (scenario, auth) => only.has(`${scenario} ${auth}`),
+    },
+    line => t.comment(line),
+  )
+  const measured = cells.filter(({ why }) => why === undefined)
+  for (const { target, scenario, failure, value = 0, ratio = 0 } of measured)
+    t.ok(failure === undefined && value > 0 && ratio > 0, `${target}, ${scenario}: ${failure ?? `${value} ×${ratio}`}`)
+  t.same(
+    measured.filter(({ auth }) => auth === 'basic').map(({ target }) => target),
+    ['nginx', 'sallyport', 'apache', 'caddy', 'nginx-open'],
+  )
+  t.equal(measured.filter(({ auth }) => auth === 'off').length, 12, 'the others can do all that, and so can we')
 })
 
 t.test('who is not let in is a failure, and no throughput', async t => {
@@ -110,6 +134,10 @@ t.test('CPU and memory are those of the process and its children', async t => {
   t.ok(spent() > 0.01, 'of a busy process')
   const { pss, rss } = memoryOf([process.pid])
   t.ok(pss > 10 && rss >= pss, `${pss} of ${rss} MB`)
+})
+
+t.test('a median of an even number is the mean of the two in the middle', async t => {
+  t.same([[], [3], [4, 1], [9, 1, 2], [8, 1, 2, 4]].map(median), [undefined, 3, 2.5, 2, 3])
 })
 
 t.test('the command line is read, and refused by name', async t => {

@@ -38,7 +38,7 @@ export interface Ground {
   /** SHA-256 in hexadecimal of what is there. */
   readonly hashes: Readonly<Record<'/1k' | '/512k', string>>
   readonly uploadFile: string
-  /** Of the upstreams and the directory. */
+  /** Of the upstreams. The directory is asked once for a minute or longer, and its processor is nobody's. */
   readonly pids: readonly number[]
   /** A new folder for the files of one gateway. */
   folder(name: string): string

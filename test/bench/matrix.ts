@@ -60,8 +60,13 @@ export interface Plan {
   readonly patient: boolean
 }
 
-export const median = (values: readonly number[]): number | undefined =>
-  values.length === 0 ? undefined : values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)]
+/** Of an even number of values, the mean of the two in the middle. Undefined of none. */
+export function median(values: readonly number[]): number | undefined {
+  const sorted = values.toSorted((a, b) => a - b)
+  const half = sorted.length / 2
+  const [low, high] = [sorted[Math.ceil(half) - 1], sorted[Math.floor(half)]]
+  return low === undefined || high === undefined ? undefined : (low + high) / 2
+}
 
 export const lessIsBetter: ReadonlySet<string> = new Set(['ms', 'MB'])
 

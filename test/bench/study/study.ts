@@ -210,7 +210,7 @@ async function overSlowLine(
     done(await load(ground, ground.frames, way, { coded: true, through }))
   }
   await over('nginx', await throughNginx(own, ground, false))
-  for (const compress of ['never', 'auto']) {
+  for (const compress of ['never', 'auto', 'always']) {
     for (const more of ['', ', cache: { memory: 1 GB }']) {
       const settings = `compress: ${compress}${more}`
       const why = refusal(ground, settings)
