@@ -77,13 +77,13 @@ export async function openState(options: StateOptions): Promise<State> {
     }),
   )
   const sessions = open.use(openSharedSessions({ replica, idle, absolute, clock }))
-  const key = await sessions.secretKey('failures')
+  const failures = open.use(openSharedFailures({ replica, key: await sessions.secretKey('failures'), clock }))
   const opened = open.move()
   return {
     sessions,
     accounts: openSharedAccounts(replica),
     ledger: openSharedLedger(replica),
-    failures: openSharedFailures({ replica, key, clock }),
+    failures,
     localAccounts: ({ file, isShared }) =>
       isShared ? sharedAccountText(replica, redisName(section)) : accountsIn(file),
     trouble: () => fault,

@@ -29,6 +29,7 @@ export const mostKeys = 100_000
 export interface FailureMemory extends FailureCounter {
   /** What somebody else has counted. */
   set(key: string, failures: Failures): void
+  keys(): Iterable<string>
 }
 
 export function createFailureCounter(clock: Clock, most = mostKeys): FailureMemory {
@@ -61,6 +62,7 @@ export function createFailureCounter(clock: Clock, most = mostKeys): FailureMemo
       if (count === 0 || left === 0) counts.delete(key)
       else keepLatest(counts, key, { count, since: clock.now(), within: left }, most)
     },
+    keys: () => counts.keys(),
   }
 }
 

@@ -52,7 +52,10 @@ export function openSharedAccounts(replica: Replica): DirectoryAccounts {
     },
     async add(account) {
       assertName(account.name)
-      return await replica.swap('accounts', account.name, undefined, JSON.stringify(Written.parse(account)))
+      if (await replica.swap('accounts', account.name, undefined, JSON.stringify(Written.parse(account)))) return true
+      // Somebody was faster, and what they wrote comes in a moment.
+      await replica.refresh('accounts', account.name)
+      return false
     },
     update: (name, changed) =>
       changing(replica, 'accounts', name, text => {

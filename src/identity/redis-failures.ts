@@ -1,22 +1,24 @@
 /**
  * How often something has failed lately, for several gateways: counted in Redis, where each count ends by itself.
  *
- * The throttle decides at once, so what it goes by is read before (`learn`) and known here for that decision. While Redis is
- * away this gateway counts alone: what it knew, and what fails here. Not to forget: people type passwords where a name belongs,
- * so Redis holds keyed hashes.
+ * The throttle decides at once, so what it goes by is read before (`learn`) and known here for that decision. What Redis does not
+ * take, because it is away or refuses to write (full, a replica), counts here besides, and is told as soon as it does: nobody
+ * guesses on meanwhile, and nothing that failed is forgotten when it is back. Not to forget: people type passwords where a
+ * name belongs, so Redis holds keyed hashes.
  *
- * Source: redis.io/docs (INCR, PEXPIRE, PTTL); failure-counts.ts, whose rules these are.
+ * Source: redis.io/docs (INCRBY, PEXPIRE, PTTL); failure-counts.ts, whose rules these are.
  */
 import { createHmac } from 'node:crypto'
 import type { Clock } from '../kernel/clock.ts'
+import { every } from '../kernel/every.ts'
 import { ignoreFault } from '../kernel/fault.ts'
 import { keyOf, type Replica } from '../redis/replica.ts'
 import { countScript, familiarScript } from '../redis/scripts.ts'
 import {
-  type Asked,
   countersBy,
   createFailureCounter,
   createFamiliarAddresses,
+  type FailureCounter,
   type FailureCounts,
   familiarFor,
   mostAddresses,
@@ -29,38 +31,37 @@ export interface SharedFailuresOptions {
   readonly clock: Clock
 }
 
-export function openSharedFailures({ replica, key, clock }: SharedFailuresOptions): FailureCounts {
+/** Milliseconds between two tries to tell Redis what it did not take. */
+const tellAgain = 2_000
+/** At one time, for each has two seconds to be answered. */
+const mostTold = 100
+
+export function openSharedFailures({ replica, key, clock }: SharedFailuresOptions): FailureCounts & Disposable {
   const hashOf = (text: string) => createHmac('sha256', key).update(text).digest('base64url').slice(0, 22)
-  const placeOf = (kind: string, text: string) => keyOf(`failures:${kind}:${hashOf(text)}`)
   const familiarPlace = (name: string) => keyOf(`familiar:${hashOf(name)}`)
-  /** Redis that is away is told nothing, and this gateway counts on. */
-  const write = (args: readonly string[]): void => {
-    if (replica.downFor() === undefined) replica.ask(args).catch(ignoreFault)
+  /** Redis that is away is told nothing. */
+  const write = async (args: readonly string[]): Promise<void> => {
+    if (replica.downFor() === undefined) await replica.ask(args).catch(ignoreFault)
   }
 
-  const memories = new Map<string, ReturnType<typeof createFailureCounter>>()
+  const shared = new Map<string, SharedCounter>()
   const counters = countersBy(kind => {
-    const memory = createFailureCounter(clock)
-    memories.set(kind, memory)
-    return {
-      of: memory.of,
-      add(text, within, anew) {
-        memory.add(text, within, anew)
-        write(['EVAL', countScript, '1', placeOf(kind, text), String(within), anew ? '1' : '0'])
-      },
-      forget(text) {
-        memory.forget(text)
-        write(['DEL', placeOf(kind, text)])
-      },
-    }
+    const counter = sharedCounter({
+      place: text => keyOf(`failures:${kind}:${hashOf(text)}`),
+      ...{ replica, clock },
+    })
+    shared.set(kind, counter)
+    return counter
+  })
+  let isTelling = false
+  const again = every(tellAgain, async () => {
+    if (isTelling) return
+    isTelling = true
+    for (const counter of shared.values()) await counter.tellAll()
+    isTelling = false
   })
   const familiar = createFamiliarAddresses(clock)
 
-  async function learnCount({ kind, key: text }: Asked): Promise<void> {
-    const place = placeOf(kind, text)
-    const [count, left] = await Promise.all([replica.ask(['GET', place]), replica.ask(['PTTL', place])])
-    memories.get(kind)?.set(text, { count: Number(count ?? 0), left: Math.max(0, Number(left)) })
-  }
   async function learnFamiliar(name: string): Promise<void> {
     const found = await replica.ask(['ZRANGE', familiarPlace(name), '0', '-1', 'WITHSCORES'])
     const flat = Array.isArray(found) ? found.map(String) : []
@@ -74,12 +75,88 @@ export function openSharedFailures({ replica, key, clock }: SharedFailuresOption
       add(name, address) {
         familiar.add(hashOf(name), hashOf(address))
         const args = [hashOf(address), clock.now(), mostAddresses, familiarFor].map(String)
-        write(['EVAL', familiarScript, '1', familiarPlace(name), ...args])
+        void write(['EVAL', familiarScript, '1', familiarPlace(name), ...args])
       },
     },
     async learn(counts, names) {
       if (replica.downFor() !== undefined) return
-      await Promise.all([...counts.map(learnCount), ...names.map(learnFamiliar)]).catch(ignoreFault)
+      const all = [...counts.map(({ kind, key: text }) => shared.get(kind)?.learn(text)), ...names.map(learnFamiliar)]
+      await Promise.all(all).catch(ignoreFault)
+    },
+    [Symbol.dispose]: () => again[Symbol.dispose](),
+  }
+}
+
+interface SharedCounter extends FailureCounter {
+  learn(text: string): Promise<void>
+  /** What is still untold. Never rejects with a Fault. */
+  tellAll(): Promise<void>
+}
+
+interface CounterOptions extends Pick<SharedFailuresOptions, 'replica' | 'clock'> {
+  readonly place: (text: string) => string
+}
+
+/** Answers come in the order in which was asked, so what is known last is what Redis knew last. */
+function sharedCounter({ replica, clock, place }: CounterOptions): SharedCounter {
+  /** As Redis says. */
+  const told = createFailureCounter(clock)
+  /** What it does not know yet. */
+  const untold = createFailureCounter(clock)
+  /** How much of that is on its way. */
+  const sent = new Map<string, { count: number }>()
+  /** The same for all of a kind, but for a reload. */
+  let terms: readonly string[] = []
+
+  /** Whose answer is lost may count twice, and counts. Never rejects with a Fault. */
+  async function tell(text: string): Promise<void> {
+    if (replica.downFor() !== undefined) return
+    const way = sent.get(text) ?? { count: 0 }
+    const count = untold.of(text).count - way.count
+    if (count <= 0) return
+    way.count += count
+    sent.set(text, way)
+    try {
+      const reply = await replica.ask(['EVAL', countScript, '1', place(text), ...terms, String(count)])
+      const [all, left] = Array.isArray(reply) ? reply.map(Number) : []
+      told.set(text, { count: all ?? 0, left: Math.max(0, left ?? 0) })
+      // Unless it was forgotten meanwhile.
+      const now = untold.of(text)
+      if (sent.get(text) === way) untold.set(text, { ...now, count: Math.max(0, now.count - count) })
+    } catch (fault) {
+      ignoreFault(fault)
+    } finally {
+      way.count -= count
+      if (way.count === 0 && sent.get(text) === way) sent.delete(text)
+    }
+  }
+  return {
+    of(text) {
+      const [one, other] = [told.of(text), untold.of(text)]
+      return { count: one.count + other.count, left: Math.max(one.left, other.left) }
+    },
+    add(text, within, anew) {
+      terms = [String(within), anew ? '1' : '0']
+      untold.add(text, within, anew)
+      void tell(text)
+    },
+    forget(text) {
+      told.forget(text)
+      untold.forget(text)
+      sent.delete(text)
+      if (replica.downFor() !== undefined) return
+      // What was on its way before has come back by then.
+      replica.ask(['DEL', place(text)]).then(() => told.forget(text), ignoreFault)
+    },
+    async learn(text) {
+      void tell(text)
+      const [count, left] = await Promise.all([replica.ask(['GET', place(text)]), replica.ask(['PTTL', place(text)])])
+      told.set(text, { count: Number(count ?? 0), left: Math.max(0, Number(left)) })
+    },
+    async tellAll() {
+      const all = [...untold.keys()]
+      for (let from = 0; from < all.length && replica.downFor() === undefined; from += mostTold)
+        await Promise.all(all.slice(from, from + mostTold).map(tell))
     },
   }
 }

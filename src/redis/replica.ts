@@ -52,7 +52,7 @@ export interface Replica extends AsyncDisposable {
 }
 
 export interface ReplicaOptions extends RedisTerms {
-  /** Told once at each change. @param fault  undefined: it is back */
+  /** Told once at each change. @param fault  it is away, or takes no writes; undefined: it does again */
   readonly changed: (fault: Fault | undefined) => void
 }
 
@@ -94,8 +94,20 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   }
   const askOn = (connection: RedisConnection) => (args: readonly string[]) => connection.ask(args)
 
-  /** One that takes no writes just now (full, or a replica) is still one to be read. */
-  const mark = (connection: RedisConnection) => connection.ask(['HSETNX', ...marked, randomUUID()]).catch(ignoreFault)
+  const say = (fault: Fault | undefined) => {
+    if (closed.signal.aborted || isTold === (fault !== undefined)) return
+    isTold = fault !== undefined
+    options.changed(fault)
+  }
+  /** One that takes no writes just now (full, or a replica) is still one to be read. @returns why it takes none */
+  const mark = (connection: RedisConnection): Promise<Fault | undefined> =>
+    connection.ask(['HSETNX', ...marked, randomUUID()], silence).then(
+      () => undefined,
+      (fault: unknown) => {
+        ignoreFault(fault)
+        return fault as Fault // anything else is thrown by the line above
+      },
+    )
 
   async function load(connection: RedisConnection): Promise<void> {
     await mark(connection)
@@ -110,21 +122,26 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
       for (const [field, value] of fresh) put(hash, field, value)
     }
   }
+  /** Throws where it is another one, or was emptied. */
+  async function look(connection: RedisConnection): Promise<void> {
+    const refusal = await mark(connection)
+    if ((await connection.ask(['HGET', ...marked], silence)) !== house)
+      throw new Fault('state-unavailable', { about: `${about} is not the same any more: it was emptied or replaced` })
+    say(refusal)
+  }
   async function follow(connection: RedisConnection): Promise<void> {
     const args = ['XREAD', 'COUNT', '1000', 'BLOCK', String(heartbeat), 'STREAMS', keyOf('changes')]
-    let lookedAt = performance.now()
-    while (!closed.signal.aborted) {
+    for (let lookedAt = Number.NEGATIVE_INFINITY; !closed.signal.aborted; ) {
+      if (performance.now() - lookedAt >= heartbeat) {
+        lookedAt = performance.now()
+        await look(connection)
+      }
       const reply = await connection.ask([...args, last], silence)
       for (const { id, hash, field, value } of entriesIn(streamIn(reply))) {
         put(hash as Copied, field, value === '' ? undefined : value) // other hashes have no copy, and are passed over
         last = id
       }
       for (const one of waiting) if (!isBefore(last, one.id)) one.done()
-      if (performance.now() - lookedAt < heartbeat) continue
-      lookedAt = performance.now()
-      if (house === null) await mark(connection)
-      if ((await connection.ask(['HGET', ...marked], silence)) !== house)
-        throw new Fault('state-unavailable', { about: `${about} is not the same any more: it was emptied or replaced` })
     }
   }
   async function connect(): Promise<void> {
@@ -154,9 +171,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     reader = undefined
     // Whoever waits for a change to come back has written it.
     for (const one of waiting) one.done()
-    if (closed.signal.aborted || isTold) return
-    isTold = true
-    options.changed(fault)
+    say(fault)
   }
   async function live(): Promise<void> {
     for (let tries = 0; !closed.signal.aborted; tries++) {
@@ -164,8 +179,6 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
         if (reader === undefined) await connect()
         if (reader === undefined) continue
         tries = 0
-        if (isTold) options.changed(undefined)
-        isTold = false
         await follow(reader)
       } catch (thrown) {
         if (!(thrown instanceof Fault)) throw thrown

@@ -212,18 +212,20 @@ export function openUpstream(
       request.begun?.()
       const leave = () => turn.leave()
       const since = performance.now()
-      let left = isRepeatable(request) ? 1 : 0
+      /** It broke off at another server, and this is the last time that it is sent. */
+      let isLast = false
       let [current, askedTwice]: [UpstreamRequest, Server | undefined] = [request, undefined]
       for (;;) {
         const { server } = turn
         try {
           // All connections that were kept may have been closed at one time.
-          const answer = await server.send(askedTwice === server ? { ...current, anew: true } : current, leave)
+          const isAnew = isLast || askedTwice === server
+          const answer = await server.send(isAnew ? { ...current, anew: true } : current, leave)
           server.answered()
           servers.answered(server)
           return isSticky && affinity?.server !== String(server.number) ? { ...answer, pin: server.number } : answer
         } catch (cause) {
-          if (askedTwice !== server && server.maySendAgain(current, cause)) {
+          if (!isLast && askedTwice !== server && server.maySendAgain(current, cause)) {
             askedTwice = server
             continue
           }
@@ -231,8 +233,11 @@ export function openUpstream(
           if (!signal.aborted && !request.body?.errored) judge(server, cause, since)
           if (cause instanceof NotSent && cause.body !== undefined) current = { ...current, body: cause.body }
           const isUnsent = cause instanceof NotSent && performance.now() - since < 2 * section.timeouts.connect
-          const mayGoOn = isUnsent || (isBreak(cause) && left-- > 0)
-          if (!signal.aborted && mayGoOn && turn.goOn()) continue
+          const mayGoOn = isUnsent || (!isLast && isBreak(cause) && isRepeatable(request))
+          if (!signal.aborted && mayGoOn && turn.goOn()) {
+            isLast ||= !isUnsent
+            continue
+          }
           leave()
           current.body?.destroy()
           request.body?.destroy()

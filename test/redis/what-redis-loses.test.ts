@@ -54,15 +54,17 @@ t.test('a Redis', async t => {
     t.ok(await late.find(cookie))
     await t.rejects(Promise.resolve(ours.open(alice, 'password', '')), { code: 'state-unavailable' })
     // Used while it was away, which is to be written when it is back.
-    const before = one.told.length
+    t.ok(await within(patience, () => one.told.at(-1) === 'state-unavailable'), 'the operator is told')
     await redis.ask('CLIENT', 'KILL', 'TYPE', 'normal')
     t.ok(await within(patience, () => one.replica.downFor() !== undefined))
     clock.move(10 * 60_000)
     t.ok(await ours.find(cookie))
-    t.ok(await within(patience, () => one.told.slice(before).includes('back')), 'it is there for all that reads')
+    t.ok(await within(patience, () => one.replica.downFor() === undefined), 'it is there for all that reads')
+    t.equal(one.told.at(-1), 'state-unavailable', 'and not for what writes')
     await ours.close(session.id)
     for (const store of [theirs, late]) t.ok(await within(1_000, () => store.peek(session.id) === undefined))
     await redis.ask('CONFIG', 'SET', 'maxmemory', '0')
+    t.ok(await within(patience, () => one.told.at(-1) === 'back'))
     t.equal(ours.unwritten, 0)
   })
 
