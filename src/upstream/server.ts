@@ -67,7 +67,7 @@ export class Server implements AsyncDisposable {
   }
 
   /** Asks whether it answers at all; any HTTP answer will do. `silent`: it may only have too much to do. */
-  async probe(): Promise<'answers' | 'fails' | 'silent'> {
+  async probe(): Promise<'answers' | 'errs' | 'fails' | 'silent'> {
     const { kind, url, timeouts } = this.section
     const request: UpstreamRequest = {
       method: 'GET',
@@ -79,9 +79,10 @@ export class Server implements AsyncDisposable {
     }
     try {
       // Without a turn: whether it answers is also asked when all connections are at work.
-      dropBody(await this.#client.send(request, () => undefined))
+      const answer = await this.#client.send(request, () => undefined)
+      dropBody(answer)
       this.answered()
-      return 'answers'
+      return isFailure(answer) ? 'errs' : 'answers'
     } catch (cause) {
       this.record.failed()
       // The reason is told by the first real request, which logs it.
@@ -95,5 +96,8 @@ export class Server implements AsyncDisposable {
 }
 
 /** It may be done twice, and there is nothing of it that could be gone. */
+/** The server's own failure, whatever was asked (RFC 9110 15.6). */
+export const isFailure = ({ status }: Pick<UpstreamResponse, 'status'>): boolean => status >= 500
+
 export const isRepeatable = ({ method, body }: Pick<UpstreamRequest, 'method' | 'body'>): boolean =>
   body === undefined && (method === 'GET' || method === 'HEAD')

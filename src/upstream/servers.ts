@@ -2,7 +2,7 @@
  * The servers of one upstream: which of them is next, which are out, and when one is back.
  *
  * The one with the least to do is next. One that cannot be reached or proves to be another is out at once, one that breaks
- * off when it does not answer a question; and it is asked again and again until it does. When all are out they are tried all the same: an archive that nobody tries
+ * off or answers with an error when it does not answer a question well; and it is asked again and again until it does. When all are out they are tried all the same: an archive that nobody tries
  * is of no use to anybody. A single server is never out, and never asked by itself.
  */
 import { createHash } from 'node:crypto'
@@ -34,6 +34,8 @@ export interface Servers extends AsyncDisposable {
   /** A request broke off: it is asked at once, since the reason may be the request and nothing else. */
   suspect(server: Server): void
   answered(server: Server): void
+  /** It answered with an error, which may be one of that request: it is asked, once a second at most. */
+  erred(server: Server): void
   readonly health: Health
   readonly states: readonly ServerState[]
   /** Asks all of them; whether one answered. */
@@ -87,7 +89,8 @@ export function createServers(all: readonly Server[], say: (text: string) => voi
     }
     // A server at work may have no thread left for the question. Twice in a row, with no other answer: it hangs.
     const answeredOthers = server.answeredAt > (before?.at ?? note.at)
-    if (said === 'fails' || (note.silent && !answeredOthers)) putOut(server, 'it does not answer when it is asked')
+    if (said === 'errs') putOut(server, 'it answers with an error when it is asked')
+    else if (said === 'fails' || (note.silent && !answeredOthers)) putOut(server, 'it does not answer when it is asked')
     note.silent = !answeredOthers
   }
   const looks = several
@@ -123,6 +126,11 @@ export function createServers(all: readonly Server[], say: (text: string) => voi
       if (several && !server.isOut && asked.get(server)?.asking !== true) void ask(server)
     },
     answered,
+    erred(server) {
+      const note = asked.get(server)
+      const isNew = note === undefined || (!note.asking && performance.now() - note.at >= 1_000)
+      if (several && !server.isOut && isNew) void ask(server)
+    },
     get health(): Health {
       const states = all.map(({ record }) => record.health)
       const of = (state: Health['state']) => states.filter(health => health.state === state)
@@ -143,7 +151,7 @@ export function createServers(all: readonly Server[], say: (text: string) => voi
           return outcome
         }),
       )
-      return said.includes('answers')
+      return said.some(outcome => outcome === 'answers' || outcome === 'errs')
     },
     async [Symbol.asyncDispose]() {
       looks?.[Symbol.dispose]()

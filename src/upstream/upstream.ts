@@ -16,7 +16,7 @@ import type { Health } from './health.ts'
 import { gone } from './http-client.ts'
 import { createLanes } from './lanes.ts'
 import { type Profile, profiles } from './profiles.ts'
-import { isRepeatable, Server } from './server.ts'
+import { isFailure, isRepeatable, Server } from './server.ts'
 import { ServerTurn, untried } from './server-turn.ts'
 import { createServers, type ServerState } from './servers.ts'
 
@@ -212,9 +212,8 @@ export function openUpstream(
       request.begun?.()
       const leave = () => turn.leave()
       const since = performance.now()
-      /** It broke off at another server, and this is the last time that it is sent. */
-      let isLast = false
-      let [current, askedTwice]: [UpstreamRequest, Server | undefined] = [request, undefined]
+      // It broke off at another server, and is sent for the last time.
+      let [current, askedTwice, isLast]: [UpstreamRequest, Server | undefined, boolean] = [request, undefined, false]
       for (;;) {
         const { server } = turn
         try {
@@ -222,7 +221,8 @@ export function openUpstream(
           const isAnew = isLast || askedTwice === server
           const answer = await server.send(isAnew ? { ...current, anew: true } : current, leave)
           server.answered()
-          servers.answered(server)
+          if (isFailure(answer)) servers.erred(server)
+          else servers.answered(server)
           return isSticky && affinity?.server !== String(server.number) ? { ...answer, pin: server.number } : answer
         } catch (cause) {
           if (!isLast && askedTwice !== server && server.maySendAgain(current, cause)) {
@@ -234,10 +234,8 @@ export function openUpstream(
           if (cause instanceof NotSent && cause.body !== undefined) current = { ...current, body: cause.body }
           const isUnsent = cause instanceof NotSent && performance.now() - since < 2 * section.timeouts.connect
           const mayGoOn = isUnsent || (!isLast && isBreak(cause) && isRepeatable(request))
-          if (!signal.aborted && mayGoOn && turn.goOn()) {
-            isLast ||= !isUnsent
-            continue
-          }
+          isLast ||= !isUnsent
+          if (!signal.aborted && mayGoOn && turn.goOn()) continue
           leave()
           current.body?.destroy()
           request.body?.destroy()

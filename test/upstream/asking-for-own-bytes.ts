@@ -18,7 +18,7 @@ const lengthOf = ({ upload, isLengthSaid }: Plan): Record<string, string> =>
 const nobodyReads = () => undefined
 
 export function askThroughClient(t: Test, url: string): AskPlan {
-  const upstream = open(t, url, ', connections: 1000')
+  const upstream = open(t, url, ', connections: 1000, timeouts: { connect: 30 s }')
   return async (plan, signal) => {
     const method = plan.upload === undefined ? 'GET' : 'POST'
     const body = plan.upload === undefined ? undefined : Readable.from(uploadBytes(plan))

@@ -121,7 +121,7 @@ export async function startOwnBytes(t: Pick<Test, 'teardown'>, tls?: ServerOptio
   server.on('connection', (wire: Socket) => wires.set(wire.remotePort, wire))
   // A connection that the server ends while an upload begins on it would be a failure of nobody.
   server.keepAliveTimeout = 60_000
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>(resolve => server.listen({ port: 0, host: '127.0.0.1', backlog: 2048 }, resolve))
   t.teardown(async () => {
     server.closeAllConnections()
     await new Promise(resolve => server.close(resolve))

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { createServer as createTcpServer } from 'node:net'
 import { PassThrough, Readable } from 'node:stream'
+import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { within } from '../behaviour/app.ts'
 import { startAuthority } from '../fixture/authority.ts'
@@ -137,6 +138,34 @@ t.test('a server that is out is asked until it is back; when all are out, they a
   t.match(said.slice(2), [/server 1 of 2 .* is back/, /server 2 of 2 .* is back/])
   t.ok(again.received.length > 0)
 })
+
+t.test(
+  'a server that answers with errors is out while it does so when it is asked, and not for one request',
+  async t => {
+    let isBroken = false
+    const broken = json({ from: 'nobody' }, 503)
+    const a = await startUpstream(t, ({ target }) => (isBroken || target === '/one' ? broken : json({ from: 'a' })))
+    const b = await startUpstream(t, say('b'))
+    const { upstream, said } = openSeveral(t, [a.url, b.url])
+    for (let count = 0; count < 6; count++) await from(upstream, { target: '/one' })
+    await pause(300)
+    t.same(said, [], 'a request that it cannot serve is no reason')
+    isBroken = true
+    t.ok(
+      await within(4_000, async () => {
+        await from(upstream)
+        return said.some(line => /server 1 of 2 .* is out: it answers with an error/.test(line))
+      }),
+    )
+    const before = counts(a)[0] ?? 0
+    for (let count = 0; count < 6; count++) t.equal(await from(upstream), 'b')
+    t.equal(counts(a)[0], before, 'it draws no more')
+    isBroken = false
+    t.ok(await within(6_000, () => said.some(line => /server 1 of 2 .* is back/.test(line))))
+    isBroken = true
+    t.equal(await upstream.probe(), true)
+  },
+)
 
 t.test('a server that proves to be another is never used', async t => {
   const authority = await startAuthority(t)
