@@ -9,7 +9,7 @@ import { createHmac, randomBytes } from 'node:crypto'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Clock } from '../kernel/clock.ts'
 import { Fault } from '../kernel/fault.ts'
-import { openStateDatabase, type StateDatabase } from '../kernel/state-database.ts'
+import { openStateDatabase, patience, type StateDatabase } from '../kernel/state-database.ts'
 import {
   countersBy,
   createFailureCounter,
@@ -62,6 +62,17 @@ export function openFailureRecords({
   const key = state.ask(() => secretKey(statements))
   const hashOf = (text: string): Buffer => createHmac('sha256', key).update(text).digest().subarray(0, 16)
   let cleanedAt = Number.NEGATIVE_INFINITY
+  let heldAt = Number.NEGATIVE_INFINITY
+  /** Of several that are counted together, one waits for whoever keeps the file. */
+  const write: Parts['write'] = work => {
+    try {
+      if (performance.now() - heldAt < patience) state.atOnce(work)
+      else state.inOneStep(work)
+    } catch (fault) {
+      heldAt = performance.now()
+      throw fault
+    }
+  }
 
   function clean(): void {
     const now = clock.now()
@@ -72,7 +83,7 @@ export function openFailureRecords({
     statements.fewerFailures.run(most)
     statements.fewerFamiliar.run(most)
   }
-  const parts: Parts = { state, statements, hashOf, clean, clock }
+  const parts: Parts = { state, statements, hashOf, clean, clock, write }
   return {
     ...countersBy(kind => counterIn(parts, kind)),
     familiar: familiarIn(parts),
@@ -86,9 +97,10 @@ interface Parts {
   readonly hashOf: (text: string) => Buffer
   readonly clean: () => void
   readonly clock: Clock
+  readonly write: (work: () => void) => void
 }
 
-function counterIn({ state, statements, hashOf, clean, clock }: Parts, kind: string): FailureCounter {
+function counterIn({ state, statements, hashOf, clean, clock, write }: Parts, kind: string): FailureCounter {
   /** What could not be written. */
   const unwritten = createFailureCounter(clock)
   const none: Failures = { count: 0, left: 0 }
@@ -111,7 +123,7 @@ function counterIn({ state, statements, hashOf, clean, clock }: Parts, kind: str
     add(text, within, anew) {
       const now = clock.now()
       try {
-        state.inOneStep(() => {
+        write(() => {
           statements.add.run({ kind, key: hashOf(text), now, within, anew: anew ? 1 : 0 })
           clean()
         })

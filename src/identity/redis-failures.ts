@@ -105,26 +105,30 @@ function sharedCounter({ replica, clock, place }: CounterOptions): SharedCounter
   const untold = createFailureCounter(clock)
   /** How much of that is on its way. */
   const sent = new Map<string, { count: number }>()
-  /** The same for all of a kind, but for a reload. */
-  let terms: readonly string[] = []
+  /** The same for all of a kind. */
+  let beginsAnew = false
 
-  /** Whose answer is lost may count twice, and counts. Never rejects with a Fault. */
-  async function tell(text: string): Promise<void> {
-    if (replica.downFor() !== undefined) return
+  /** Whose answer is lost may count twice, and counts. Never rejects with a Fault. @returns whether Redis takes it */
+  async function tell(text: string): Promise<boolean> {
+    if (replica.downFor() !== undefined) return false
     const way = sent.get(text) ?? { count: 0 }
-    const count = untold.of(text).count - way.count
-    if (count <= 0) return
+    const { count: all, left } = untold.of(text)
+    const count = all - way.count
+    if (count <= 0) return true
     way.count += count
     sent.set(text, way)
     try {
-      const reply = await replica.ask(['EVAL', countScript, '1', place(text), ...terms, String(count)])
-      const [all, left] = Array.isArray(reply) ? reply.map(Number) : []
-      told.set(text, { count: all ?? 0, left: Math.max(0, left ?? 0) })
+      const args = [place(text), String(Math.ceil(left)), beginsAnew ? '1' : '0', String(count)]
+      const reply = await replica.ask(['EVAL', countScript, '1', ...args])
+      const [known, until] = Array.isArray(reply) ? reply.map(Number) : []
+      told.set(text, { count: known ?? 0, left: Math.max(0, until ?? 0) })
       // Unless it was forgotten meanwhile.
       const now = untold.of(text)
       if (sent.get(text) === way) untold.set(text, { ...now, count: Math.max(0, now.count - count) })
+      return true
     } catch (fault) {
       ignoreFault(fault)
+      return false
     } finally {
       way.count -= count
       if (way.count === 0 && sent.get(text) === way) sent.delete(text)
@@ -136,8 +140,10 @@ function sharedCounter({ replica, clock, place }: CounterOptions): SharedCounter
       return { count: one.count + other.count, left: Math.max(one.left, other.left) }
     },
     add(text, within, anew) {
-      terms = [String(within), anew ? '1' : '0']
+      beginsAnew = anew
       untold.add(text, within, anew)
+      const { count } = told.of(text)
+      if (anew) told.set(text, { count, left: within })
       void tell(text)
     },
     forget(text) {
@@ -151,12 +157,19 @@ function sharedCounter({ replica, clock, place }: CounterOptions): SharedCounter
     async learn(text) {
       void tell(text)
       const [count, left] = await Promise.all([replica.ask(['GET', place(text)]), replica.ask(['PTTL', place(text)])])
-      told.set(text, { count: Number(count ?? 0), left: Math.max(0, Number(left)) })
+      const known = { count: Number(count ?? 0), left: Math.max(0, Number(left)) }
+      const before = told.of(text)
+      // The failures that it does not know keep those alive that it does, or did.
+      const isOlder = beginsAnew && untold.of(text).count > 0 && before.left > known.left
+      told.set(text, isOlder ? { count: Math.max(known.count, before.count), left: before.left } : known)
     },
     async tellAll() {
       const all = [...untold.keys()]
-      for (let from = 0; from < all.length && replica.downFor() === undefined; from += mostTold)
-        await Promise.all(all.slice(from, from + mostTold).map(tell))
+      for (let from = 0; from < all.length; from += mostTold) {
+        // One that refuses is not asked for all the others.
+        if (!(await tell(all[from] ?? ''))) return
+        await Promise.all(all.slice(from + 1, from + mostTold).map(tell))
+      }
     },
   }
 }

@@ -82,7 +82,7 @@ export function openSharedSessions(options: SharedSessionsOptions): SharedSessio
     const now = clock.now()
     return now < endsAt && now > createdAt - clockSlip
   }
-  const isStale = () => (replica.downFor() ?? 0) >= grace
+  const isStale = () => (replica.cutOffFor() ?? 0) >= grace
 
   /** Whether it is over by what Redis knows of it. One question at a time for each. */
   function askAgain(digest: string): Promise<Session | undefined> {

@@ -51,6 +51,8 @@ export interface SessionRecords extends Disposable {
   regroup(name: string, realm: Principal['realm'], groups: ReadonlySet<string>): number
   /** False: there was none. */
   remove(id: string): boolean
+  /** All or none, without waiting for another writer. */
+  removeAll(ids: Iterable<string>): void
   /** Made at the first request for this purpose. */
   secretKey(purpose: string): Buffer
 }
@@ -143,6 +145,15 @@ export function openSessionRecords(file: string): SessionRecords {
       const isRemoved = sql(() => statements.remove.run(id).changes > 0)
       unwritten.delete(id)
       return isRemoved
+    },
+    removeAll(ids) {
+      const all = [...ids]
+      if (all.length === 0) return
+      for (const id of all) known.forget(id)
+      state.atOnce(() => {
+        for (const id of all) statements.remove.run(id)
+      })
+      for (const id of all) unwritten.delete(id)
     },
     secretKey: purpose =>
       sql(() => {

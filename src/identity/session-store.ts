@@ -169,10 +169,8 @@ export function openSessionStore({
     const ids = new Set(present(records.all()).map(({ id }) => id))
     for (const id of living) if (!ids.has(id)) tell(id)
     for (const id of ids) living.add(id)
-    for (const id of over) {
-      records.remove(id)
-      over.delete(id)
-    }
+    records.removeAll(over)
+    over.clear()
   }
   const sweeps = every(sweepEvery, () => {
     try {

@@ -19,9 +19,10 @@
  * pwdFailureCountInterval of slapo-ppolicy(5).
  */
 import type { ThrottleSection } from '../config/realm.ts'
+import { ignoreFault } from '../kernel/fault.ts'
 import { addressKey } from '../listener/client-address.ts'
 import { type Refused, refused } from './answer.ts'
-import type { FailureCounts } from './failure-counts.ts'
+import type { FailureCounter, FailureCounts } from './failure-counts.ts'
 import { nameKey } from './name-key.ts'
 
 /** Tries that are left for familiar addresses. */
@@ -104,14 +105,25 @@ export function createThrottle(counts: FailureCounts, limits: ThrottleSection): 
     },
     failed(name, address, asked = true) {
       const from = addressKey(address)
+      // One that cannot be written counts all the same, and so do the others behind it.
+      let fault: unknown
+      const count = (counter: FailureCounter, key: string, within: number, anew: boolean) => {
+        try {
+          counter.add(key, within, anew)
+        } catch (thrown) {
+          ignoreFault(thrown)
+          fault ??= thrown
+        }
+      }
       if (name !== undefined) {
         const key = nameKey(name)
-        if (asked) byName.add(key, limits.name.within, true)
-        if (!familiar.has(key, from)) byStrangers.add(key, limits.name.within, true)
-        else if (spentByOthers(from).length > 0) byFamiliar.add(key, limits.name.within, true)
+        if (asked) count(byName, key, limits.name.within, true)
+        if (!familiar.has(key, from)) count(byStrangers, key, limits.name.within, true)
+        else if (spentByOthers(from).length > 0) count(byFamiliar, key, limits.name.within, true)
       }
-      byAddress.add(from, limits.address.within, false)
-      byEveryone.add(everyone, limits.everyone.within, false)
+      count(byAddress, from, limits.address.within, false)
+      count(byEveryone, everyone, limits.everyone.within, false)
+      if (fault !== undefined) throw fault
     },
     succeeded(name, address) {
       const key = nameKey(name)

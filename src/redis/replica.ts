@@ -19,8 +19,9 @@ import { Fault, ignoreFault } from '../kernel/fault.ts'
 import { connectRedis, type RedisConnection, type RedisTerms, type Reply, redisName } from './connection.ts'
 import { entriesIn, isBefore, pairsIn, streamIn } from './replies.ts'
 import { dropScript, loadScript, mostChanges, swapScript } from './scripts.ts'
+import { createStanding } from './standing.ts'
 
-/** Hashes of which every gateway has a copy. */
+/** Of these every gateway has a copy. */
 export const copied = ['sessions', 'accounts', 'revoked', 'texts'] as const
 export type Copied = (typeof copied)[number]
 /** Hashes that are read where they are needed. */
@@ -47,6 +48,8 @@ export interface Replica extends AsyncDisposable {
   refresh(hash: Copied, field: string): Promise<string | undefined>
   /** Milliseconds for which Redis has been away; undefined: it is not. */
   downFor(): number | undefined
+  /** Milliseconds for which no end could be told to others: away, or refusing all writes; undefined: it can. */
+  cutOffFor(): number | undefined
   /** Work to be done at each return: before anything is loaded, and for what came in between once more behind it. */
   before(work: (ask: Replica['ask']) => Promise<void>): void
 }
@@ -80,7 +83,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   /** By which Redis is known to hold what was loaded. */
   let house: Reply | undefined
   let downSince: number | undefined = performance.now()
-  let isTold = false
+  const standing = createStanding(fault => void (closed.signal.aborted || options.changed(fault)))
 
   const tell = (hash: Copied, field: string, value: string | undefined) => {
     for (const listener of listeners.get(hash) ?? []) listener(field, value)
@@ -93,15 +96,9 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     tell(hash, field, value)
   }
   const askOn = (connection: RedisConnection) => (args: readonly string[]) => connection.ask(args)
-
-  const say = (fault: Fault | undefined) => {
-    if (closed.signal.aborted || isTold === (fault !== undefined)) return
-    isTold = fault !== undefined
-    options.changed(fault)
-  }
   /** One that takes no writes just now (full, or a replica) is still one to be read. @returns why it takes none */
   const mark = (connection: RedisConnection): Promise<Fault | undefined> =>
-    connection.ask(['HSETNX', ...marked, randomUUID()], silence).then(
+    connection.ask(['HSETNX', ...marked, randomUUID()]).then(
       () => undefined,
       (fault: unknown) => {
         ignoreFault(fault)
@@ -124,10 +121,12 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   }
   /** Throws where it is another one, or was emptied. */
   async function look(connection: RedisConnection): Promise<void> {
-    const refusal = await mark(connection)
+    // Over the connection for commands: that one may fail alone, and nobody else would notice.
+    const refusal = await mark(commands ?? connection)
+    if (commands?.ended.aborted) throw refusal ?? new Fault('state-unavailable', { about })
     if ((await connection.ask(['HGET', ...marked], silence)) !== house)
       throw new Fault('state-unavailable', { about: `${about} is not the same any more: it was emptied or replaced` })
-    say(refusal)
+    standing.there(refusal)
   }
   async function follow(connection: RedisConnection): Promise<void> {
     const args = ['XREAD', 'COUNT', '1000', 'BLOCK', String(heartbeat), 'STREAMS', keyOf('changes')]
@@ -171,7 +170,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     reader = undefined
     // Whoever waits for a change to come back has written it.
     for (const one of waiting) one.done()
-    say(fault)
+    standing.gone(fault)
   }
   async function live(): Promise<void> {
     for (let tries = 0; !closed.signal.aborted; tries++) {
@@ -213,6 +212,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     return true
   }
 
+  const downFor = () => (downSince === undefined ? undefined : performance.now() - downSince)
   await connect()
   const living = live()
   return {
@@ -231,7 +231,8 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
       put(hash, field, value)
       return value
     },
-    downFor: () => (downSince === undefined ? undefined : performance.now() - downSince),
+    downFor,
+    cutOffFor: () => downFor() ?? standing.deafFor(),
     before: work => void returns.push(work),
     async [Symbol.asyncDispose]() {
       closed.abort()

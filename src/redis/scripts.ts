@@ -35,10 +35,14 @@ export const useScript = `
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then redis.call('HSET', KEYS[2], ARGV[1], ARGV[2]) end
 return 0`
 
-/** KEYS: a counter. ARGV: milliseconds, whether they begin anew ('1'), how many more. Gives the count and what is left. */
+/**
+ * KEYS: a counter. ARGV: milliseconds that are left, whether they begin anew with each ('1'), how many more. Gives the count and
+ * what is left.
+ */
 export const countScript = `
 local count = redis.call('INCRBY', KEYS[1], ARGV[3])
-if count == tonumber(ARGV[3]) or ARGV[2] == '1' then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+local left = redis.call('PTTL', KEYS[1])
+if left < 0 or (ARGV[2] == '1' and left < tonumber(ARGV[1])) then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return {count, redis.call('PTTL', KEYS[1])}`
 
 /** KEYS: the addresses of one name. ARGV: address, milliseconds since 1970, how many are kept, milliseconds. */

@@ -95,9 +95,9 @@ export class Server implements AsyncDisposable {
   }
 }
 
-/** It may be done twice, and there is nothing of it that could be gone. */
 /** The server's own failure, whatever was asked (RFC 9110 15.6). */
 export const isFailure = ({ status }: Pick<UpstreamResponse, 'status'>): boolean => status >= 500
 
+/** It may be done twice, and there is nothing of it that could be gone. */
 export const isRepeatable = ({ method, body }: Pick<UpstreamRequest, 'method' | 'body'>): boolean =>
   body === undefined && (method === 'GET' || method === 'HEAD')

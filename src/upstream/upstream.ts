@@ -210,10 +210,9 @@ export function openUpstream(
       const entered = enter(request.client, signal, affinity)
       const turn = entered instanceof Promise ? await entered : entered
       request.begun?.()
-      const leave = () => turn.leave()
-      const since = performance.now()
-      // It broke off at another server, and is sent for the last time.
-      let [current, askedTwice, isLast]: [UpstreamRequest, Server | undefined, boolean] = [request, undefined, false]
+      const [leave, since] = [() => turn.leave(), performance.now()]
+      let [current, askedTwice]: [UpstreamRequest, Server | undefined] = [request, undefined]
+      let [hasBroken, isLast] = [false, false] // what may have killed one server comes to one more, and no further
       for (;;) {
         const { server } = turn
         try {
@@ -221,10 +220,10 @@ export function openUpstream(
           const isAnew = isLast || askedTwice === server
           const answer = await server.send(isAnew ? { ...current, anew: true } : current, leave)
           server.answered()
-          if (isFailure(answer)) servers.erred(server)
-          else servers.answered(server)
+          servers[isFailure(answer) ? 'erred' : 'answered'](server)
           return isSticky && affinity?.server !== String(server.number) ? { ...answer, pin: server.number } : answer
         } catch (cause) {
+          hasBroken ||= isBreak(cause)
           if (!isLast && askedTwice !== server && server.maySendAgain(current, cause)) {
             askedTwice = server
             continue
@@ -232,9 +231,11 @@ export function openUpstream(
           // What a client does wrong with its body is nothing that the server did.
           if (!signal.aborted && !request.body?.errored) judge(server, cause, since)
           if (cause instanceof NotSent && cause.body !== undefined) current = { ...current, body: cause.body }
-          const isUnsent = cause instanceof NotSent && performance.now() - since < 2 * section.timeouts.connect
-          const mayGoOn = isUnsent || (!isLast && isBreak(cause) && isRepeatable(request))
-          isLast ||= !isUnsent
+          const isUnsent = cause instanceof NotSent
+          const mayGoOn = hasBroken
+            ? isRepeatable(request) && (isUnsent || (!isLast && isBreak(cause)))
+            : isUnsent && performance.now() - since < 2 * section.timeouts.connect
+          isLast ||= hasBroken
           if (!signal.aborted && mayGoOn && turn.goOn()) continue
           leave()
           current.body?.destroy()

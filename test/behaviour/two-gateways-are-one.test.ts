@@ -2,9 +2,12 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { startAuthority } from '../fixture/authority.ts'
 import { runCommand } from '../fixture/command.ts'
+import { startTestGateway } from '../fixture/gateway.ts'
 import { requireReal } from '../fixture/real.ts'
-import { redisTools } from '../fixture/redis.ts'
+import { redisTools, startRedis } from '../fixture/redis.ts'
+import { startUpstream } from '../fixture/upstream.ts'
 import { respondToRunning, startRunning } from './all-running.ts'
 import { within } from './app.ts'
 import { startSharedHouse, statusOf } from './shared-house.ts'
@@ -86,4 +89,23 @@ authority: { dir: "${authority.authority.dir}" }
     for (const gateway of gateways) t.ok(await within(patience, async () => (await status(gateway)) === 401))
     await running.seeEnded(t, 8_000)
   })
+})
+
+t.test('over TLS, with a password and a certificate of their own, they are one house too', async t => {
+  const authority = await startAuthority(t)
+  const redis = await startRedis(t, { tls: authority, password: 'pass-word-of-redis' })
+  await redis.putAccounts(accounts)
+  const own = await authority.client('gateway')
+  const secret = join(t.testdir({}), 'redis')
+  writeFileSync(secret, 'pass-word-of-redis\n', { mode: 0o600 })
+  const store = `{ url: "${redis.url}", password: { file: ${secret} }, ca: ${authority.caFile}, certificate: ${own.certFile}, key: ${own.keyFile} }`
+  const upstream = await startUpstream(t)
+  const yaml = `
+sessions: { store: ${store} }
+realms: { basic: true }
+upstreams: { app: { kind: generic, url: "${upstream.url}" } }
+routes: [{ path: /, upstream: app, access: authenticated }]`
+  const [one, other] = [await startTestGateway(t, { authority, yaml }), await startTestGateway(t, { authority, yaml })]
+  const cookie = await one.signIn('alice', password)
+  t.equal(await statusOf(other, cookie), 200)
 })

@@ -7,6 +7,7 @@ import { createFailureCounts, type FailureCounts } from '../../src/identity/fail
 import { openFailureRecords } from '../../src/identity/failure-records.ts'
 import { nameKey } from '../../src/identity/name-key.ts'
 import { createThrottle } from '../../src/identity/throttle.ts'
+import { addressKey } from '../../src/listener/client-address.ts'
 import { movedClock } from './moved-clock.ts'
 
 const minute = 60_000
@@ -87,6 +88,12 @@ t.test('what cannot be written is a fault, and counts all the same', async t => 
   holder.exec('begin immediate')
   t.throws(() => counts.byName.add(alice, minute, true), { code: 'state-unavailable' })
   t.equal(counts.byName.of(alice).count, 1)
+  const began = performance.now()
+  for (let nth = 1; nth <= 3; nth++) t.throws(() => throttle.failed('bob', '10.0.0.9'), { code: 'state-unavailable' })
+  t.ok(performance.now() - began < 2_000, 'one of many waits for who keeps the file')
+  t.equal(counts.byName.of(nameKey('bob')).count, 3)
+  t.equal(counts.byAddress.of(addressKey('10.0.0.9')).count, 3, 'address and everyone count too')
+  t.equal(counts.byEveryone.of('everyone').count, 3)
   holder.exec('rollback')
   holder.close()
   counts.byName.add(alice, minute, true)

@@ -1,5 +1,6 @@
 // Failed sign-ins while Redis takes no writes, or is not there: nobody guesses on, and nothing of it is forgotten afterwards.
 import { randomBytes } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { openSharedFailures } from '../../src/identity/redis-failures.ts'
 import { within } from '../behaviour/app.ts'
@@ -53,6 +54,45 @@ t.test('counts of two gateways on a Redis', async t => {
       t.ok(await within(patience, async () => (await learnt(ours, which)) === 9 && (await learnt(theirs, which)) === 9))
       t.ok(ours.byName.of(which).left > 29 * minute)
     })
+
+  await t.test(
+    'that takes no writes last from the newest on, and no longer than that when it is told late',
+    async t => {
+      const refuse = (isSo: boolean) => set(redis, 'min-replicas-to-write', isSo ? '1' : '0')
+      await fail(ours, 'dave', 3)
+      await learnt(ours, 'dave')
+      await refuse(true)
+      clock.move(29 * minute)
+      ours.byName.add('dave', 30 * minute, true)
+      clock.move(2 * minute)
+      t.equal(await learnt(ours, 'dave'), 4, 'never as many more once the first have had their time')
+      clock.move(20 * minute)
+      await refuse(false)
+      t.ok(await within(patience, async () => (await learnt(theirs, 'dave')) === 4))
+      // Redis has them for its own half hour from the first three on; none of it is begun once more.
+      t.ok(theirs.byName.of('dave').left <= 30 * minute)
+      await refuse(true)
+      ours.byAddress.add('10.0.0.1', 10_000, false)
+      clock.move(8_000)
+      await refuse(false)
+      await pause(3_000)
+      await theirs.learn?.([{ kind: 'address', key: '10.0.0.1' }], [])
+      t.equal(theirs.byAddress.of('10.0.0.1').count, 1)
+      t.ok(theirs.byAddress.of('10.0.0.1').left <= 2_000, `${theirs.byAddress.of('10.0.0.1').left} ms`)
+    },
+  )
+
+  await t.test('of many names are told one at a time to one that refuses', async t => {
+    await set(redis, 'min-replicas-to-write', '1')
+    for (let nth = 0; nth < 500; nth++) ours.byName.add(`name ${nth}`, 30 * minute, true)
+    await pause(1_000)
+    await redis.ask('CONFIG', 'RESETSTAT')
+    await pause(5_000)
+    const calls = Number(/cmdstat_eval:calls=(\d+)/.exec(await redis.ask('INFO', 'commandstats'))?.[1] ?? 0)
+    t.ok(calls > 0 && calls < 10, `${calls} in five seconds`)
+    await set(redis, 'min-replicas-to-write', '0')
+    t.ok(await within(patience, async () => (await learnt(theirs, 'name 499')) === 1))
+  })
 
   await t.test('that was away are put together when it is back', async t => {
     await fail(ours, 'alice', 1)

@@ -48,6 +48,16 @@ t.test('a Redis', async t => {
     t.throws(() => late.find('broken'), { code: 'state-unavailable' }, 'a damaged record is no account that is missing')
   })
 
+  await t.test('that ends one connection of two is away, and back when both are made anew', async t => {
+    const before = one.told.length
+    const clients = (await redis.ask('CLIENT', 'LIST')).split('\n').filter(line => !/cmd=(xread|client)/.test(line))
+    t.equal(clients.length, 2, 'where each asks')
+    for (const line of clients) await redis.ask('CLIENT', 'KILL', 'ID', /\bid=(\d+)/.exec(line)?.[1] ?? '')
+    t.ok(await within(patience, () => one.told.slice(before).includes('back')), 'nobody had asked anything')
+    t.same(one.told.slice(before), ['state-unavailable', 'back'])
+    t.equal(await one.replica.ask(['PING']), 'PONG')
+  })
+
   await t.test('gives no number of a list twice, and revokes once', async t => {
     const [ours, theirs] = [openSharedLedger(one.replica), openSharedLedger(other.replica)]
     const numbers = await Promise.all(

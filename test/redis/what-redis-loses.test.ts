@@ -1,4 +1,5 @@
 // A Redis that loses something, or is an older one, keeps nobody in and brings nobody back.
+import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { openSharedSessions } from '../../src/identity/redis-sessions.ts'
 import { within } from '../behaviour/app.ts'
@@ -66,6 +67,19 @@ t.test('a Redis', async t => {
     await redis.ask('CONFIG', 'SET', 'maxmemory', '0')
     t.ok(await within(patience, () => one.told.at(-1) === 'back'))
     t.equal(ours.unwritten, 0)
+  })
+
+  await t.test('that refuses all writes lets nobody go on for ever, one that is full does', async t => {
+    const cautious = openSharedSessions({ replica: one.replica, ...times, grace: 1_500 })
+    t.teardown(() => cautious[Symbol.dispose]())
+    await redis.ask('CONFIG', 'SET', 'maxmemory', '1')
+    await pause(3_000)
+    t.notOk(cautious.isStale(), 'ends are told to all')
+    await redis.ask('CONFIG', 'SET', 'maxmemory', '0')
+    await redis.ask('CONFIG', 'SET', 'min-replicas-to-write', '1')
+    t.ok(await within(patience, () => cautious.isStale()), 'who signs out elsewhere would be in here')
+    await redis.ask('CONFIG', 'SET', 'min-replicas-to-write', '0')
+    t.ok(await within(patience, () => !cautious.isStale()))
   })
 
   await t.test('that is emptied while it runs is loaded anew', async t => {

@@ -1,9 +1,10 @@
 // Several servers behind one upstream: who is next, who is out, what is tried again elsewhere and what never is.
 import { once } from 'node:events'
-import { createServer as createTcpServer } from 'node:net'
+import { createServer as createHttpServer } from 'node:http'
+import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { PassThrough, Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { within } from '../behaviour/app.ts'
 import { startAuthority } from '../fixture/authority.ts'
 import { type Upstream as Fixture, startUpstream } from '../fixture/upstream.ts'
@@ -121,6 +122,43 @@ t.test('what broke off before its answer is asked of another server, once, if it
   )
   t.equal(b.received.length, before)
 })
+
+/** Dies of `/kill`, so long after it was asked. @returns how often it was asked */
+async function startMortal(t: Pick<Test, 'teardown'>, after = 0) {
+  const seen = { url: '', kills: 0 }
+  const server = createHttpServer(({ url }, response) => {
+    if (url !== '/kill') return void response.end('{"from":"mortal"}')
+    seen.kills++
+    setTimeout(() => {
+      server.close()
+      server.closeAllConnections()
+    }, after)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  seen.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}` // it listens on TCP
+  return seen
+}
+
+t.test(
+  'a request that kills servers kills two of them, and one whose server died slowly is answered by another',
+  async t => {
+    const mortals = [await startMortal(t), await startMortal(t), await startMortal(t), await startMortal(t)]
+    const { upstream } = openSeveral(
+      t,
+      mortals.map(({ url }) => url),
+    )
+    t.match(await faultOf(upstream.send(asking({ target: '/kill' }))), /^upstream-/)
+    t.equal(
+      mortals.reduce((sum, { kills }) => sum + kills, 0),
+      2,
+    )
+    const [slow, well] = [await startMortal(t, 400), await startUpstream(t, say('well'))]
+    const opened = openSeveral(t, [well.url, slow.url], ', timeouts: { connect: 100 ms }') // the second is the first to be asked
+    t.equal(await from(opened.upstream, { target: '/kill' }), 'well')
+    t.equal(slow.kills, 1)
+  },
+)
 
 t.test('a server that is out is asked until it is back; when all are out, they are tried all the same', async t => {
   const [a, b] = [await startUpstream(t, say('a')), await startUpstream(t, say('b'))]
