@@ -12,6 +12,7 @@
 
 import type { Reserved } from '../config/reserved-groups.ts'
 import type { Clock } from '../kernel/clock.ts'
+import { ignoreFault } from '../kernel/fault.ts'
 import { takeTurnsByKey } from '../kernel/turns.ts'
 import type { Directory } from '../ldap/directory.ts'
 import { dnKey } from '../ldap/dn.ts'
@@ -84,7 +85,13 @@ export function createDirectoryLogin(parts: DirectoryLoginParts): DirectoryLogin
       }
       const answer = await directory.checkPassword(entry, password)
       if (answer.right) binds.taken(key)
-      else if (answer.reason === 'wrong') binds.refused(key)
+      else if (answer.reason === 'wrong') {
+        try {
+          binds.refused(key)
+        } catch (fault) {
+          ignoreFault(fault) // it counts here all the same, and name and address behind it tell of the same fault
+        }
+      }
       return answer
     })
   }

@@ -13,11 +13,11 @@ import type { Clock } from '../kernel/clock.ts'
 import { every } from '../kernel/every.ts'
 import { Fault, ignoreFault } from '../kernel/fault.ts'
 import { dropCommand, keyOf, type Replica } from '../redis/replica.ts'
-import { useScript } from '../redis/scripts.ts'
 import { cookieDigest } from './cookies.ts'
 import { createEndedSessions } from './ended-sessions.ts'
 import type { Principal } from './principal.ts'
 import { type Known, readSession, sessionOf, type WrittenSession } from './redis-session-record.ts'
+import { sharedUses } from './redis-uses.ts'
 import { clockSlip, cookiePattern, newSessionId, type Session, type SessionStore, sweepEvery } from './session-store.ts'
 
 export interface SharedSessionsOptions {
@@ -38,8 +38,11 @@ export interface SharedSessions extends SessionStore {
   readonly unwritten: number
 }
 
+/** Milliseconds after a refusal in which every gateway can tell when its sessions were used. */
+const unsureFor = 3 * sweepEvery
+
 const unavailable = () =>
-  new Fault('state-unavailable', { about: 'Redis has been away for longer than sessions go on without it' })
+  new Fault('state-unavailable', { about: 'Redis has been away or refusing for longer than sessions go on without it' })
 
 export function openSharedSessions(options: SharedSessionsOptions): SharedSessions {
   const { replica, idle, clock, perPerson = 20, grace = 15 * 60_000 } = options
@@ -51,7 +54,8 @@ export function openSharedSessions(options: SharedSessionsOptions): SharedSessio
   const ended = createEndedSessions(options.absolute)
   /** Of those, what Redis was not told of yet. */
   const unwritten = new Set<string>()
-  const uses = new Map<string, number>()
+  const uses = sharedUses(replica, Math.max(50, Math.min(1_000, idle / 8)))
+  let unsureUntil = Number.NEGATIVE_INFINITY
   const asking = new Map<string, Promise<Session | undefined>>()
   const keys = new Map<string, Buffer>()
 
@@ -84,6 +88,12 @@ export function openSharedSessions(options: SharedSessionsOptions): SharedSessio
   }
   const isStale = () => (replica.cutOffFor() ?? 0) >= grace
 
+  /** Redis may not know when sessions were used last: it takes no writes, or was not told yet of what came meanwhile. */
+  const isUnsure = () => {
+    if (replica.isRefusing()) unsureUntil = performance.now() + unsureFor
+    return performance.now() < unsureUntil
+  }
+
   /** Whether it is over by what Redis knows of it. One question at a time for each. */
   function askAgain(digest: string): Promise<Session | undefined> {
     const running = asking.get(digest) ?? look(digest).finally(() => asking.delete(digest))
@@ -100,6 +110,7 @@ export function openSharedSessions(options: SharedSessionsOptions): SharedSessio
     session.lastUsedAt = Math.max(session.lastUsedAt, Number(used ?? 0))
     const found = withEnd(session)
     if (isOn(found)) return found
+    if (isUnsure() && clock.now() < session.written.createdAt + options.absolute) throw unavailable()
     void close(session.written.id)
     return undefined
   }
@@ -109,24 +120,9 @@ export function openSharedSessions(options: SharedSessionsOptions): SharedSessio
     if (now - session.lastUsedAt >= Math.min(60_000, idle / 4)) {
       session.lastUsedAt = now
       uses.set(digest, now)
-      void writeUses()
     }
     return withEnd(session)
   }
-  /** Nobody waits for it: what is lost is a minute of a session. */
-  async function writeUses(): Promise<void> {
-    if (replica.downFor() !== undefined) return
-    const all = [...uses]
-    uses.clear()
-    for (const [digest, at] of all)
-      replica
-        .ask(['EVAL', useScript, '2', keyOf('sessions'), keyOf('used'), digest, String(at)])
-        .catch((fault: unknown) => {
-          ignoreFault(fault)
-          uses.set(digest, Math.max(at, uses.get(digest) ?? 0))
-        })
-  }
-
   async function close(id: string): Promise<boolean> {
     const digest = digests.get(id)
     if (digest === undefined) return false
@@ -146,11 +142,9 @@ export function openSharedSessions(options: SharedSessionsOptions): SharedSessio
     }
   }
   replica.before(async ask => {
-    for (const digest of unwritten) {
-      await ask(dropCommand('sessions', digest))
-      unwritten.delete(digest)
-    }
-    void writeUses()
+    // What it refuses is told by a sweep; it can be read all the same, and what has ended does not come back from it.
+    for (const digest of unwritten)
+      await ask(dropCommand('sessions', digest)).then(() => unwritten.delete(digest), ignoreFault)
   })
   const theirs = (name: string, realm: Principal['realm'] | undefined): Known[] =>
     [...known.values()].filter(
@@ -161,6 +155,7 @@ export function openSharedSessions(options: SharedSessionsOptions): SharedSessio
   function sweep(): void {
     if (replica.downFor() !== undefined) return
     for (const digest of unwritten) void writeEnd(digest)
+    if (isUnsure()) return
     for (const [digest, session] of known) if (!isOn(withEnd(session))) askAgain(digest).catch(ignoreFault)
   }
   const sweeps = every(sweepEvery, sweep)
@@ -183,9 +178,9 @@ export function openSharedSessions(options: SharedSessionsOptions): SharedSessio
       if (!cookiePattern.test(cookie)) return undefined
       const digest = cookieDigest(cookie, shown)
       if (ended.has(digest)) return undefined
+      if (isStale()) throw unavailable()
       const session = known.get(digest)
       if (session !== undefined && isOn(withEnd(session))) {
-        if (isStale()) throw unavailable()
         return isUse ? use(digest, session) : withEnd(session)
       }
       return askAgain(digest).then(found => {
@@ -245,6 +240,9 @@ export function openSharedSessions(options: SharedSessionsOptions): SharedSessio
     get unwritten() {
       return unwritten.size
     },
-    [Symbol.dispose]: () => sweeps[Symbol.dispose](),
+    [Symbol.dispose]() {
+      sweeps[Symbol.dispose]()
+      uses[Symbol.dispose]()
+    },
   }
 }

@@ -95,6 +95,16 @@ export async function connectRedis(terms: RedisTerms, patience = usualPatience):
   }
 }
 
+/** @returns why this is not taken, or cannot be asked; undefined: it was done */
+export const refusalOf = (connection: RedisConnection, command: readonly string[]): Promise<Fault | undefined> =>
+  connection.ask(command).then(
+    () => undefined,
+    (fault: unknown) => {
+      if (!(fault instanceof Fault)) throw fault
+      return fault
+    },
+  )
+
 /** Errors of @redis/client may carry the command, and a command may be AUTH. */
 const plainCause = (cause: unknown): Error => {
   const { message = String(cause), code } = (cause instanceof Error ? cause : {}) as {

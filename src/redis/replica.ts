@@ -6,7 +6,7 @@
  * whatever was written before it is known here then. After a break everything is loaded anew, at one stroke.
  *
  *   up      what is read here is at most a moment old
- *   down    what was known goes on to count; who asks how long, see `downFor`
+ *   down    what was known goes on to count; who asks how long, see `cutOffFor`
  *
  * Not to forget: nothing of it is lost in between. What could not be written when Redis was gone is written before anything is
  * loaded again (`before`), so that an end that was told here never comes back.
@@ -15,8 +15,8 @@
  */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Fault, ignoreFault } from '../kernel/fault.ts'
-import { connectRedis, type RedisConnection, type RedisTerms, type Reply, redisName } from './connection.ts'
+import { Fault } from '../kernel/fault.ts'
+import { connectRedis, type RedisConnection, type RedisTerms, type Reply, redisName, refusalOf } from './connection.ts'
 import { entriesIn, isBefore, pairsIn, streamIn } from './replies.ts'
 import { dropScript, loadScript, mostChanges, swapScript } from './scripts.ts'
 import { createStanding } from './standing.ts'
@@ -50,6 +50,8 @@ export interface Replica extends AsyncDisposable {
   downFor(): number | undefined
   /** Milliseconds for which no end could be told to others: away, or refusing all writes; undefined: it can. */
   cutOffFor(): number | undefined
+  /** It can be read, and takes no writes. */
+  isRefusing(): boolean
   /** Work to be done at each return: before anything is loaded, and for what came in between once more behind it. */
   before(work: (ask: Replica['ask']) => Promise<void>): void
 }
@@ -96,15 +98,8 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     tell(hash, field, value)
   }
   const askOn = (connection: RedisConnection) => (args: readonly string[]) => connection.ask(args)
-  /** One that takes no writes just now (full, or a replica) is still one to be read. @returns why it takes none */
-  const mark = (connection: RedisConnection): Promise<Fault | undefined> =>
-    connection.ask(['HSETNX', ...marked, randomUUID()]).then(
-      () => undefined,
-      (fault: unknown) => {
-        ignoreFault(fault)
-        return fault as Fault // anything else is thrown by the line above
-      },
-    )
+  /** One that takes no writes just now (full, or a replica) is still one to be read. */
+  const mark = (connection: RedisConnection) => refusalOf(connection, ['HSETNX', ...marked, randomUUID()])
 
   async function load(connection: RedisConnection): Promise<void> {
     await mark(connection)
@@ -122,11 +117,13 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   /** Throws where it is another one, or was emptied. */
   async function look(connection: RedisConnection): Promise<void> {
     // Over the connection for commands: that one may fail alone, and nobody else would notice.
-    const refusal = await mark(commands ?? connection)
+    const asked = commands ?? connection
+    const refusal = await mark(asked)
+    const takesRemovals = refusal === undefined || (await refusalOf(asked, ['HDEL', marked[0], 'none'])) === undefined
     if (commands?.ended.aborted) throw refusal ?? new Fault('state-unavailable', { about })
     if ((await connection.ask(['HGET', ...marked], silence)) !== house)
       throw new Fault('state-unavailable', { about: `${about} is not the same any more: it was emptied or replaced` })
-    standing.there(refusal)
+    standing.there(refusal, takesRemovals)
   }
   async function follow(connection: RedisConnection): Promise<void> {
     const args = ['XREAD', 'COUNT', '1000', 'BLOCK', String(heartbeat), 'STREAMS', keyOf('changes')]
@@ -232,7 +229,8 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
       return value
     },
     downFor,
-    cutOffFor: () => downFor() ?? standing.deafFor(),
+    cutOffFor: standing.cutOffFor,
+    isRefusing: () => standing.isRefusing,
     before: work => void returns.push(work),
     async [Symbol.asyncDispose]() {
       closed.abort()

@@ -102,7 +102,7 @@ export function createMetrics() {
     ),
     stateUp: gauge(
       'sallyport_state_up',
-      '1 while the state can be read and written, 0 while its Redis is away or its file cannot be written',
+      '1 while the state can be read and written, 0 while its Redis is away or refuses to write, or its file cannot be written',
       [],
       'min',
     ),

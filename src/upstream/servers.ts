@@ -49,8 +49,8 @@ export interface Servers extends AsyncDisposable {
 export function createServers(all: readonly Server[], say: (text: string) => void, changed: () => void): Servers {
   const several = all.length > 1
   const asked = new Map<Server, { at: number; silent: boolean; asking: boolean }>()
-  /** Who has answered well when it was asked. */
-  const wasWell = new Set<Server>()
+  /** Whether any of them has ever answered it well: else an error in answer to it says nothing. */
+  let isGoodQuestion = false
   /** Of those with equally much to do, each is next in turn. */
   let last = 0
 
@@ -85,15 +85,14 @@ export function createServers(all: readonly Server[], say: (text: string) => voi
     asked.set(server, note)
     const said = await server.probe()
     note.asking = false
-    if (said === 'answers') {
-      wasWell.add(server)
+    isGoodQuestion ||= said === 'answers'
+    if (said === 'answers' || (said === 'errs' && !isGoodQuestion)) {
       note.silent = false
       return answered(server)
     }
     // A server at work may have no thread left for the question. Twice in a row, with no other answer: it hangs.
     const answeredOthers = server.answeredAt > (before?.at ?? note.at)
-    // What has never answered this question well may answer others all the same.
-    if (said === 'errs' && wasWell.has(server)) putOut(server, 'it answers with an error when it is asked')
+    if (said === 'errs') putOut(server, 'it answers with an error when it is asked')
     else if (said === 'fails' || (note.silent && !answeredOthers)) putOut(server, 'it does not answer when it is asked')
     note.silent = said !== 'errs' && !answeredOthers
   }
@@ -151,6 +150,7 @@ export function createServers(all: readonly Server[], say: (text: string) => voi
       const said = await Promise.all(
         all.map(async server => {
           const outcome = await server.probe()
+          isGoodQuestion ||= outcome === 'answers'
           if (outcome === 'answers') answered(server)
           return outcome
         }),

@@ -69,6 +69,23 @@ t.test('a Redis', async t => {
     t.equal(ours.unwritten, 0)
   })
 
+  await t.test('that is full ends nobody who is at work at another', async t => {
+    const { cookie, session } = await ours.open(alice, 'password', '')
+    t.ok(await theirs.find(cookie))
+    await redis.ask('CONFIG', 'SET', 'maxmemory', '1')
+    t.ok(await within(patience, () => other.replica.isRefusing() && one.replica.isRefusing()))
+    for (let nth = 0; nth < 3; nth++) {
+      clock.move(20 * 60_000)
+      t.ok(await ours.find(cookie))
+      theirs.sweep()
+      await pause(300)
+      t.ok(ours.peek(session.id), 'she works on')
+    }
+    await redis.ask('CONFIG', 'SET', 'maxmemory', '0')
+    const isKnownThere = async () => (await Promise.resolve(theirs.find(cookie)).catch(() => undefined)) !== undefined
+    t.ok(await within(patience, isKnownThere), 'and is known there again')
+  })
+
   await t.test('that refuses all writes lets nobody go on for ever, one that is full does', async t => {
     const cautious = openSharedSessions({ replica: one.replica, ...times, grace: 1_500 })
     t.teardown(() => cautious[Symbol.dispose]())
@@ -78,6 +95,12 @@ t.test('a Redis', async t => {
     await redis.ask('CONFIG', 'SET', 'maxmemory', '0')
     await redis.ask('CONFIG', 'SET', 'min-replicas-to-write', '1')
     t.ok(await within(patience, () => cautious.isStale()), 'who signs out elsewhere would be in here')
+    // Away in between is no reason to begin anew.
+    await redis.ask('CLIENT', 'KILL', 'TYPE', 'normal')
+    t.ok(await within(patience, () => one.replica.downFor() !== undefined))
+    t.ok(cautious.isStale())
+    t.ok(await within(patience, () => one.replica.downFor() === undefined))
+    t.ok(cautious.isStale())
     await redis.ask('CONFIG', 'SET', 'min-replicas-to-write', '0')
     t.ok(await within(patience, () => !cautious.isStale()))
   })

@@ -205,6 +205,16 @@ t.test(
   },
 )
 
+t.test('a question that none of them answers well says nothing of any', async t => {
+  const odd = () => startUpstream(t, ({ target }) => json({ from: 'odd' }, target === '/' ? 500 : 200))
+  const [a, b] = [await odd(), await odd()]
+  const { upstream, said } = openSeveral(t, [a.url, b.url])
+  for (let count = 0; count < 4; count++) await from(upstream)
+  await pause(500)
+  t.same(said, [])
+  for (let count = 0; count < 4; count++) t.equal(await from(upstream, { target: '/one' }), 'odd')
+})
+
 t.test('a server that proves to be another is never used', async t => {
   const authority = await startAuthority(t)
   const good = await authority.server(['localhost'])
