@@ -149,6 +149,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     try {
       for (const work of returns) await work(askOn(first))
       await load(first)
+      await look(second)
     } catch (cause) {
       first[Symbol.dispose]()
       second[Symbol.dispose]()
