@@ -21,6 +21,11 @@ t.test('a Redis', async t => {
   const ours = openSharedSessions({ replica: one.replica, ...times })
   const theirs = openSharedSessions({ replica: other.replica, ...times })
   t.teardown(() => [ours, theirs].map(store => store[Symbol.dispose]()))
+  /** What one test did to Redis is over for both. */
+  t.beforeEach(async () => {
+    for (const { replica, told } of [one, other])
+      await within(patience, () => replica.downFor() === undefined && told.at(-1) !== 'state-unavailable')
+  })
 
   await t.test('that has dropped its sessions is no reason to stay in elsewhere', async t => {
     const { cookie, session } = await ours.open(alice, 'password', '')
