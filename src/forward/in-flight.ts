@@ -79,7 +79,7 @@ class Running implements Member, Disposable {
 
 /** Milliseconds. */
 const lookEvery = 1_000
-/** Looks that are left out after a session could not be written: each waits for whoever keeps the file. */
+/** Looks that are left out after a session could not be looked up: each may wait for whoever keeps the file. */
 const afterFault = 30
 
 const goodbyes = {
@@ -94,7 +94,7 @@ export function createInFlight({ sessions, idle, barred }: InFlightOptions): InF
   const running = createMembers<Running>()
   let judge: Judge | undefined
   let isStopping = false
-  /** Sessions whose use is still to be written. */
+  /** Sessions whose use is still to be told to their store. */
   const used = new Set<string>()
   let resting = 0
 

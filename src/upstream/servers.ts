@@ -1,9 +1,10 @@
 /**
  * The servers of one upstream: which of them is next, which are out, and when one is back.
  *
- * The one with the least to do is next. One that cannot be reached or proves to be another is out at once, one that breaks
- * off or answers with an error when it does not answer a question well; and it is asked again and again until it does. When all are out they are tried all the same: an archive that nobody tries
- * is of no use to anybody. A single server is never out, and never asked by itself.
+ * The one with the least to do is next. One that cannot be reached or proves to be another is out at once, one that breaks off or
+ * answers with an error when it does not answer a question well; and it is asked again and again until it does. When all are out
+ * they are tried all the same: an archive that nobody tries is of no use to anybody. A single server is never out, and never asked
+ * by itself.
  */
 import { createHash } from 'node:crypto'
 import { every } from '../kernel/every.ts'
