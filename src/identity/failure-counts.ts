@@ -143,7 +143,7 @@ export function createFamiliarAddresses(clock: Clock): FamiliarMemory {
 }
 
 /** The last of the map is what was put last; the first is forgotten when there are too many. */
-function keepLatest<Value>(map: Map<string, Value>, key: string, value: Value, most: number): void {
+export function keepLatest<Value>(map: Map<string, Value>, key: string, value: Value, most: number): void {
   map.delete(key)
   map.set(key, value)
   const oldest = map.size > most ? map.keys().next().value : undefined

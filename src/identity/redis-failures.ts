@@ -21,7 +21,9 @@ import {
   type FailureCounter,
   type FailureCounts,
   familiarFor,
+  keepLatest,
   mostAddresses,
+  mostKeys,
 } from './failure-counts.ts'
 
 export interface SharedFailuresOptions {
@@ -97,77 +99,98 @@ interface CounterOptions extends Pick<SharedFailuresOptions, 'replica' | 'clock'
   readonly place: (text: string) => string
 }
 
+/** What Redis does not know yet of one key. Another one takes its place when the key is forgotten. */
+interface Untold {
+  /** It is to forget the key first. */
+  forgets: boolean
+  count: number
+  /** Resolves to whether Redis took it. */
+  telling?: Promise<boolean> | undefined
+}
+
 /** Answers come in the order in which was asked, so what is known last is what Redis knew last. */
 function sharedCounter({ replica, clock, place }: CounterOptions): SharedCounter {
-  /** As Redis says. */
-  const told = createFailureCounter(clock)
-  /** What it does not know yet. */
-  const untold = createFailureCounter(clock)
-  /** How much of that is on its way. */
-  const sent = new Map<string, { count: number }>()
+  /** What counts: as Redis said, and what it does not know yet. */
+  const counts = createFailureCounter(clock)
+  const untold = new Map<string, Untold>()
   /** The same for all of a kind. */
   let beginsAnew = false
 
-  /** Whose answer is lost may count twice, and counts. Never rejects with a Fault. @returns whether Redis takes it */
-  async function tell(text: string): Promise<boolean> {
-    if (replica.downFor() !== undefined) return false
-    const way = sent.get(text) ?? { count: 0 }
-    const { count: all, left } = untold.of(text)
-    const count = all - way.count
-    if (count <= 0) return true
-    way.count += count
-    sent.set(text, way)
-    try {
-      const args = [place(text), String(Math.ceil(left)), beginsAnew ? '1' : '0', String(count)]
-      const reply = await replica.ask(['EVAL', countScript, '1', ...args])
-      const [known, until] = Array.isArray(reply) ? reply.map(Number) : []
-      told.set(text, { count: known ?? 0, left: Math.max(0, until ?? 0) })
-      // Unless it was forgotten meanwhile.
-      const now = untold.of(text)
-      if (sent.get(text) === way) untold.set(text, { ...now, count: Math.max(0, now.count - count) })
-      return true
-    } catch (fault) {
-      ignoreFault(fault)
-      return false
-    } finally {
-      way.count -= count
-      if (way.count === 0 && sent.get(text) === way) sent.delete(text)
-    }
+  /** Of failures that have had their time nothing is due. */
+  function due(text: string): Untold | undefined {
+    const mine = untold.get(text)
+    if (mine !== undefined && counts.of(text).left === 0) mine.count = 0
+    return mine
   }
+
+  /** One at a time for each key. Never rejects with a Fault. @returns whether Redis has taken what is due */
+  function tell(text: string): Promise<boolean> | undefined {
+    const mine = untold.get(text)
+    if (mine === undefined || replica.downFor() !== undefined) return undefined
+    mine.telling ??= tellAllOf(text, mine).catch(fault => {
+      ignoreFault(fault)
+      mine.telling = undefined
+      return false
+    })
+    return mine.telling
+  }
+  /** Whose answer is lost may count twice, and counts. */
+  async function tellAllOf(text: string, mine: Untold): Promise<boolean> {
+    const isCurrent = () => untold.get(text) === mine
+    if (mine.forgets) {
+      await replica.ask(['DEL', place(text)])
+      mine.forgets = false
+    }
+    while (isCurrent() && due(text) !== undefined && mine.count > 0) {
+      const [{ count, left }, more] = [counts.of(text), mine.count]
+      // One that let them go while it refused this gets them all again.
+      const args = [Math.ceil(left), beginsAnew ? 1 : 0, more, beginsAnew ? count : more].map(String)
+      const reply = await replica.ask(['EVAL', countScript, '1', place(text), ...args])
+      const [known, until] = Array.isArray(reply) ? reply.map(Number) : []
+      mine.count -= more
+      if (isCurrent()) counts.set(text, { count: (known ?? 0) + mine.count, left: Math.max(0, until ?? 0) })
+    }
+    if (isCurrent()) untold.delete(text)
+    return true
+  }
+  /** Past `mostKeys` the oldest is never told. */
+  function put(text: string, mine: Untold): void {
+    keepLatest(untold, text, mine, mostKeys)
+    void tell(text)
+  }
+
   return {
-    of(text) {
-      const [one, other] = [told.of(text), untold.of(text)]
-      return { count: one.count + other.count, left: Math.max(one.left, other.left) }
-    },
+    of: counts.of,
     add(text, within, anew) {
       beginsAnew = anew
-      untold.add(text, within, anew)
-      const { count } = told.of(text)
-      if (anew) told.set(text, { count, left: within })
-      void tell(text)
+      const mine = due(text) ?? { forgets: false, count: 0 }
+      counts.add(text, within, anew)
+      mine.count++
+      put(text, mine)
     },
     forget(text) {
-      told.forget(text)
-      untold.forget(text)
-      sent.delete(text)
-      if (replica.downFor() !== undefined) return
-      // What was on its way before has come back by then.
-      replica.ask(['DEL', place(text)]).then(() => told.forget(text), ignoreFault)
+      counts.forget(text)
+      put(text, { forgets: true, count: 0 })
     },
     async learn(text) {
       void tell(text)
       const [count, left] = await Promise.all([replica.ask(['GET', place(text)]), replica.ask(['PTTL', place(text)])])
-      const known = { count: Number(count ?? 0), left: Math.max(0, Number(left)) }
-      const before = told.of(text)
+      const mine = due(text)
+      const more = mine?.count ?? 0
+      const before = counts.of(text)
+      const known = mine?.forgets
+        ? { count: 0, left: 0 }
+        : { count: Number(count ?? 0), left: Math.max(0, Number(left)) }
       // The failures that it does not know keep those alive that it does, or did.
-      const isOlder = beginsAnew && untold.of(text).count > 0 && before.left > known.left
-      told.set(text, isOlder ? { count: Math.max(known.count, before.count), left: before.left } : known)
+      const isOlder = beginsAnew && more > 0 && before.left > known.left
+      const told = isOlder ? Math.max(known.count, before.count - more) : known.count
+      counts.set(text, { count: told + more, left: more > 0 ? Math.max(known.left, before.left) : known.left })
     },
     async tellAll() {
       const all = [...untold.keys()]
       for (let from = 0; from < all.length; from += mostTold) {
         // One that refuses is not asked for all the others.
-        if (!(await tell(all[from] ?? ''))) return
+        if ((await tell(all[from] ?? '')) === false) return
         await Promise.all(all.slice(from + 1, from + mostTold).map(tell))
       }
     },

@@ -161,9 +161,10 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     // What was done here while it was being loaded.
     for (const work of returns) await work(askOn(first))
   }
+  const hangUp = () => [commands, reader].forEach(connection => void connection?.[Symbol.dispose]())
   function leave(fault: Fault): void {
     downSince ??= performance.now()
-    for (const connection of [commands, reader]) connection?.[Symbol.dispose]()
+    hangUp()
     commands = undefined
     reader = undefined
     // Whoever waits for a change to come back has written it.
@@ -235,8 +236,8 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     before: work => void returns.push(work),
     async [Symbol.asyncDispose]() {
       closed.abort()
-      for (const connection of [commands, reader]) connection?.[Symbol.dispose]()
-      await living
+      hangUp()
+      await living.finally(hangUp) // also what was being connected
     },
   }
 }

@@ -36,11 +36,11 @@ if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then redis.call('HSET', KEYS[2],
 return 0`
 
 /**
- * KEYS: a counter. ARGV: milliseconds that are left, whether they begin anew with each ('1'), how many more. Gives the count and
- * what is left.
+ * KEYS: a counter. ARGV: milliseconds that are left, whether they begin anew with each ('1'), how many more, how many where there
+ * are none. Gives the count and what is left.
  */
 export const countScript = `
-local count = redis.call('INCRBY', KEYS[1], ARGV[3])
+local count = redis.call('INCRBY', KEYS[1], ARGV[4 - redis.call('EXISTS', KEYS[1])])
 local left = redis.call('PTTL', KEYS[1])
 if left < 0 or (ARGV[2] == '1' and left < tonumber(ARGV[1])) then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return {count, redis.call('PTTL', KEYS[1])}`

@@ -82,6 +82,31 @@ t.test('counts of two gateways on a Redis', async t => {
     },
   )
 
+  await t.test('that Redis let go meanwhile are all told again', async t => {
+    for (let nth = 0; nth < 3; nth++) ours.byName.add('erin', 2_000, true)
+    t.ok(await within(patience, async () => (await learnt(theirs, 'erin')) === 3))
+    await set(redis, 'min-replicas-to-write', '1')
+    ours.byName.add('erin', 30 * minute, true)
+    t.ok(await within(patience, async () => (await learnt(theirs, 'erin')) === 0), 'Redis has none any more')
+    t.equal(await learnt(ours, 'erin'), 4)
+    await set(redis, 'min-replicas-to-write', '0')
+    t.ok(await within(patience, async () => (await learnt(theirs, 'erin')) === 4))
+    t.equal(await learnt(ours, 'erin'), 4)
+  })
+
+  await t.test('are forgotten by a success while it takes no writes', async t => {
+    await fail(ours, 'frank', 3)
+    t.equal(await learnt(theirs, 'frank'), 3)
+    await set(redis, 'min-replicas-to-write', '1')
+    ours.byName.forget('frank')
+    t.equal(await learnt(ours, 'frank'), 0)
+    ours.byName.add('frank', 30 * minute, true)
+    t.equal(await learnt(ours, 'frank'), 1, 'and those behind it count')
+    await set(redis, 'min-replicas-to-write', '0')
+    t.ok(await within(patience, async () => (await learnt(theirs, 'frank')) === 1))
+    t.equal(await learnt(ours, 'frank'), 1)
+  })
+
   await t.test('of many names are told one at a time to one that refuses', async t => {
     await set(redis, 'min-replicas-to-write', '1')
     for (let nth = 0; nth < 500; nth++) ours.byName.add(`name ${nth}`, 30 * minute, true)

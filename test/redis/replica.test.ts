@@ -1,4 +1,5 @@
 // Copies of what stands in Redis are alike, whatever happens in between, and nothing is written over what is newer.
+import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { openSharedAccounts } from '../../src/identity/redis-accounts.ts'
 import { openSharedSessions } from '../../src/identity/redis-sessions.ts'
@@ -60,6 +61,20 @@ t.test('a Redis', async t => {
       t.same(told.slice(before[at]), ['state-unavailable', 'back'])
     }
     t.equal(await one.replica.ask(['PING']), 'PONG')
+  })
+
+  await t.test('that answers late keeps no connection of a gateway that has gone meanwhile', async t => {
+    const { replica } = await openAt(t, redis)
+    const clients = async () =>
+      (await redis.ask('CLIENT', 'LIST', 'TYPE', 'normal')).split('\n').filter(line => /\bcmd=/.test(line)).length
+    const before = await clients()
+    await redis.ask('CLIENT', 'KILL', 'TYPE', 'normal')
+    await redis.ask('CLIENT', 'PAUSE', '1000', 'ALL')
+    t.ok(await within(patience, () => replica.downFor() !== undefined))
+    await pause(400) // by then it connects
+    await replica[Symbol.asyncDispose]()
+    for (const { replica } of [one, other]) t.ok(await within(patience, () => replica.downFor() === undefined))
+    t.ok(await within(patience, async () => (await clients()) === before - 2), `${await clients()} of ${before}`)
   })
 
   await t.test('gives no number of a list twice, and revokes once', async t => {
