@@ -148,7 +148,8 @@ async function open(
   }).finally(() => clearTimeout(deadline))
   // A tunnel may be quiet for as long as both sides like; an answer may not.
   outcome.message.socket.setTimeout(outcome.kind === 'switched' ? 0 : section.timeouts.idle)
-  turn.answered()
+  const status = outcome.message.statusCode ?? 0
+  turn.answered({ status })
 
   const response = clientResponseHeaders(listOf(outcome.message), {
     origin: exchange.connection.publicOrigin ?? `https://${request.authority}`,
@@ -161,7 +162,6 @@ async function open(
   if (outcome.kind === 'answered') {
     // The upstream declined: its answer goes back, the connection is closed behind it.
     const { message } = outcome
-    const status = message.statusCode ?? 0
     checkStatus(status, destination)
     const body = await wholeOf(message, about)
     // It is framed anew.

@@ -11,12 +11,13 @@ import { causeLine } from '../kernel/fault.ts'
 import type { Signal } from '../kernel/signal.ts'
 import type { HeaderList } from '../listener/exchange.ts'
 import type { PeerTrust } from '../tls/peer-trust.ts'
+import { Attempts } from './attempts.ts'
 import { isBreak, isTooSlow, NotSent, upstreamFault } from './failure.ts'
 import type { Health } from './health.ts'
 import { gone } from './http-client.ts'
 import { createLanes } from './lanes.ts'
 import { type Profile, profiles } from './profiles.ts'
-import { isFailure, isRepeatable, Server } from './server.ts'
+import { isFailure, Server } from './server.ts'
 import { ServerTurn, untried } from './server-turn.ts'
 import { createServers, type ServerState } from './servers.ts'
 
@@ -99,7 +100,7 @@ export interface Upstream extends AsyncDisposable {
 export interface Turn {
   /** Of the server that is to be called, as `url`. */
   readonly section: HttpUpstreamSection
-  answered(): void
+  answered(answer: Pick<UpstreamResponse, 'status'>): void
   /** It could not be reached. @returns whether there is another one to call, which `section` names then */
   unreached(cause: Error): boolean
   /** Gives the turn back; calling it again does nothing. */
@@ -177,6 +178,11 @@ export function openUpstream(
     else if (isBreak(cause)) servers.suspect(server)
   }
 
+  function answered(server: Server, answer: Pick<UpstreamResponse, 'status'>) {
+    server.answered()
+    servers[isFailure(answer) ? 'erred' : 'answered'](server)
+  }
+
   return {
     name,
     section,
@@ -194,10 +200,7 @@ export function openUpstream(
         get section() {
           return turn.server.section
         },
-        answered() {
-          turn.server.answered()
-          servers.answered(turn.server)
-        },
+        answered: answer => answered(turn.server, answer),
         unreached(cause) {
           judge(turn.server, new NotSent(cause, undefined), 0)
           return turn.goOn()
@@ -211,32 +214,21 @@ export function openUpstream(
       const turn = entered instanceof Promise ? await entered : entered
       request.begun?.()
       const [leave, since] = [() => turn.leave(), performance.now()]
-      let [current, askedTwice]: [UpstreamRequest, Server | undefined] = [request, undefined]
-      let [hasBroken, isLast] = [false, false] // what may have killed one server comes to one more, and no further
+      let current: UpstreamRequest = request
+      let attempts: Attempts | undefined
       for (;;) {
         const { server } = turn
         try {
-          // All connections that were kept may have been closed at one time.
-          const isAnew = isLast || askedTwice === server
-          const answer = await server.send(isAnew ? { ...current, anew: true } : current, leave)
-          server.answered()
-          servers[isFailure(answer) ? 'erred' : 'answered'](server)
+          const answer = await server.send(attempts?.isAnew(server) ? { ...current, anew: true } : current, leave)
+          answered(server, answer)
           return isSticky && affinity?.server !== String(server.number) ? { ...answer, pin: server.number } : answer
         } catch (cause) {
-          hasBroken ||= isBreak(cause)
-          if (!isLast && askedTwice !== server && server.maySendAgain(current, cause)) {
-            askedTwice = server
-            continue
-          }
+          attempts ??= new Attempts(request, since, 2 * section.timeouts.connect)
+          if (attempts.isAskedTwice(server, cause)) continue
           // What a client does wrong with its body is nothing that the server did.
-          if (!signal.aborted && !request.body?.errored) judge(server, cause, since)
+          if (!signal.aborted && !request.body?.errored) judge(server, cause, attempts.since)
           if (cause instanceof NotSent && cause.body !== undefined) current = { ...current, body: cause.body }
-          const isUnsent = cause instanceof NotSent
-          const mayGoOn = hasBroken
-            ? isRepeatable(request) && (isUnsent || (!isLast && isBreak(cause)))
-            : isUnsent && performance.now() - since < 2 * section.timeouts.connect
-          isLast ||= hasBroken
-          if (!signal.aborted && mayGoOn && turn.goOn()) continue
+          if (attempts.mayGoOn(cause) && !signal.aborted && turn.goOn()) continue
           leave()
           current.body?.destroy()
           request.body?.destroy()

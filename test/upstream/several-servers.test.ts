@@ -123,6 +123,32 @@ t.test('what broke off before its answer is asked of another server, once, if it
   t.equal(b.received.length, before)
 })
 
+t.test('behind what broke off, no more time goes to servers that cannot be reached than before', async t => {
+  const authority = await startAuthority(t)
+  const { chainPem, keyPem } = await authority.server(['localhost'])
+  const a = await startUpstream(t, () => reset, { tls: { cert: chainPem, key: keyPem } })
+  // They take connections, and say nothing in the handshake.
+  let hung = 0
+  const hang = await Promise.all(
+    Array.from({ length: 6 }, async () => {
+      const server = createTcpServer(socket => {
+        hung++
+        socket.on('error', () => undefined)
+        t.teardown(() => void socket.destroy())
+      }).listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      t.teardown(() => server.close())
+      return `https://localhost:${(server.address() as AddressInfo).port}` // it listens on TCP
+    }),
+  )
+  const urls = [hang[0] ?? '', a.url, ...hang.slice(1)] // the second is the first to be asked
+  const trust = trustOf({ ca: authority.caFile })
+  const { upstream } = openSeveral(t, urls, ', timeouts: { connect: 500 ms }', 'generic', trust)
+  t.equal(await faultOf(upstream.send(asking())), 'upstream-timeout')
+  t.equal(counts(a)[0], 2)
+  t.ok(hung > 0 && hung <= 3, `${hung} of six were waited for`)
+})
+
 /** Dies of `/kill`, so long after it was asked. @returns how often it was asked */
 async function startMortal(t: Pick<Test, 'teardown'>, after = 0) {
   const seen = { url: '', kills: 0 }
@@ -300,4 +326,21 @@ t.test('a turn for a WebSocket is one at the next server when the first is not r
   t.notOk(turn.unreached(new Error('refused')), 'there is no third one')
   turn.leave()
   turn.leave()
+})
+
+t.test('an error in answer to the handshake of a WebSocket brings no server back', async t => {
+  const { upstream } = openSeveral(t, [await deadUrl(), await deadUrl()])
+  const signal = new AbortController().signal
+  const turn = await upstream.enter('c', signal)
+  t.ok(turn.unreached(new Error('refused')))
+  t.notOk(turn.unreached(new Error('refused')))
+  turn.leave()
+  const outs = () => upstream.servers.filter(({ isOut }) => isOut).length
+  t.equal(outs(), 2)
+  const next = await upstream.enter('c', signal)
+  next.answered({ status: 502 })
+  t.equal(outs(), 2)
+  next.answered({ status: 403 })
+  t.equal(outs(), 1, 'it is there to say no')
+  next.leave()
 })
