@@ -1,6 +1,7 @@
 /**
  * The command line: one line for each command, each loaded only when it is called; the last catch of the process.
  */
+import { createRequire } from 'node:module'
 import yargs, { type Argv } from 'yargs'
 import { hideBin } from 'yargs/helpers'
 import { causeLine } from '../kernel/fault.ts'
@@ -46,6 +47,11 @@ function refuseTwice(given: unknown, repeatable: readonly string[]): void {
   if (twice !== undefined) throw new CommandEnd(2, `--${twice[0]} was given more than once`)
 }
 
+const isVersionAsked = (argv: readonly string[]) => argv.filter(one => one !== '--json').join(' ') === '--version'
+/** Of package.json, which is as far from here in a checkout as in the package. */
+const version = (): string =>
+  String((createRequire(import.meta.url)('../../package.json') as { readonly version: unknown }).version)
+
 export async function main(argv: readonly string[]): Promise<number> {
   const report = createReport(argv.includes('--json'))
   const run: Run =
@@ -63,6 +69,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .strict()
     .demandCommand(1, 'Name a command.')
     .recommendCommands()
+    .epilogue('sallyport --version prints the version.')
     .help()
     .alias('help', 'h')
     .version(false)
@@ -82,7 +89,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     })
   }
   try {
-    await parser.parseAsync()
+    if (isVersionAsked(argv)) report.result(version(), { version: version(), node: process.versions.node })
+    else await parser.parseAsync()
   } catch (thrown) {
     if (thrown instanceof CommandEnd) report.fail(thrown.exitCode, thrown.message, thrown.cure)
     else report.fail(1, causeLine(thrown))

@@ -32,7 +32,9 @@ export function createTally<Values extends readonly (string | number)[]>(): Tall
   return {
     add(amount, ...values) {
       let branch = root
-      for (const value of values) {
+      // By number: no list of the values is made then.
+      for (let at = 0; at < values.length; at++) {
+        const value = values[at] ?? ''
         let next = branch.branches.get(value)
         if (next === undefined) {
           next = newBranch()

@@ -14,7 +14,7 @@ import { compare } from './compare.ts'
 import { framePath, layGround } from './ground.ts'
 import { http2, LoadFailure } from './load.ts'
 import { type Cell, measure, median } from './matrix.ts'
-import { allTargets, readOptions, UsageError } from './options.ts'
+import { allTargets, readOptions, readSubject, UsageError } from './options.ts'
 import { cpuWatch, memoryOf } from './processes.ts'
 import { cellText, markdown } from './report.ts'
 import { scenarios } from './scenarios.ts'
@@ -24,6 +24,7 @@ import { httpProxy } from './targets/http-proxy.ts'
 import { nginx } from './targets/nginx.ts'
 import { sallyport } from './targets/sallyport.ts'
 import type { Target } from './targets/target.ts'
+import { costs, watched } from './telemetry.ts'
 
 const tools = ['nginx', 'h2load', 'curl', 'taskset', ...slapdTools]
 t.jobs = 4
@@ -66,11 +67,10 @@ t.test('every gateway is measured, with two workers too: by Basic, in handshakes
   const out = mkdtempSync(join(tmpdir(), 'sallyport-bench-out-'))
   t.teardown(() => rmSync(out, { recursive: true, force: true }))
   const only = new Set(['h1-1k basic', 'handshake-full off', 'p99 off'])
-  const targets = allTargets.filter(({ name }) => name !== 'sallyport-silent')
   const cells = await compare(
     t,
     {
-      ...{ targets, workers: [2], repetitions: 1, seconds: 0.25, quick: true, out },
+      ...{ targets: allTargets, workers: [2], repetitions: 1, seconds: 0.25, quick: true, out },
       chosen: (scenario, auth) => only.has(`${scenario} ${auth}`),
     },
     line => t.comment(line),
@@ -83,6 +83,35 @@ t.test('every gateway is measured, with two workers too: by Basic, in handshakes
     ['nginx', 'sallyport', 'apache', 'caddy', 'nginx-open'],
   )
   t.equal(measured.filter(({ auth }) => auth === 'off').length, 12, 'the others can do all that, and so can we')
+})
+
+t.test('what access line and metrics cost is measured within one process', async t => {
+  const phase = (isOn: boolean, cpu: number, exchanges = 100) => ({ isOn, exchanges, cpu })
+  const phases = [
+    phase(true, 11),
+    phase(false, 10),
+    phase(false, 20),
+    phase(true, 22),
+    phase(true, 1, 2),
+    phase(false, 9),
+  ]
+  t.match(costs(phases), { pairs: 2, on: Number, off: Number })
+  t.ok(Math.abs(costs(phases).share - 0.1) < 1e-9)
+  if (!requireReal(t, tools)) return
+  const out = mkdtempSync(join(tmpdir(), 'sallyport-bench-out-'))
+  t.teardown(() => rmSync(out, { recursive: true, force: true }))
+  const [ground, { scenario, auth }] = [await layGround(t, { directory: false }), readSubject('h2-1k', 'watch')]
+  const underWay = 200 // what h2load asks at one time at the most, and did not wait for
+  const terms = { ground, scenario, auth, seconds: 3, file: join(out, 'phases') }
+  const { phases: seen, running, answers } = await watched(t, terms)
+  const unseen = seen.reduce((sum, { isOn, exchanges }) => sum + (isOn ? 0 : exchanges), 0)
+  t.ok(unseen > 0, 'much was done while it was off')
+  await pause(500)
+  const lines = running.log().split('"msg":"exchange"').length - 1
+  t.ok(
+    lines > 0 && lines <= answers + underWay - unseen,
+    `${lines} lines, ${unseen} exchanges without, ${answers} answers`,
+  )
 })
 
 t.test('who is not let in is a failure, and no throughput', async t => {

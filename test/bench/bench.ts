@@ -6,6 +6,7 @@ import { compare } from './compare.ts'
 import { help, type Options, readOptions, UsageError } from './options.ts'
 import { profile } from './profile.ts'
 import { study, studyPackages } from './study/study.ts'
+import { telemetry } from './telemetry.ts'
 
 const loadTools = ['wrk', 'nghttp2-client', 'curl', 'util-linux', 'nginx-light', 'slapd', 'ldap-utils']
 
@@ -27,8 +28,8 @@ async function run(options: Options): Promise<boolean> {
     say(`results: ${out}`)
     return true
   }
-  if (options.command === 'profile') {
-    console.log(await profile(t, options))
+  if (options.command === 'profile' || options.command === 'telemetry') {
+    console.log(await (options.command === 'profile' ? profile : telemetry)(t, options))
     return true
   }
   const cells = await compare(t, options, say)

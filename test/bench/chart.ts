@@ -9,7 +9,6 @@ import { scenarios } from './scenarios.ts'
 
 const colours: Readonly<Record<string, string>> = {
   sallyport: '#1f618d',
-  'sallyport-silent': '#a569bd',
   nginx: '#7f8c8d',
   haproxy: '#5dade2',
   apache: '#c0392b',

@@ -163,7 +163,9 @@ export async function measure(plan: Plan): Promise<Cell[]> {
     })
   const all = seats.flatMap(({ running }) => running?.pids ?? [])
   for (let turn = 0; turn < plan.repetitions; turn++) {
-    for (const seat of seats) {
+    // Another one begins each time: the same neighbour would leave the same caches behind.
+    const first = turn % seats.length
+    for (const seat of [...seats.slice(first), ...seats.slice(0, first)]) {
       await dare(seat, async () => {
         if (seat.running === undefined) return
         const aim = aimAt(seat.running)

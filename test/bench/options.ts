@@ -3,25 +3,16 @@
  */
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { scenarios } from './scenarios.ts'
+import { type Speed, scenarios } from './scenarios.ts'
 import { apache } from './targets/apache.ts'
 import { caddy } from './targets/caddy.ts'
 import { haproxy } from './targets/haproxy.ts'
 import { httpProxy } from './targets/http-proxy.ts'
 import { nginx, nginxOpen } from './targets/nginx.ts'
-import { sallyport, sallyportSilent } from './targets/sallyport.ts'
+import { sallyport } from './targets/sallyport.ts'
 import { type Auth, auths, type Target } from './targets/target.ts'
 
-export const allTargets: readonly Target[] = [
-  nginx,
-  sallyport(),
-  haproxy,
-  apache,
-  caddy,
-  httpProxy,
-  nginxOpen,
-  sallyportSilent,
-]
+export const allTargets: readonly Target[] = [nginx, sallyport(), haproxy, apache, caddy, httpProxy, nginxOpen]
 const names = (list: readonly { readonly name: string }[]) => list.map(({ name }) => name).join(' ')
 
 export const help = `Usage: npm run bench -- [COMMAND] [OPTIONS]
@@ -34,6 +25,7 @@ Commands
   (none)              the comparison
   study               a 200-slice CT study in a real Orthanc, loaded by OHIF and by a DICOMweb client
   profile SCENARIO    where sallyport spends its CPU: SCENARIO[:AUTH], e.g. h1-1k:session
+  telemetry SCENARIO  what access line and metrics cost, off and on within one process
 
 Options
   --only LIST         scenarios, or SCENARIO:AUTH; all when absent
@@ -56,8 +48,12 @@ export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
+const commands = ['study', 'profile', 'telemetry'] as const
+type Command = (typeof commands)[number]
+const isCommand = (text: string): text is Command => (commands as readonly string[]).includes(text)
+
 export interface Options {
-  readonly command: 'compare' | 'study' | 'profile' | 'help'
+  readonly command: Command | 'compare' | 'help'
   /** Behind the command. */
   readonly subject: string
   /** Scenario with its authentication. */
@@ -99,6 +95,14 @@ export function readChoice(text: string): { readonly scenario: string; readonly 
   return { scenario, auth }
 }
 
+/** What a command is about: a load, by which sallyport is kept busy. Throws a UsageError. */
+export function readSubject(text: string, what: string): { readonly scenario: Speed; readonly auth: Auth } {
+  const { scenario: name, auth = 'off' } = readChoice(text)
+  const scenario = scenarios.find(one => one.name === name)
+  if (scenario?.kind !== 'speed') throw new UsageError(`"${name}" has no load to ${what}`)
+  return { scenario, auth }
+}
+
 /** Throws a UsageError. */
 export function readOptions(args: readonly string[]): Options {
   const text = { type: 'string' } as const
@@ -118,9 +122,9 @@ export function readOptions(args: readonly string[]): Options {
     }
   })()
   const [command = 'compare', subject = '', ...rest] = positionals
-  if (command !== 'compare' && command !== 'study' && command !== 'profile')
-    throw new UsageError(`"${command}" is no command; there are: study, profile`)
-  if (rest.length > 0 || (subject !== '' && command !== 'profile'))
+  if (command !== 'compare' && !isCommand(command))
+    throw new UsageError(`"${command}" is no command; there are: ${commands.join(', ')}`)
+  if (rest.length > 0 || (subject !== '' && command !== 'profile' && command !== 'telemetry'))
     throw new UsageError(`"${rest[0] ?? subject}" is too much`)
   const choices = values.only?.split(',').map(readChoice)
   const allowed = listOf(values.auth, auths, 'way to sign in')

@@ -8,9 +8,8 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 import { layGround } from './ground.ts'
 import { probe } from './matrix.ts'
-import { type Options, readChoice, UsageError } from './options.ts'
+import { type Options, readSubject } from './options.ts'
 import { cpuWatch } from './processes.ts'
-import { scenarios } from './scenarios.ts'
 import { sallyport } from './targets/sallyport.ts'
 
 interface CpuProfile {
@@ -48,9 +47,8 @@ function selfTimes({ nodes, startTime, samples, timeDeltas }: CpuProfile, from: 
 
 /** @returns a table as text */
 export async function profile(t: Pick<Test, 'teardown'>, { subject, seconds, out }: Options): Promise<string> {
-  const { scenario: name, auth = 'off' } = readChoice(subject)
-  const scenario = scenarios.find(one => one.name === name)
-  if (scenario?.kind !== 'speed') throw new UsageError(`"${name}" has no load to profile`)
+  const { scenario, auth } = readSubject(subject, 'profile')
+  const { name } = scenario
   const ground = await layGround(t, { directory: auth === 'session' || auth === 'basic' })
   const folder = join(out, `profile-${name}-${auth}-${Date.now()}`)
   mkdirSync(folder, { recursive: true })

@@ -1,4 +1,5 @@
 // Every command explains itself, and what is no command is refused with exit code 2.
+import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { runCommand, twoAtATime } from '../fixture/command.ts'
 
@@ -44,4 +45,13 @@ t.test('what is unknown is refused with exit code 2, on stderr', async t => {
     t.match(stderr, told)
     t.notMatch(stderr, /^ {4}at /m, 'no stack')
   })
+})
+
+t.test('--version is that of package.json, and of no command', async t => {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  } // ours
+  t.match(await runCommand(['--version']), { exitCode: 0, stdout: `${version}\n`, stderr: '' })
+  t.match(JSON.parse((await runCommand(['--version', '--json'])).stdout), { version, node: /^2\d\./ })
+  t.match(await runCommand(['serve', '--version']), { exitCode: 2, stderr: /version/ })
 })

@@ -25,11 +25,7 @@ const directory = ({ slapd }: Ground) =>
     userMapping: omeName=uid
     newUserGroup: ":query:(member=@{dn})"`
 
-/** Less than what a request says: warnings only. */
-const silent = 'log: { level: warn }'
-
-const configuration = (ground: Ground, { auth, workers }: Job, port: number, settings: string) => `workers: ${workers}
-${settings}
+const configuration = (ground: Ground, { auth, workers }: Job, port: number) => `workers: ${workers}
 listeners:
   web:
     bind: 127.0.0.1:${port}
@@ -50,7 +46,7 @@ routes:
   - { path: /studies, upstream: frames, access: ${auth === 'off' ? 'everyone' : 'authenticated'} }
 `
 
-export const sallyport = (nodeOptions: readonly string[] = [], settings = ''): Target => ({
+export const sallyport = (nodeOptions: readonly string[] = []): Target => ({
   name: 'sallyport',
   packages: {},
   warmUp: 6,
@@ -61,22 +57,14 @@ export const sallyport = (nodeOptions: readonly string[] = [], settings = ''): T
     const problem = asked.ok ? undefined : asked.problems.find(({ path }) => path[0] === 'workers')
     return problem?.message
   },
-  start: (t, ground, job) => start(t, ground, job, nodeOptions, settings),
+  start: (t, ground, job) => start(t, ground, job, nodeOptions),
 })
-
-/** What the line of each request costs, where a request costs little else. */
-export const sallyportSilent: Target = {
-  ...sallyport([], silent),
-  name: 'sallyport-silent',
-  cannot: (_job, scenario) => (scenario === 'h1-1k' || scenario === 'h2-1k' ? undefined : 'only where a line counts'),
-}
 
 async function start(
   t: Pick<Test, 'teardown'>,
   ground: Ground,
   job: Job,
   nodeOptions: readonly string[],
-  settings: string,
 ): Promise<Running> {
   const dir = ground.folder('sallyport')
   if (ground.slapd !== undefined) writeFileSync(join(dir, 'reader'), ground.slapd.reader.password, { mode: 0o600 })
@@ -85,7 +73,7 @@ async function start(
   const { port, pid, log } = await launch(t, {
     ...{ name: 'sallyport', cores: coresFor(job.workers).gateway, ca: ground.authority.caPem, cwd: dir },
     command: port => {
-      writeFileSync(join(dir, 'sallyport.yaml'), configuration(ground, job, port, settings))
+      writeFileSync(join(dir, 'sallyport.yaml'), configuration(ground, job, port))
       return [process.execPath, ...nodeOptions, program, 'serve', '--config', join(dir, 'sallyport.yaml')]
     },
   })
