@@ -114,7 +114,7 @@ export function createAccessLog(log: Log, metrics: Metrics, now: () => number): 
         const milliseconds = now() - exchange.startedAt
         metrics.inFlight.add(-1, listener)
         metrics.exchanges.add(1, listener, label, status ?? 0, ending)
-        metrics.exchangeSeconds.observe({ route: label }, milliseconds / 1000)
+        metrics.exchangeSeconds.observe(label, milliseconds / 1000)
         metrics.sentBytes.add(bytes, label)
         const principal = decision?.principal
         const entry: Entry = {

@@ -1,7 +1,8 @@
 /**
  * Every metric of the product: name, unit and labels, in this one list. Labels never hold a person, path or address.
  */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, type Metric, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client'
+import { createHistogram } from './histogram.ts'
 import { createTally, type Tally } from './tally.ts'
 
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
@@ -31,6 +32,13 @@ export function createMetrics() {
     return tally
   }
   collectDefaultMetrics({ register: registry })
+  const exchangeSeconds = createHistogram({
+    name: 'sallyport_exchange_seconds',
+    help: 'From the request head to the last byte of the answer',
+    label: 'route',
+    bounds: seconds,
+  })
+  registry.registerMetric(exchangeSeconds.metric)
   return {
     registry,
     exchanges: tallied<[listener: string, route: string, status: number, ending: string]>(
@@ -39,13 +47,7 @@ export function createMetrics() {
       'HTTP exchanges that ended',
       ['listener', 'route', 'status', 'ending'],
     ),
-    exchangeSeconds: new Histogram({
-      name: 'sallyport_exchange_seconds',
-      help: 'From the request head to the last byte of the answer',
-      labelNames: ['route'],
-      buckets: seconds,
-      registers,
-    }),
+    exchangeSeconds,
     inFlight: tallied<[listener: string]>(Gauge, 'sallyport_exchanges_in_flight', 'HTTP exchanges running now', [
       'listener',
     ]),

@@ -15,7 +15,7 @@ t.test('counters and histograms are added up, gauges as each asks for', async t 
     [other, 4],
   ] as const) {
     metrics.denials.inc({ reason: 'group' }, count)
-    metrics.exchangeSeconds.observe({ route: 'r' }, count)
+    metrics.exchangeSeconds.observe('r', count)
     metrics.connections.set({ listener: 'web' }, count)
     metrics.certificateExpiry.set({ listener: 'web' }, count * 100)
     metrics.upstreamUp.set({ upstream: 'app' }, count === 3 ? 0 : 1)
