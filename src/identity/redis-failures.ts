@@ -12,8 +12,9 @@ import { createHmac } from 'node:crypto'
 import type { Clock } from '../kernel/clock.ts'
 import { every } from '../kernel/every.ts'
 import { ignoreFault } from '../kernel/fault.ts'
+import type { Reply } from '../redis/connection.ts'
 import { keyOf, type Replica } from '../redis/replica.ts'
-import { countScript, familiarScript } from '../redis/scripts.ts'
+import { countedScript, countScript, familiarScript } from '../redis/scripts.ts'
 import {
   countersBy,
   createFailureCounter,
@@ -99,11 +100,11 @@ interface CounterOptions extends Pick<SharedFailuresOptions, 'replica' | 'clock'
   readonly place: (text: string) => string
 }
 
-/** What Redis does not know yet of one key. Another one takes its place when the key is forgotten. */
+/** What Redis does not know yet of one key. Another one takes its place when the key is forgotten, or has had its time. */
 interface Untold {
-  /** It is to forget the key first. */
-  forgets: boolean
   count: number
+  /** Redis did not take it at once, and may have let go meanwhile of what it knew. */
+  isLate: boolean
   /** Resolves to whether Redis took it. */
   telling?: Promise<boolean> | undefined
 }
@@ -118,17 +119,21 @@ function sharedCounter({ replica, clock, place }: CounterOptions): SharedCounter
 
   /** Of failures that have had their time nothing is due. */
   function due(text: string): Untold | undefined {
-    const mine = untold.get(text)
-    if (mine !== undefined && counts.of(text).left === 0) mine.count = 0
-    return mine
+    if (counts.of(text).left === 0) untold.delete(text)
+    return untold.get(text)
   }
 
   /** One at a time for each key. Never rejects with a Fault. @returns whether Redis has taken what is due */
   function tell(text: string): Promise<boolean> | undefined {
-    const mine = untold.get(text)
-    if (mine === undefined || replica.downFor() !== undefined) return undefined
+    const mine = due(text)
+    if (mine === undefined) return undefined
+    if (replica.downFor() !== undefined) {
+      mine.isLate = true
+      return undefined
+    }
     mine.telling ??= tellAllOf(text, mine).catch(fault => {
       ignoreFault(fault)
+      mine.isLate = true
       mine.telling = undefined
       return false
     })
@@ -136,55 +141,47 @@ function sharedCounter({ replica, clock, place }: CounterOptions): SharedCounter
   }
   /** Whose answer is lost may count twice, and counts. */
   async function tellAllOf(text: string, mine: Untold): Promise<boolean> {
-    const isCurrent = () => untold.get(text) === mine
-    if (mine.forgets) {
-      await replica.ask(['DEL', place(text)])
-      mine.forgets = false
-    }
-    while (isCurrent() && due(text) !== undefined && mine.count > 0) {
+    while (due(text) === mine && mine.count > 0) {
       const [{ count, left }, more] = [counts.of(text), mine.count]
-      // One that let them go while it refused this gets them all again.
-      const args = [Math.ceil(left), beginsAnew ? 1 : 0, more, beginsAnew ? count : more].map(String)
+      const args = [Math.ceil(left), beginsAnew ? 1 : 0, more, beginsAnew && mine.isLate ? count : more].map(String)
       const reply = await replica.ask(['EVAL', countScript, '1', place(text), ...args])
-      const [known, until] = Array.isArray(reply) ? reply.map(Number) : []
+      const [known = 0, until = 0] = numbersIn(reply)
       mine.count -= more
-      if (isCurrent()) counts.set(text, { count: (known ?? 0) + mine.count, left: Math.max(0, until ?? 0) })
+      if (untold.get(text) === mine) counts.set(text, { count: known + mine.count, left: Math.max(0, until) })
     }
-    if (isCurrent()) untold.delete(text)
+    if (untold.get(text) === mine) untold.delete(text)
     return true
-  }
-  /** Past `mostKeys` the oldest is never told. */
-  function put(text: string, mine: Untold): void {
-    keepLatest(untold, text, mine, mostKeys)
-    void tell(text)
   }
 
   return {
     of: counts.of,
     add(text, within, anew) {
       beginsAnew = anew
-      const mine = due(text) ?? { forgets: false, count: 0 }
+      const mine = due(text) ?? { count: 0, isLate: false }
       counts.add(text, within, anew)
       mine.count++
-      put(text, mine)
+      // Past so many the oldest is never told.
+      keepLatest(untold, text, mine, mostKeys)
+      void tell(text)
     },
     forget(text) {
       counts.forget(text)
-      put(text, { forgets: true, count: 0 })
+      untold.delete(text)
+      // Not told later: it would take along what has failed since.
+      if (replica.downFor() !== undefined) return
+      const left = () => counts.set(text, { ...counts.of(text), count: untold.get(text)?.count ?? 0 })
+      // A look that was on its way before has come back by then.
+      replica.ask(['DEL', place(text)]).then(left, ignoreFault)
     },
     async learn(text) {
       void tell(text)
-      const [count, left] = await Promise.all([replica.ask(['GET', place(text)]), replica.ask(['PTTL', place(text)])])
-      const mine = due(text)
-      const more = mine?.count ?? 0
+      const [count = 0, left = 0] = numbersIn(await replica.ask(['EVAL', countedScript, '1', place(text)]))
+      const more = due(text)?.count ?? 0
       const before = counts.of(text)
-      const known = mine?.forgets
-        ? { count: 0, left: 0 }
-        : { count: Number(count ?? 0), left: Math.max(0, Number(left)) }
       // The failures that it does not know keep those alive that it does, or did.
-      const isOlder = beginsAnew && more > 0 && before.left > known.left
-      const told = isOlder ? Math.max(known.count, before.count - more) : known.count
-      counts.set(text, { count: told + more, left: more > 0 ? Math.max(known.left, before.left) : known.left })
+      const isOlder = beginsAnew && more > 0 && before.left > left
+      const told = isOlder ? Math.max(count, before.count - more) : count
+      counts.set(text, { count: told + more, left: Math.max(0, left, more > 0 ? before.left : 0) })
     },
     async tellAll() {
       const all = [...untold.keys()]
@@ -196,3 +193,5 @@ function sharedCounter({ replica, clock, place }: CounterOptions): SharedCounter
     },
   }
 }
+
+const numbersIn = (reply: Reply): readonly number[] => (Array.isArray(reply) ? reply.map(Number) : [])

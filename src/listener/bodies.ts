@@ -114,7 +114,7 @@ export const inOneWrite = 64 * 1024
 
 /** With the head in front of it one record of TLS: Node copies whatever it writes together with something else. */
 const firstPiece = 15 * 1024
-/** Of double the size, a client of one kilobyte a second would seem to stand still for longer than `idle`. */
+/** Larger ones are hardly cheaper, and a client that takes less than one in `idle` (120 s: 1.1 KB a second) seems to stand still. */
 const piece = 128 * 1024
 
 /** @param bytes  more than `inOneWrite`; passed on by reference */

@@ -45,6 +45,10 @@ local left = redis.call('PTTL', KEYS[1])
 if left < 0 or (ARGV[2] == '1' and left < tonumber(ARGV[1])) then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return {count, redis.call('PTTL', KEYS[1])}`
 
+/** KEYS: a counter. Gives the count and what is left, of one moment. */
+export const countedScript = `
+return {tonumber(redis.call('GET', KEYS[1]) or 0), redis.call('PTTL', KEYS[1])}`
+
 /** KEYS: the addresses of one name. ARGV: address, milliseconds since 1970, how many are kept, milliseconds. */
 export const familiarScript = `
 redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])

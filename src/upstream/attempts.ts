@@ -11,7 +11,7 @@ import type { UpstreamRequest } from './upstream.ts'
 
 export class Attempts {
   /** By the clock of the process: from when on servers may be looked for that can be reached. */
-  since: number
+  #since: number
   readonly #request: UpstreamRequest
   /** Milliseconds. */
   readonly #patience: number
@@ -21,7 +21,7 @@ export class Attempts {
 
   constructor(request: UpstreamRequest, since: number, patience: number) {
     this.#request = request
-    this.since = since
+    this.#since = since
     this.#patience = patience
   }
 
@@ -34,7 +34,7 @@ export class Attempts {
   isAskedTwice(server: Server, cause: unknown): boolean {
     if (isBreak(cause) && !this.#hasBroken) {
       this.#hasBroken = true
-      this.since = performance.now()
+      this.#since = performance.now()
     }
     if (this.#isLast || this.#askedTwice === server || !server.maySendAgain(this.#request, cause)) return false
     this.#askedTwice = server
@@ -43,7 +43,7 @@ export class Attempts {
 
   /** To be asked behind that, once. @returns whether another server may have it */
   mayGoOn(cause: unknown): boolean {
-    const isInTime = performance.now() - this.since < this.#patience
+    const isInTime = performance.now() - this.#since < this.#patience
     const may = cause instanceof NotSent ? isInTime : !this.#isLast && isBreak(cause)
     this.#isLast ||= this.#hasBroken
     return may && (!this.#hasBroken || isRepeatable(this.#request))

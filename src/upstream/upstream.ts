@@ -226,7 +226,7 @@ export function openUpstream(
           attempts ??= new Attempts(request, since, 2 * section.timeouts.connect)
           if (attempts.isAskedTwice(server, cause)) continue
           // What a client does wrong with its body is nothing that the server did.
-          if (!signal.aborted && !request.body?.errored) judge(server, cause, attempts.since)
+          if (!signal.aborted && !request.body?.errored) judge(server, cause, since)
           if (cause instanceof NotSent && cause.body !== undefined) current = { ...current, body: cause.body }
           if (attempts.mayGoOn(cause) && !signal.aborted && turn.goOn()) continue
           leave()

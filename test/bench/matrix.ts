@@ -163,9 +163,8 @@ export async function measure(plan: Plan): Promise<Cell[]> {
     })
   const all = seats.flatMap(({ running }) => running?.pids ?? [])
   for (let turn = 0; turn < plan.repetitions; turn++) {
-    // Another one begins each time: the same neighbour would leave the same caches behind.
-    const first = turn % seats.length
-    for (const seat of [...seats.slice(first), ...seats.slice(0, first)]) {
+    // Forth and back: the same one before it would always leave the same caches behind.
+    for (const seat of turn % 2 === 0 ? seats : seats.toReversed()) {
       await dare(seat, async () => {
         if (seat.running === undefined) return
         const aim = aimAt(seat.running)

@@ -2,6 +2,8 @@
  * `node --import` this file: sallyport whose access line, and the metrics that go with it, are off for every other half second, to
  * measure what they cost within one process. Two processes differ by more than that, for as long as they live.
  *
+ * What was begun before a switch is finished behind it: a few hundredths of the difference.
+ *
  * What a phase cost goes to the file that `?out=` names, one JSON object a line.
  */
 import { appendFileSync } from 'node:fs'

@@ -94,17 +94,42 @@ t.test('counts of two gateways on a Redis', async t => {
     t.equal(await learnt(ours, 'erin'), 4)
   })
 
-  await t.test('are forgotten by a success while it takes no writes', async t => {
-    await fail(ours, 'frank', 3)
-    t.equal(await learnt(theirs, 'frank'), 3)
+  await t.test(
+    'that came at one gateway are those of it, where another one has let the person in meanwhile',
+    async t => {
+      await fail(ours, 'frank', 3)
+      t.equal(await learnt(theirs, 'frank'), 3)
+      ours.byName.forget('frank')
+      theirs.byName.add('frank', 30 * minute, true)
+      for (const counts of [ours, theirs])
+        t.ok(await within(patience, async () => (await learnt(counts, 'frank')) === 1))
+    },
+  )
+
+  await t.test('are not forgotten by a success that Redis did not hear of', async t => {
+    await fail(theirs, 'grace', 3)
+    t.equal(await learnt(ours, 'grace'), 3)
     await set(redis, 'min-replicas-to-write', '1')
-    ours.byName.forget('frank')
-    t.equal(await learnt(ours, 'frank'), 0)
-    ours.byName.add('frank', 30 * minute, true)
-    t.equal(await learnt(ours, 'frank'), 1, 'and those behind it count')
+    ours.byName.forget('grace')
+    t.equal(ours.byName.of('grace').count, 0)
     await set(redis, 'min-replicas-to-write', '0')
-    t.ok(await within(patience, async () => (await learnt(theirs, 'frank')) === 1))
-    t.equal(await learnt(ours, 'frank'), 1)
+    await pause(3_000)
+    t.equal(await learnt(theirs, 'grace'), 3, 'what has failed since would go with them')
+  })
+
+  await t.test('that have had their time on their way take none along that came behind them', async t => {
+    await set(redis, 'min-replicas-to-write', '1')
+    for (let nth = 0; nth < 2; nth++) ours.byName.add('heidi', 1_000, true)
+    await pause(200)
+    await set(redis, 'min-replicas-to-write', '0')
+    const held = redis.hold()
+    const looking = learnt(ours, 'heidi')
+    clock.move(1_000)
+    for (let nth = 0; nth < 2; nth++) ours.byName.add('heidi', 30 * minute, true)
+    held[Symbol.dispose]()
+    await looking
+    await pause(1_500)
+    t.ok((await learnt(theirs, 'heidi')) >= 2)
   })
 
   await t.test('of many names are told one at a time to one that refuses', async t => {
