@@ -112,15 +112,10 @@ export class WholeBody implements Progress {
 /** Bytes of a body that go out in one write; of a longer one, whoever watches the pace sees how it comes along. */
 export const inOneWrite = 64 * 1024
 
-/** With the head in front of it one record of TLS: Node copies whatever it writes together with something else. */
-const firstPiece = 15 * 1024
-/** Larger ones are hardly cheaper, and a client that takes less than one in `idle` (120 s: 1.1 KB a second) seems to stand still. */
-const piece = 128 * 1024
-
-/** @param bytes  more than `inOneWrite`; passed on by reference */
-export function endInPieces(sink: Writable, bytes: Uint8Array): void {
-  sink.write(bytes.subarray(0, firstPiece))
-  for (let at = firstPiece; at < bytes.length; at += piece) sink.write(bytes.subarray(at, at + piece))
+/** @param bytes  longer than `inOneWrite`; passed on by reference */
+export function endInPieces(sink: Writable, bytes: Uint8Array, first = inOneWrite, piece = inOneWrite): void {
+  sink.write(bytes.subarray(0, first))
+  for (let at = first; at < bytes.length; at += piece) sink.write(bytes.subarray(at, at + piece))
   sink.end()
 }
 

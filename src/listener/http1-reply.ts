@@ -11,6 +11,10 @@ import { type HeaderList, type Reply, withLength } from './exchange.ts'
 
 /** Bytes of a body that are worth a copy, so that head and body are one text and one write. */
 const inOneText = 16 * 1024
+/** With the head in front of it one record of TLS: Node copies whatever it writes together with something else. */
+const firstPiece = 15 * 1024
+/** Larger ones are hardly cheaper, and a client that takes less than one in `idle` (120 s: 1.1 KB a second) seems to stand still. */
+const piece = 128 * 1024
 
 export interface ReplyOwner {
   readonly socket: Socket
@@ -130,7 +134,7 @@ export class Reply1 implements Reply, Progress, Sink {
     const mayHaveBody = status !== 204 && status !== 304
     const isSilent = !mayHaveBody || this.#isHead
     if (!isSilent && bytes.length > inOneWrite) {
-      endInPieces(this.head(status, withLength(headers, bytes.length)), bytes)
+      endInPieces(this.head(status, withLength(headers, bytes.length)), bytes, firstPiece, piece)
       return
     }
     const head = this.#begin(status, linesOf(headers), mayHaveBody ? bytes.length : undefined)
