@@ -169,9 +169,9 @@ function sharedCounter({ replica, clock, place }: CounterOptions): SharedCounter
       untold.delete(text)
       // Not told later: it would take along what has failed since.
       if (replica.downFor() !== undefined) return
-      const left = () => counts.set(text, { ...counts.of(text), count: untold.get(text)?.count ?? 0 })
+      const keepNewOnes = () => counts.set(text, { ...counts.of(text), count: untold.get(text)?.count ?? 0 })
       // A look that was on its way before has come back by then.
-      replica.ask(['DEL', place(text)]).then(left, ignoreFault)
+      replica.ask(['DEL', place(text)]).then(keepNewOnes, ignoreFault)
     },
     async learn(text) {
       void tell(text)

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 import { type Ground, layGround } from './ground.ts'
 import { median, probe } from './matrix.ts'
-import { type Options, readSubject } from './options.ts'
+import { type Options, readSubject, UsageError } from './options.ts'
 import type { Speed } from './scenarios.ts'
 import type { Phase } from './switched-telemetry.ts'
 import { sallyport } from './targets/sallyport.ts'
@@ -74,6 +74,8 @@ export async function telemetry(t: Pick<Test, 'teardown'>, { subject, seconds, o
   const file = join(out, `telemetry-${scenario.name}-${auth}.jsonl`)
   const { phases } = await watched(t, { ground, scenario, auth, seconds: Math.max(seconds, 20), file })
   const { pairs, on, off, share, middle, mean, error } = costs(phases.slice(warmUp))
+  if (pairs < 2)
+    throw new UsageError(`${subject} has too few exchanges in half a second, or took too short: --seconds 60`)
   const percent = (of: number | undefined) => `${((of ?? Number.NaN) * 100).toFixed(1)}`
   return [
     `${scenario.name}:${auth}: ${on.toFixed(1)} us of CPU for an exchange with access line and metrics, ${off.toFixed(1)} without;`,
